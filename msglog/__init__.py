@@ -1,0 +1,1 @@
+"""Logs of short immutable messages: content-addressed objects under a Merkle index."""

@@ -1,0 +1,1 @@
+"""The server account: users, their roles and keys, and the authorized_keys file."""

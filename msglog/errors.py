@@ -1,0 +1,78 @@
+"""The errors of msglog: one base, one class an exit status, each saying whose fault it is.
+
+    MsglogError               70  ours: a bug
+    ├── NegativeAnswer         1  nobody's: nothing found
+    ├── UsageError             2  the user's: the call is wrong
+    ├── NotAuthorisedError     3  the user's: the remote knows them, or does not, and says no
+    ├── RemoteError            4  the peer's: unreachable, or does not speak msglog
+    ├── IntegrityError         5  data are damaged, or a peer lied
+    ├── RefusedError           6  the remote's policy or quota refused
+    └── LocalError             7  this machine's: no repository, disk full, newer format, busy
+
+Modules define their own subclasses of these near their use; a subclass keeps its parent's exit status.
+"""
+
+from typing import ClassVar
+
+
+class MsglogError(Exception):
+    """Base of every error that msglog raises on purpose.
+
+    what: the failure in one clause, without a full stop.
+    why: the cause in one clause, or "".
+    hint: one sentence that says what to do, or "".
+    """
+
+    exit_status: ClassVar[int] = 70
+
+    def __init__(self, what: str, *, why: str = "", hint: str = "") -> None:
+        super().__init__(what, why, hint)
+        self.what = what
+        self.why = why
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = f"{self.what} ({self.why})." if self.why else f"{self.what}."
+        return f"{text} {self.hint}" if self.hint else text
+
+
+class NegativeAnswer(MsglogError):  # noqa: N818 - an answer, not a fault
+    """The question was understood and the answer is no: nothing found, damage found."""
+
+    exit_status = 1
+
+
+class UsageError(MsglogError):
+    """The command line, a name or a value that the user gave cannot be taken."""
+
+    exit_status = 2
+
+
+class NotAuthorisedError(MsglogError):
+    """The remote refuses this user, or this operation to this user."""
+
+    exit_status = 3
+
+
+class RemoteError(MsglogError):
+    """The remote cannot be reached, fell silent, or does not speak msglog."""
+
+    exit_status = 4
+
+
+class IntegrityError(MsglogError):
+    """Stored data are damaged, or a peer sent what cannot be true."""
+
+    exit_status = 5
+
+
+class RefusedError(MsglogError):
+    """A policy or a quota of the remote refused messages."""
+
+    exit_status = 6
+
+
+class LocalError(MsglogError):
+    """This machine cannot do it: no repository, a full disk, a newer format, a busy store."""
+
+    exit_status = 7

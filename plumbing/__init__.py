@@ -1,0 +1,1 @@
+"""Low-level commands, one a module, and the transports that they use."""

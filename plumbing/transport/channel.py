@@ -1,0 +1,35 @@
+"""The seam between protocol and transport: a duplex stream of bytes with deadlines."""
+
+from typing import Protocol
+
+from msglog.errors import RemoteError
+
+RECEIVE_BYTES = 1 << 18
+"""How much one `receive` returns at most."""
+
+UNREAD_LIMIT = 16 << 20
+"""How many bytes a channel holds that arrived while it was sending; more is a flooding peer."""
+
+
+class ChannelError(RemoteError):
+    """The connection failed, fell silent past its deadline, or was closed in mid stream."""
+
+
+class Channel(Protocol):
+    """A connection to a msglog server's standard input and output.
+
+    `send` reads while it writes, so that two sides which both send never block each other; what
+    arrived meanwhile is held for `receive`, at most UNREAD_LIMIT bytes.
+    """
+
+    def send(self, data: bytes) -> None:
+        """Send all of data; raises ChannelError when the peer takes none of it for too long."""
+
+    def receive(self) -> bytes:
+        """Return the next bytes, at least one, or b"" at the end; raises ChannelError on silence."""
+
+    def close(self) -> None:
+        """Close both directions and free what the channel holds; harmless when said twice."""
+
+    def diagnosis(self) -> str:
+        """Return what the peer wrote on standard error (its last 4 KiB, as text), or ""."""

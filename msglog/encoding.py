@@ -1,0 +1,133 @@
+"""Deterministic CBOR (RFC 8949, section 4.2.1), accepted only in the one form that we write.
+
+cbor2 runs tag decoders, which compile regular expressions and parse mails, before a caller sees
+anything; so the structure is walked here first, and `cbor2.loads` only meets what passed.
+"""
+
+from typing import TypeAlias
+
+import cbor2
+
+from msglog.errors import IntegrityError
+
+Value: TypeAlias = "int | float | bool | bytes | str | list[Value] | dict[str, Value]"
+"""What an object may be made of: int64, finite floats, text keys; no tags, no null."""
+
+DEPTH_LIMIT = 4
+"""How deep arrays and maps may be nested."""
+
+_UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
+_INT64_LIMIT = 1 << 63
+_HEAD_BYTES = {24: 1, 25: 2, 26: 4, 27: 8}
+_SMALLEST = {24: 24, 25: 1 << 8, 26: 1 << 16, 27: 1 << 32}
+_FALSE, _TRUE = 20, 21
+_FLOATS = (25, 26, 27)
+
+
+class EncodingError(IntegrityError):
+    """Bytes are not deterministic CBOR of the kind that msglog takes, or a value cannot be it."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("not a msglog object", why=why)
+
+
+def encode(value: Value) -> bytes:
+    """Return the deterministic encoding of value; raises EncodingError for what has none."""
+    try:
+        data: bytes = cbor2.dumps(value, canonical=True)
+    except (cbor2.CBOREncodeError, ValueError, RecursionError, OverflowError) as error:
+        raise EncodingError(f"it cannot be encoded: {error}") from error
+    check_structure(data)
+    return data
+
+
+def decode(data: bytes) -> Value:
+    """Return the value that data encode, if they are its deterministic encoding.
+
+    Raises EncodingError for everything else: `encode(decode(data)) == data` always holds.
+    """
+    check_structure(data)
+    try:
+        value: Value = cbor2.loads(data)
+        again = cbor2.dumps(value, canonical=True)
+    except (cbor2.CBORError, ValueError, RecursionError, OverflowError) as error:
+        raise EncodingError("the CBOR inside cannot be decoded") from error
+    if again != data:
+        raise EncodingError("the CBOR is not deterministic")
+    return value
+
+
+def check_structure(data: bytes) -> None:
+    """Walk data as one CBOR item and raise EncodingError for what must not reach a decoder.
+
+    Refused: tags, null, undefined and other simple values, indefinite lengths, lengths that the
+    data do not have, heads that are not the shortest, integers outside int64, floats that are not
+    finite, map keys that are not text, more than DEPTH_LIMIT levels, trailing bytes.
+    """
+    size = len(data)
+    position = 0
+    pending: list[tuple[int, bool]] = []
+    left, in_map = 1, False
+    while True:
+        while left == 0:
+            if not pending:
+                if position != size:
+                    raise EncodingError("bytes follow the CBOR")
+                return
+            left, in_map = pending.pop()
+        if position >= size:
+            raise EncodingError("the CBOR is cut short")
+        initial = data[position]
+        position += 1
+        major, argument = initial >> 5, initial & 31
+        if in_map and left & 1 == 0 and major != _TEXT:
+            raise EncodingError("a map key is not text")
+        left -= 1
+        if major == _SIMPLE:
+            position = _check_simple(data, position, argument)
+            continue
+        if argument >= 24:
+            extra = _HEAD_BYTES.get(argument)
+            if extra is None:
+                raise EncodingError("the CBOR has an indefinite length or a reserved head")
+            smallest = _SMALLEST[argument]
+            argument = int.from_bytes(data[position : position + extra], "big")
+            position += extra
+            if position > size:
+                raise EncodingError("the CBOR is cut short")
+            if argument < smallest:
+                raise EncodingError("a CBOR head is longer than need be")
+        if major <= _NEGATIVE:
+            if argument >= _INT64_LIMIT:
+                raise EncodingError("an integer is outside int64")
+        elif major <= _TEXT:
+            position += argument
+            if position > size:
+                raise EncodingError("the CBOR is cut short")
+        elif major <= _MAP:
+            items = argument if major == _ARRAY else 2 * argument
+            if items > size - position:
+                raise EncodingError("the CBOR declares more items than it has")
+            if len(pending) >= DEPTH_LIMIT:
+                raise EncodingError(f"the CBOR is nested more than {DEPTH_LIMIT} deep")
+            pending.append((left, in_map))
+            left, in_map = items, major == _MAP
+        else:
+            raise EncodingError("the CBOR has a tag")
+
+
+def _check_simple(data: bytes, position: int, argument: int) -> int:
+    """Check the item of major type 7 whose head ends at position; return where the item ends."""
+    if argument in (_FALSE, _TRUE):
+        return position
+    if argument not in _FLOATS:
+        raise EncodingError("the CBOR has a simple value other than true and false")
+    width = _HEAD_BYTES[argument]
+    exponent_bits = {2: 5, 4: 8, 8: 11}[width]
+    bits = int.from_bytes(data[position : position + width], "big")
+    exponent = bits >> (8 * width - 1 - exponent_bits) & ((1 << exponent_bits) - 1)
+    if exponent == (1 << exponent_bits) - 1:
+        raise EncodingError("a float is not finite")
+    if position + width > len(data):
+        raise EncodingError("the CBOR is cut short")
+    return position + width

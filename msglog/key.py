@@ -1,0 +1,43 @@
+"""Keys: the 40 bytes by which a log is ordered, time first."""
+
+from typing import NewType
+
+from msglog.objectid import DIGEST_BYTES, ObjectId
+
+Key = NewType("Key", bytes)
+"""time + 2^63 as 8 bytes, big-endian (so that times before 1970 sort first), then the oid."""
+
+TIME_BYTES = 8
+KEY_BYTES = TIME_BYTES + DIGEST_BYTES
+KEY_NIBBLES = 2 * KEY_BYTES
+TIME_MINIMUM = -(1 << 63)
+TIME_MAXIMUM = (1 << 63) - 1
+
+_BIAS = 1 << 63
+
+FIRST_KEY = Key(bytes(KEY_BYTES))
+"""The smallest key there can be."""
+
+LAST_KEY = Key(b"\xff" * KEY_BYTES)
+"""The largest key there can be."""
+
+
+def make_key(time: int, oid: ObjectId) -> Key:
+    """Return the key of the object oid at time (microseconds since 1970 UTC, an int64)."""
+    return Key((time + _BIAS).to_bytes(TIME_BYTES, "big") + oid)
+
+
+def first_key_at(time: int) -> Key:
+    """Return the smallest key whose time is at least time; times past int64 are clamped."""
+    clamped = min(max(time, TIME_MINIMUM), TIME_MAXIMUM)
+    return Key((clamped + _BIAS).to_bytes(TIME_BYTES, "big") + bytes(DIGEST_BYTES))
+
+
+def key_time(key: Key) -> int:
+    """Return the time of a key in microseconds since 1970 UTC."""
+    return int.from_bytes(key[:TIME_BYTES], "big") - _BIAS
+
+
+def key_object_id(key: Key) -> ObjectId:
+    """Return the id of the object that a key names."""
+    return ObjectId(key[TIME_BYTES:])

@@ -1,0 +1,273 @@
+"""A repository: named logs over a store, and the operations that keep them whole."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from msglog.errors import UsageError
+from msglog.index.change import Index, insert, merge
+from msglog.index.node import EMPTY_ROOT, NodeReader
+from msglog.index.walk import difference, iterate
+from msglog.key import FIRST_KEY, LAST_KEY, Key
+from msglog.objectid import SHORTEST_ABBREVIATION, ObjectId, parse_abbreviation
+from msglog.refname import DEFAULT_LOG, LOG_PREFIX, check_log_name, log_ref
+from msglog.store.sqlite import SqliteStore
+from msglog.store.store import (
+    Agreement,
+    Commit,
+    Committed,
+    HeldBack,
+    Lost,
+    Receipt,
+    Ref,
+    RefUpdate,
+    Store,
+    StoreBusyError,
+)
+
+STORE_NAME = "store.db"
+_READ_AT_ONCE = 256
+_ATTEMPTS = 100
+_EMPTY = Ref(EMPTY_ROOT, 0)
+
+
+class UnknownLogError(UsageError):
+    """A log was named that the repository does not have."""
+
+    def __init__(self, log: str) -> None:
+        super().__init__(f"there is no log {log!r}", hint=f"Make it with `msglog logs new {log}`.")
+        self.log = log
+
+
+class LogExistsError(UsageError):
+    """A log was to be made under a name that is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One log as it was when it was looked at."""
+
+    name: str
+    root: ObjectId
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Insertion:
+    """Keys to be put into the log of a ref, which is made if it is not there.
+
+    computed: for a ref that points to its first item, its second is what it will point to, so
+    that a result that was computed already is not computed again.
+    """
+
+    ref: str
+    keys: Sequence[Key]
+    computed: tuple[ObjectId, Index] | None = None
+
+
+class Repository:
+    """Logs in one store. The path is where the store lies, for messages to people."""
+
+    def __init__(self, store: Store, path: Path) -> None:
+        self.store = store
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path, *, identity: bytes, time: int) -> "Repository":
+        """Make a repository in the folder path, which is made readable by its owner alone.
+
+        It has the log `main`. identity: 16 random bytes. time: microseconds since 1970 UTC.
+        """
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        main = RefUpdate(log_ref(DEFAULT_LOG), None, _EMPTY)
+        first = Commit(time, "made", refs=[main])
+        store = SqliteStore.create(path / STORE_NAME, identity=identity, first=first)
+        return cls(store, path)
+
+    @classmethod
+    def open(cls, path: Path) -> "Repository":
+        """Open the repository in the folder path; raises StoreError and its kin."""
+        return cls(SqliteStore.open(path / STORE_NAME), path)
+
+    def close(self) -> None:
+        """Close the store."""
+        self.store.close()
+
+    def logs(self) -> list[Log]:
+        """Return the logs by name."""
+        return [
+            Log(name.removeprefix(LOG_PREFIX), ref.root, ref.count)
+            for name, ref in self.store.refs(LOG_PREFIX).items()
+        ]
+
+    def log(self, name: str) -> Log:
+        """Return one log; raises UnknownLogError or InvalidNameError."""
+        ref = self.store.ref(log_ref(check_log_name(name)))
+        if ref is None:
+            raise UnknownLogError(name)
+        return Log(name, ref.root, ref.count)
+
+    def create_log(self, name: str, *, time: int) -> None:
+        """Make an empty log; raises LogExistsError or InvalidNameError."""
+        update = RefUpdate(log_ref(check_log_name(name)), None, _EMPTY)
+        if isinstance(self.store.commit(Commit(time, "made", refs=[update])), Lost):
+            raise LogExistsError(f"the log {name!r} exists already")
+
+    def rename_log(self, old: str, new: str, *, time: int) -> None:
+        """Give a log another name; raises UnknownLogError, LogExistsError or InvalidNameError."""
+        log = self.log(old)
+        updates = [
+            RefUpdate(log_ref(check_log_name(new)), None, Ref(log.root, log.count)),
+            RefUpdate(log_ref(old), log.root, None),
+        ]
+        result = self.store.commit(Commit(time, f"renamed from {old}", refs=updates))
+        if isinstance(result, Lost):
+            if result.ref == log_ref(new):
+                raise LogExistsError(f"the log {new!r} exists already")
+            raise _busy(self.path)
+
+    def delete_log(self, name: str, *, time: int) -> Log:
+        """Forget a log and return what it was; its messages stay until gc."""
+        log = self.log(name)
+        update = RefUpdate(log_ref(name), log.root, None)
+        if isinstance(self.store.commit(Commit(time, "deleted", refs=[update])), Lost):
+            raise _busy(self.path)
+        return log
+
+    def add(
+        self, log: str, messages: Mapping[Key, bytes], *, time: int, reason: str = "add"
+    ) -> Log:
+        """Put messages, encoded and under their keys, into an existing log, durably and at once."""
+        self.log(log)
+        (ref,) = self.commit(
+            [Insertion(log_ref(log), sorted(messages))],
+            messages=messages,
+            time=time,
+            reason=reason,
+        )
+        return Log(log, ref.root, ref.count)
+
+    def commit(
+        self,
+        insertions: Sequence[Insertion],
+        *,
+        time: int,
+        reason: str,
+        messages: Mapping[Key, bytes] | None = None,
+        nodes: Mapping[ObjectId, bytes] | None = None,
+        receipt: Receipt | None = None,
+        agreed: Sequence[Agreement] = (),
+        held_back: Sequence[HeldBack] = (),
+    ) -> list[Ref]:
+        """Insert keys into the logs of some refs, all durably or none; return the new refs.
+
+        nodes: further nodes to keep. When another writer is first, the keys are inserted again
+        into what the log has become; raises StoreBusyError after a hundred such losses.
+        """
+        for _ in range(_ATTEMPTS):
+            made = dict(nodes or {})
+            updates: list[RefUpdate] = []
+            results: list[Ref] = []
+            for insertion in insertions:
+                old = self.store.ref(insertion.ref)
+                root = EMPTY_ROOT if old is None else old.root
+                if insertion.computed is not None and insertion.computed[0] == root:
+                    index = insertion.computed[1]
+                else:
+                    index = insert(overlay(self.store.read_nodes, made), root, insertion.keys)
+                made.update(index.nodes)
+                new = Ref(index.root, index.count)
+                results.append(new)
+                if old != new:
+                    updates.append(RefUpdate(insertion.ref, None if old is None else old.root, new))
+            change = Commit(
+                time,
+                reason,
+                messages=messages or {},
+                nodes=made,
+                refs=updates,
+                receipt=receipt,
+                agreed=agreed,
+                held_back=held_back,
+            )
+            if isinstance(self.store.commit(change), Committed):
+                return results
+        raise _busy(self.path)
+
+    def merge_into(self, log: str, root: ObjectId, *, time: int, reason: str) -> Log:
+        """Put all that an index of this store has into a log, which is made if need be."""
+        name = log_ref(check_log_name(log))
+        for _ in range(_ATTEMPTS):
+            old = self.store.ref(name)
+            index = merge(self.store.read_nodes, EMPTY_ROOT if old is None else old.root, root)
+            new = Ref(index.root, index.count)
+            update = RefUpdate(name, None if old is None else old.root, new)
+            if old == new:
+                return Log(log, new.root, new.count)
+            change = Commit(time, reason, nodes=index.nodes, refs=[update])
+            if isinstance(self.store.commit(change), Committed):
+                return Log(log, new.root, new.count)
+        raise _busy(self.path)
+
+    def keys(
+        self, root: ObjectId, *, first: Key = FIRST_KEY, last: Key = LAST_KEY, reverse: bool = False
+    ) -> Iterator[Key]:
+        """Yield the keys of an index between two keys, in order or in reverse."""
+        return iterate(self.store.read_nodes, root, first=first, last=last, reverse=reverse)
+
+    def difference(self, base: ObjectId, target: ObjectId) -> Iterator[Key]:
+        """Yield the keys in target that are not in base, in order."""
+        return difference(self.store.read_nodes, base, target)
+
+    def messages(self, keys: Iterator[Key]) -> Iterator[tuple[Key, bytes]]:
+        """Yield the objects of keys, in their order, checked; reads some ahead."""
+        batch: list[Key] = []
+        size = 1
+        for key in keys:
+            batch.append(key)
+            if len(batch) >= size:
+                yield from self._read(batch)
+                batch = []
+                size = min(2 * size, _READ_AT_ONCE)
+        yield from self._read(batch)
+
+    def _read(self, keys: list[Key]) -> Iterator[tuple[Key, bytes]]:
+        found = self.store.read_messages(keys)
+        return iter([(key, found[key]) for key in keys])
+
+    def find(self, abbreviation: str, *, limit: int = 16) -> list[Key]:
+        """Return the messages of all logs whose ids begin with these 4 to 64 hex digits.
+
+        The look-up by id first learns what the logs have got since it was last asked. Raises
+        ObjectIdError for what cannot be the beginning of an id.
+        """
+        digits = parse_abbreviation(abbreviation)
+        for log in self.logs():
+            known = self.store.indexed(log.name)
+            if known != log.root:
+                self.store.extend_index(log.name, log.root, self.difference(known, log.root))
+        return self.store.look_up(digits, limit)
+
+    def abbreviation_length(self) -> int:
+        """Return how many hex digits tell all ids here apart, by git's rule of thumb."""
+        count = sum(log.count for log in self.logs())
+        return max(SHORTEST_ABBREVIATION, (count.bit_length() + 1) // 2 + 1)
+
+
+def overlay(read: NodeReader, made: Mapping[ObjectId, bytes]) -> NodeReader:
+    """Return a reader that knows nodes which are not stored yet."""
+
+    def read_both(ids: Sequence[ObjectId]) -> dict[ObjectId, bytes]:
+        found = {oid: made[oid] for oid in ids if oid in made}
+        missing = [oid for oid in ids if oid not in found]
+        if missing:
+            found.update(read(missing))
+        return found
+
+    return read_both
+
+
+def _busy(path: Path) -> StoreBusyError:
+    return StoreBusyError(
+        f"{path} is busy", why="other writers were always first", hint="Try again in a moment."
+    )

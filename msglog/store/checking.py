@@ -1,0 +1,29 @@
+"""What every store does before it hands out bytes: the digest must be the one asked for."""
+
+from collections.abc import Sequence
+
+from msglog.key import Key, key_object_id
+from msglog.objectid import DamagedObjectError, ObjectId, object_id
+from msglog.store.store import MissingObjectError
+
+
+def checked_nodes(ids: Sequence[ObjectId], found: dict[ObjectId, bytes]) -> dict[ObjectId, bytes]:
+    """Return found if it has all of ids and each has its digest; raises otherwise."""
+    for oid in ids:
+        data = found.get(oid)
+        if data is None:
+            raise MissingObjectError(oid.hex())
+        if object_id(data) != oid:
+            raise DamagedObjectError(oid, where="in the store")
+    return found
+
+
+def checked_messages(keys: Sequence[Key], found: dict[Key, bytes]) -> dict[Key, bytes]:
+    """Return found if it has all of keys and each has its digest; raises otherwise."""
+    for key in keys:
+        data = found.get(key)
+        if data is None:
+            raise MissingObjectError(key_object_id(key).hex())
+        if object_id(data) != key_object_id(key):
+            raise DamagedObjectError(key_object_id(key), where="in the store")
+    return found

@@ -1,0 +1,204 @@
+"""The Store protocol: everything that msglog keeps, and what must be atomic together.
+
+Messages are addressed by key, because every reader comes from an index, and because in key order a
+log is written and read sequentially; nodes by id. Ids are computed by the callers' pure functions
+and checked again at every read.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from msglog.errors import IntegrityError, LocalError
+from msglog.key import Key
+from msglog.objectid import ObjectId
+
+REPOSITORY_ID_BYTES = 16
+AGREED_LIMIT = 64
+"""How many agreed roots are kept for one peer, log and view; the oldest go first."""
+
+
+class StoreError(LocalError):
+    """The store cannot be opened, read or written on this machine."""
+
+
+class StoreFormatError(StoreError):
+    """The store was written by a newer msglog, or is not a msglog store."""
+
+
+class StoreBusyError(StoreError):
+    """Another process held the store for longer than the time limit."""
+
+
+class MissingObjectError(IntegrityError):
+    """An object that an index or a ref names is not there."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"object {name} is missing",
+            hint="Run `msglog verify` to see what else is damaged.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """What a ref points to: a root and the number of keys below it."""
+
+    root: ObjectId
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefUpdate:
+    """A compare-and-swap of one ref; old None: it must not exist, new None: it is deleted."""
+
+    name: str
+    old: ObjectId | None
+    new: Ref | None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """A root that both sides of a transfer have computed.
+
+    peer: `repository:HEX` at a client, `user:NAME` at a server.
+    view: the first key of the view that the root is of; FIRST_KEY for the whole log.
+    """
+
+    peer: str
+    log: str
+    view: Key
+    root: ObjectId
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Who delivered messages, and how; local, never hashed.
+
+    time: microseconds since 1970 UTC. key: the fingerprint of the SSH key, or "".
+    """
+
+    user: str
+    time: int
+    log: str
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A message that a peer refused, with its reason: a code for programs and a text for people."""
+
+    key: Key
+    code: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """The messages of a log that a peer refuses, to be replaced as a whole for these keys."""
+
+    peer: str
+    log: str
+    refused: tuple[Refusal, ...] = ()
+    accepted: tuple[Key, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One atomic change of a store: all of it is durable, or nothing of it happened.
+
+    time: when, in microseconds since 1970 UTC. reason: one line for the reflog.
+    """
+
+    time: int
+    reason: str
+    messages: Mapping[Key, bytes] = field(default_factory=dict)
+    nodes: Mapping[ObjectId, bytes] = field(default_factory=dict)
+    refs: Sequence[RefUpdate] = ()
+    receipt: Receipt | None = None
+    agreed: Sequence[Agreement] = ()
+    held_back: Sequence[HeldBack] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The change is durable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Another writer was first: nothing was changed; `ref` now points to `actual`."""
+
+    ref: str
+    actual: Ref | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReflogEntry:
+    """One past value of a ref; time in microseconds since 1970 UTC."""
+
+    root: ObjectId
+    count: int
+    time: int
+    reason: str
+
+
+class Store(Protocol):
+    """A place for messages, index nodes, refs and agreed roots.
+
+    Reads see what was committed last; nothing is locked between calls. Methods that return data
+    have checked them against their ids and raise DamagedObjectError; `find_nodes` and
+    `find_messages`, for verification, have not.
+    """
+
+    @property
+    def identity(self) -> bytes:
+        """16 random bytes made with the repository, by which peers know it again."""
+
+    def read_nodes(self, ids: Sequence[ObjectId]) -> dict[ObjectId, bytes]:
+        """Return all these nodes; raises MissingObjectError or DamagedObjectError."""
+
+    def read_messages(self, keys: Sequence[Key]) -> dict[Key, bytes]:
+        """Return all these messages; raises MissingObjectError or DamagedObjectError."""
+
+    def find_nodes(self, ids: Sequence[ObjectId]) -> dict[ObjectId, bytes]:
+        """Return the raw bytes of those nodes that are there, unchecked."""
+
+    def find_messages(self, keys: Sequence[Key]) -> dict[Key, bytes]:
+        """Return the raw bytes of those messages that are there, unchecked."""
+
+    def receipts(self, keys: Sequence[Key]) -> dict[Key, Receipt]:
+        """Return who delivered those of these messages that came from elsewhere."""
+
+    def commit(self, commit: Commit) -> Committed | Lost:
+        """Write all of a change durably, if each of its refs still has its old value."""
+
+    def ref(self, name: str) -> Ref | None:
+        """Return one ref."""
+
+    def refs(self, prefix: str = "") -> dict[str, Ref]:
+        """Return the refs whose names begin with prefix, sorted by name."""
+
+    def reflog(self, name: str, limit: int) -> list[ReflogEntry]:
+        """Return the past values of a ref, newest first, at most limit."""
+
+    def in_reflog(self, name: str, root: ObjectId) -> bool:
+        """Tell whether a ref ever pointed to root, as far as the reflog remembers."""
+
+    def agreed(self, peer: str, log: str, view: Key) -> list[ObjectId]:
+        """Return the roots agreed with a peer, newest first."""
+
+    def held_back(self, peer: str, log: str) -> list[Refusal]:
+        """Return the messages that a peer refused last, in the order of their keys."""
+
+    def indexed(self, log: str) -> ObjectId:
+        """Return the root up to which the look-up by id knows a log."""
+
+    def extend_index(self, log: str, root: ObjectId, keys: Iterable[Key]) -> None:
+        """Add keys to the look-up by id, and remember that it now knows root."""
+
+    def look_up(self, abbreviation: str, limit: int) -> list[Key]:
+        """Return the keys whose ids begin with these hex digits, at most limit."""
+
+    def close(self) -> None:
+        """Free what the store holds; harmless when said twice."""

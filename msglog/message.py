@@ -186,7 +186,7 @@ def _check_meta(meta: Value) -> None:
             raise MessageError("a value of meta is not a text, a number or true or false")
 
 
-def _check_text(what: str, value: Value | None, *, smallest: int, largest: int) -> None:
+def _check_text(what: str, value: "Value | None", *, smallest: int, largest: int) -> None:
     if not isinstance(value, str):
         raise MessageError(f"{what} is not a text")
     try:

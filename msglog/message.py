@@ -59,6 +59,8 @@ class Message:
 
     def encode(self) -> bytes:
         """Return the object's bytes; raises MessageError for a field that the format refuses."""
+        if not _KNOWN.isdisjoint(self.extra):
+            raise MessageError("a field of its own is given once more as an extra one")
         fields: dict[str, Value] = {
             **self.extra,
             "type": MESSAGE_TYPE,

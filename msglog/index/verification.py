@@ -55,7 +55,10 @@ def verify(
             except NodeError as error:
                 yield Fault(oid, error.why)
                 continue
-            sample = node.prefix if isinstance(node, Inner) else node.keys[0] if node.keys else b""
+            if not node.count:
+                yield Fault(oid, "it is empty, which only a root may be")
+                continue
+            sample = node.prefix if isinstance(node, Inner) else node.keys[0]
             if (isinstance(node, Inner) and node.depth < depth) or not shares_prefix(
                 sample.ljust(1, b"\0"), prefix, depth
             ):

@@ -194,35 +194,28 @@ class _Maker:
             )
         if first == low and last == high:
             return here
-        return self._beside(here, node, keys, low, first, last, high)
+        return self._beside(here, node, keys[low:first], keys[last:high])
 
     def _beside(
-        self,
-        here: _Subtree,
-        node: Inner,
-        keys: Sequence[Key],
-        low: int,
-        first: int,
-        last: int,
-        high: int,
+        self, here: _Subtree, node: Inner, before: Sequence[Key], after: Sequence[Key]
     ) -> _Subtree:
         """Put keys that lie outside an inner node's prefix beside it, under a new inner node."""
+        prefix = _as_key(node.prefix)
         depth = node.depth
-        if low < first:
-            depth = min(depth, common_nibbles(keys[low], _as_key(node.prefix)))
-        if last < high:
-            depth = min(depth, common_nibbles(keys[high - 1], _as_key(node.prefix)))
-        own = nibble(_as_key(node.prefix), depth)
+        if before:
+            depth = min(depth, common_nibbles(before[0], prefix))
+        if after:
+            depth = min(depth, common_nibbles(after[-1], prefix))
+        own = nibble(prefix, depth)
         children: dict[int, _Subtree] = {}
-        for start, end in ((low, first), (last, high)):
-            for position, group, stop in split(keys, start, end, depth):
-                if position != own:
-                    children[position] = self.build(keys, group, stop)
-        if own not in children:
-            inside = [
-                key for key in (*keys[low:first], *keys[last:high]) if nibble(key, depth) == own
-            ]
-            children[own] = self.insert(here, inside, 0, len(inside)) if inside else here
+        inside: list[Key] = []
+        for keys in (before, after):
+            for position, start, end in split(keys, 0, len(keys), depth):
+                if position == own:
+                    inside += keys[start:end]
+                else:
+                    children[position] = self.build(keys, start, end)
+        children[own] = self.insert(here, inside, 0, len(inside))
         return self._inner(depth, node.prefix, [(key, *children[key]) for key in sorted(children)])
 
     def merge(self, first: _Subtree, second: _Subtree) -> _Subtree:

@@ -1,4 +1,4 @@
-"""Reading many nodes at a time, so that a walk costs one store call a frontier and not one a node."""
+"""Reading many nodes at a time: a walk costs one store call a frontier, not one a node."""
 
 from collections.abc import Iterable
 

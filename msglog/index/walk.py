@@ -65,7 +65,7 @@ def iterate(
 
 def difference(read: NodeReader, base: ObjectId, target: ObjectId) -> Iterator[Key]:
     """Yield the keys in target that are not in base, in order; equal subtrees are not visited."""
-    if base == target or target == EMPTY_ROOT:
+    if target in (base, EMPTY_ROOT):
         return
     if base == EMPTY_ROOT:
         yield from iterate(read, target)

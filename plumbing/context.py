@@ -1,9 +1,27 @@
-"""What a command gets from the outside: streams, folder and settings, all as arguments."""
+"""What a command gets from the outside: streams, folder, clock and settings, all as arguments."""
 
-from collections.abc import Mapping
+import os
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
+
+SECOND = 1_000_000
+"""Times are in microseconds since 1970 UTC."""
+
+
+def current_time() -> int:
+    """Return the time in microseconds since 1970 UTC."""
+    return time.time_ns() // 1000
+
+
+def local_offset(moment: int) -> int:
+    """Return how many minutes east of UTC local clocks are at a time; 0 where no one can tell."""
+    try:
+        return time.localtime(moment // SECOND).tm_gmtoff // 60
+    except (OverflowError, OSError, ValueError):
+        return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,10 +32,17 @@ class Context:
     current folder or the terminal by itself.
 
     directory: where the command runs (`-C`, else the current folder); absolute.
+    directory_chosen: `-C` was given, so that no repository outside of it is meant.
     home: the user's home folder.
-    environment: the process's environment, read only in porcelain; plumbing takes named fields.
-    stdin, stdout, stderr: binary streams.
+    stdin, stdout, stderr: binary streams; *_terminal: whether each is a terminal.
     json: `--json` was given. quiet, verbose: `-q`, `-v`.
+    color: "auto", "always" or "never". pager: false with `--no-pager`.
+    width: the columns of the terminal.
+    repository_directory: `$MSGLOG_DIR`, unless `-C` was given.
+    author: `$MSGLOG_AUTHOR`. ssh_command: `$MSGLOG_SSH_COMMAND`.
+    environment: the process's environment, read only in porcelain; plumbing takes named fields.
+    now: the clock, in microseconds since 1970 UTC. local_offset: minutes east of UTC at a time.
+    random: gives as many random bytes as it is asked for.
     """
 
     directory: Path
@@ -31,12 +56,20 @@ class Context:
     color: str = "auto"
     pager: bool = True
     progress: bool = False
+    directory_chosen: bool = False
     repository_directory: Path | None = None
     author: str | None = None
     ssh_command: str | None = None
     ssh_original_command: str = ""
     ssh_connection: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    stdin_terminal: bool = False
+    stdout_terminal: bool = False
+    stderr_terminal: bool = False
+    width: int = 80
+    now: Callable[[], int] = current_time
+    local_offset: Callable[[int], int] = local_offset
+    random: Callable[[int], bytes] = os.urandom
 
     def write(self, text: str) -> None:
         """Write text to standard output as UTF-8; lone surrogates of file names survive."""

@@ -1,0 +1,31 @@
+"""Who writes: the author of a new message when the command does not say."""
+
+import os
+
+from plumbing.context import Context
+from porcelain.settings import load_settings
+
+from pathlib import Path
+
+
+def default_author(context: Context, repository: Path) -> str:
+    """Return `$MSGLOG_AUTHOR`, else `user.author` of the configuration, else `login@host`."""
+    if context.author is not None:
+        return context.author
+    configured = load_settings(context, repository).text("user.author")
+    if configured is not None:
+        return configured
+    host = os.uname().nodename.partition(".")[0]
+    return f"{_login(context)}@{host or 'localhost'}"
+
+
+def _login(context: Context) -> str:
+    for name in ("LOGNAME", "USER"):
+        if context.environment.get(name):
+            return context.environment[name]
+    import pwd  # noqa: PLC0415 - only without a name in the environment
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid{os.getuid()}"

@@ -1,0 +1,223 @@
+"""`msglog`: finds the command, gives it its surroundings, and turns errors into exit statuses.
+
+The one place where the environment, the current folder and the terminal are read.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from msglog.errors import LocalError, MsglogError, UsageError
+from plumbing.context import Context
+from porcelain.commands import load, summary
+from porcelain.display import one_line
+from porcelain.parser import CommandParser, HelpRequested
+
+INTERNAL_ERROR = 70
+INTERRUPTED = 130
+CLOSED_PIPE = 141
+
+
+class ChosenDirectoryError(UsageError):
+    """The folder of `-C` cannot be entered."""
+
+
+def run() -> int:
+    """Run the process's command line: the console script."""
+    streams = (_stream(sys.stdin, "rb"), _stream(sys.stdout, "wb"), _stream(sys.stderr, "wb"))
+    status = main(sys.argv[1:], os.environ, *streams)  # noqa: TID251 - here it enters
+    if status == CLOSED_PIPE:
+        # What is still buffered has no reader; the interpreter must not complain at its exit.
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+    return status
+
+
+def _stream(stream: object, mode: str) -> BinaryIO:
+    buffer: BinaryIO | None = getattr(stream, "buffer", None)
+    if buffer is None:  # the descriptor was closed: nothing of ours may be opened in its place
+        return open(os.devnull, mode)  # type: ignore[return-value] # noqa: PTH123, SIM115 - kept
+    return buffer
+
+
+def main(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    stdin: BinaryIO,
+    stdout: BinaryIO,
+    stderr: BinaryIO,
+) -> int:
+    """Run one command line and return its exit status; nothing is raised, nothing exits."""
+    try:
+        status = _dispatch(arguments, environment, stdin, stdout, stderr)
+        stdout.flush()
+    except BaseException as error:  # noqa: BLE001 - the last resort: each becomes a status
+        return _explain(error, environment, stdout, stderr)
+    return status
+
+
+def _dispatch(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    stdin: BinaryIO,
+    stdout: BinaryIO,
+    stderr: BinaryIO,
+) -> int:
+    parser = CommandParser(prog="msglog", usage="msglog [OPTIONS] COMMAND ...", intermixed=False)
+    parser.add_argument("--version", action="store_true")
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    chosen = argparse.Namespace()
+    try:
+        parser.parse(arguments, chosen)
+        words: list[str] = chosen.command
+    except HelpRequested:
+        words = ["help"]
+    if getattr(chosen, "version", False):
+        from msglog.version import __version__  # noqa: PLC0415 - only asked for here
+
+        stdout.write(f"msglog {__version__}\n".encode())
+        return 0
+    name = words[0] if words else "help"
+    module = load(name)
+    command = CommandParser(prog=f"msglog {name}", description=summary(module))
+    module.configure(command)
+    named = argparse.Namespace(
+        **{
+            key: value
+            for key, value in vars(chosen).items()
+            if key != "command" and key != "version"
+        }
+    )
+    try:
+        parsed = command.parse(words[1:], named)
+    except HelpRequested as request:
+        from porcelain.help import show_help  # noqa: PLC0415 - only for help
+
+        context = _context(named, environment, stdin, stdout, stderr)
+        return show_help(request.parser, context)
+    context = _context(parsed, environment, stdin, stdout, stderr)
+    return module.run(parsed, context)
+
+
+def _context(
+    options: argparse.Namespace,
+    environment: Mapping[str, str],
+    stdin: BinaryIO,
+    stdout: BinaryIO,
+    stderr: BinaryIO,
+) -> Context:
+    directory = Path.cwd()
+    steps: list[str] = getattr(options, "directory", [])
+    for step in steps:
+        directory /= step
+        if not directory.is_dir():
+            raise ChosenDirectoryError(f"cannot run in {step}", why="it is not a folder")
+    named = environment.get("MSGLOG_DIR", "")
+    return Context(
+        directory=directory,
+        directory_chosen=bool(steps),
+        home=_home(environment),
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        json=getattr(options, "json", False),
+        quiet=getattr(options, "quiet", False),
+        verbose=getattr(options, "verbose", False),
+        color=_color(getattr(options, "color", None), environment),
+        pager=getattr(options, "pager", True),
+        progress=getattr(options, "progress", False),
+        repository_directory=directory / named if named and not steps else None,
+        author=environment.get("MSGLOG_AUTHOR") or None,
+        ssh_command=environment.get("MSGLOG_SSH_COMMAND") or None,
+        ssh_original_command=environment.get("SSH_ORIGINAL_COMMAND", ""),
+        ssh_connection=environment.get("SSH_CONNECTION", ""),
+        environment=environment,
+        stdin_terminal=_is_terminal(stdin),
+        stdout_terminal=_is_terminal(stdout),
+        stderr_terminal=_is_terminal(stderr),
+        width=_width(stdout, environment),
+    )
+
+
+def _home(environment: Mapping[str, str]) -> Path:
+    home = environment.get("HOME", "")
+    if home.startswith("/"):
+        return Path(home)
+    import pwd  # noqa: PLC0415 - only without $HOME
+
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return Path("/")
+
+
+def _color(option: str | None, environment: Mapping[str, str]) -> str:
+    """Return when to colour: the option, else NO_COLOR, else CLICOLOR_FORCE, else on a terminal."""
+    if option is not None:
+        return option
+    if environment.get("NO_COLOR"):
+        return "never"
+    if environment.get("CLICOLOR_FORCE", "0") not in ("", "0"):
+        return "always"
+    return "never" if environment.get("TERM") == "dumb" else "auto"
+
+
+def _is_terminal(stream: BinaryIO) -> bool:
+    return not isinstance(stream, BytesIO) and stream.isatty()
+
+
+def _width(stdout: BinaryIO, environment: Mapping[str, str]) -> int:
+    columns = environment.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and 0 < len(columns) < 5:
+        return max(int(columns), 20)
+    if not _is_terminal(stdout):
+        return 80
+    try:
+        return max(os.get_terminal_size(stdout.fileno()).columns, 20)
+    except OSError:
+        return 80
+
+
+def _explain(
+    error: BaseException, environment: Mapping[str, str], stdout: BinaryIO, stderr: BinaryIO
+) -> int:
+    """Say on one line what went wrong, and return the exit status for it."""
+    if isinstance(error, BrokenPipeError):
+        return CLOSED_PIPE
+    status, text = _verdict(error)
+    try:
+        stdout.flush()
+    except (OSError, ValueError):
+        pass  # the error itself is more important than what could not be written
+    try:
+        if environment.get("MSGLOG_DEBUG", "0") not in ("", "0"):
+            import traceback  # noqa: PLC0415 - only for debugging
+
+            stderr.write("".join(traceback.format_exception(error)).encode("utf-8", "replace"))
+        if text:
+            stderr.write(f"msglog: error: {one_line(text)}\n".encode())
+        stderr.flush()
+    except (OSError, ValueError):
+        pass  # nobody can be told
+    return status
+
+
+def _verdict(error: BaseException) -> tuple[int, str]:
+    if isinstance(error, MsglogError):
+        return error.exit_status, str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED, ""
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return LocalError.exit_status, f"{where}{error.strerror}."
+    if isinstance(error, MemoryError):
+        return LocalError.exit_status, "out of memory."
+    return (
+        INTERNAL_ERROR,
+        f"this is a bug in msglog ({type(error).__name__}: {str(error)[:200]})."
+        " Set MSGLOG_DEBUG=1 to see where.",
+    )

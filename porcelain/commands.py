@@ -1,0 +1,98 @@
+"""The table of all commands: which module a name stands for, imported when it is called."""
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol, cast
+
+from msglog.errors import UsageError
+from plumbing.context import Context
+
+
+class Module(Protocol):
+    """What a command's module has."""
+
+    __doc__: str | None
+
+    def configure(self, parser: ArgumentParser) -> None:
+        """Add the command's options and arguments to its parser."""
+
+    def run(self, arguments: Namespace, context: Context) -> int:
+        """Do what was asked and return the exit status; raises MsglogError."""
+
+
+class UnknownCommandError(UsageError):
+    """There is no command of this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command as it is listed: its module's dotted name and whether people type it daily."""
+
+    module: str
+    group: str
+
+
+START, WORK, SHARE, CARE, PLUMBING = (
+    "Start a log",
+    "Write and read messages",
+    "Share messages",
+    "Look after logs and servers",
+    "Plumbing, for scripts",
+)
+GROUPS = (START, WORK, SHARE, CARE, PLUMBING)
+
+COMMANDS = {
+    "init": Command("porcelain.init", START),
+    "clone": Command("porcelain.clone", START),
+    "add": Command("porcelain.add", WORK),
+    "list": Command("porcelain.list_log", WORK),
+    "log": Command("porcelain.list_log", WORK),
+    "show": Command("porcelain.show", WORK),
+    "logs": Command("porcelain.logs", WORK),
+    "status": Command("porcelain.status", WORK),
+    "remote": Command("porcelain.remote", SHARE),
+    "fetch": Command("porcelain.fetch", SHARE),
+    "pull": Command("porcelain.pull", SHARE),
+    "push": Command("porcelain.push", SHARE),
+    "sync": Command("porcelain.sync", SHARE),
+    "config": Command("porcelain.config", CARE),
+    "import": Command("porcelain.import_log", CARE),
+    "verify": Command("plumbing.verify", CARE),
+    "drop": Command("porcelain.drop", CARE),
+    "admin": Command("porcelain.admin.command", CARE),
+    "help": Command("porcelain.help", CARE),
+    "cat-object": Command("plumbing.cat_object", PLUMBING),
+    "check-ref-format": Command("plumbing.check_ref_format", PLUMBING),
+    "diff-index": Command("plumbing.diff_index", PLUMBING),
+    "fetch-pack": Command("plumbing.fetch_pack", PLUMBING),
+    "for-each-ref": Command("plumbing.for_each_ref", PLUMBING),
+    "hash-object": Command("plumbing.hash_object", PLUMBING),
+    "ls-index": Command("plumbing.ls_index", PLUMBING),
+    "ls-remote": Command("plumbing.ls_remote", PLUMBING),
+    "receive-pack": Command("plumbing.receive_pack", PLUMBING),
+    "rev-parse": Command("plumbing.rev_parse", PLUMBING),
+    "send-pack": Command("plumbing.send_pack", PLUMBING),
+}
+
+
+def load(name: str) -> Module:
+    """Import the module of a command; raises UnknownCommandError, with a guess at what was meant."""
+    command = COMMANDS.get(name)
+    if command is None:
+        import difflib  # noqa: PLC0415 - only where something was mistyped
+
+        near = difflib.get_close_matches(name, COMMANDS, n=3)
+        raise UnknownCommandError(
+            f"{name[:80]!r} is not a msglog command",
+            hint=f"Did you mean {' or '.join(near)}?" if near else "See `msglog help`.",
+        )
+    return cast("Module", import_module(command.module))
+
+
+def summary(module: Module) -> str:
+    """Return what a command does in one line: the first of its module's docstring."""
+    first = (module.__doc__ or "").partition("\n")[0].strip().rstrip(".")
+    if first.startswith("`"):
+        first = first.partition(": ")[2]
+    return first

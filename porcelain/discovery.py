@@ -1,0 +1,85 @@
+"""Finding the repository that a command means; a server account is never found, only named."""
+
+import os
+import stat
+from pathlib import Path
+
+from msglog.errors import LocalError
+from msglog.repository import STORE_NAME, Repository
+from plumbing.context import Context
+
+FOLDER = ".msglog"
+_WRITABLE_BY_ALL = 0o002
+
+
+class NoRepositoryError(LocalError):
+    """There is no repository where one was looked for."""
+
+
+class UnsafeRepositoryError(LocalError):
+    """A repository lies where others may have put it or can change it."""
+
+
+def user_directory(context: Context) -> Path:
+    """Return the folder in which the user's own log lies, under the XDG data folder."""
+    data = context.environment.get("XDG_DATA_HOME", "")
+    base = Path(data) if data.startswith("/") else context.home / ".local" / "share"
+    return base / "msglog"
+
+
+def find_repository(context: Context) -> Path:
+    """Return the folder of the repository that is meant; raises NoRepositoryError.
+
+    First `-C` (there or above), then `$MSGLOG_DIR`, then `.msglog` here or above, then the user's
+    own log. One that is found rather than named must be the user's own, unless the user is root.
+    """
+    if context.repository_directory is not None:
+        if not _is_repository(context.repository_directory):
+            raise NoRepositoryError(
+                f"there is no repository in {context.repository_directory}",
+                why="MSGLOG_DIR names it",
+                hint="Make one with `msglog init`.",
+            )
+        return _check(context.repository_directory, named=True)
+    for folder in (context.directory, *context.directory.parents):
+        if folder.name == FOLDER and _is_repository(folder):
+            return _check(folder, named=False)
+        if _is_repository(folder / FOLDER):
+            return _check(folder / FOLDER, named=False)
+    own = user_directory(context) / FOLDER
+    if not context.directory_chosen and _is_repository(own):
+        return _check(own, named=False)
+    raise NoRepositoryError(
+        f"there is no repository in {context.directory} or above it",
+        hint="Make one with `msglog init`.",
+    )
+
+
+def open_repository(context: Context) -> Repository:
+    """Open the repository that is meant; raises NoRepositoryError, StoreError and their kin."""
+    return Repository.open(find_repository(context))
+
+
+def _is_repository(folder: Path) -> bool:
+    try:
+        return (folder / STORE_NAME).is_file()
+    except OSError:
+        return False
+
+
+def _check(folder: Path, *, named: bool) -> Path:
+    status = folder.stat()
+    if status.st_mode & _WRITABLE_BY_ALL and stat.S_ISDIR(status.st_mode):
+        raise UnsafeRepositoryError(
+            f"{folder} is not safe to use",
+            why="everybody may write to it",
+            hint=f"Run `chmod o-w {folder}` if it is yours.",
+        )
+    user = os.geteuid()
+    if not named and user not in (0, status.st_uid):
+        raise UnsafeRepositoryError(
+            f"{folder} is not safe to use",
+            why="it belongs to another user",
+            hint=f"If you mean it, name it: MSGLOG_DIR={folder}",
+        )
+    return folder

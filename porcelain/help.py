@@ -1,0 +1,49 @@
+"""`help`: shows what a command does, or lists the commands."""
+
+from argparse import ArgumentParser, Namespace
+
+from plumbing.context import Context
+from porcelain.commands import COMMANDS, GROUPS, load, summary
+from porcelain.parser import CommandParser
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the arguments of `help`."""
+    parser.add_argument("command", nargs="*", metavar="COMMAND", help="the command to explain")
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Show the help of one command, or the list of all."""
+    if not arguments.command:
+        context.write(_overview())
+        return 0
+    name = arguments.command[0]
+    module = load(name)
+    parser = CommandParser(prog=f"msglog {name}", description=summary(module))
+    module.configure(parser)
+    return show_help(parser, context)
+
+
+def show_help(parser: CommandParser, context: Context) -> int:
+    """Print the help of a parser, coloured where colours are wanted."""
+    context.write(parser.format_help())
+    return 0
+
+
+def _overview() -> str:
+    lines = ["usage: msglog [OPTIONS] COMMAND ...", ""]
+    width = max(map(len, COMMANDS)) + 2
+    for group in GROUPS:
+        lines.append(group)
+        for name, command in COMMANDS.items():
+            if command.group == group:
+                try:
+                    module = load(name)
+                except ModuleNotFoundError:
+                    continue
+                lines.append(f"  {name:{width}}{summary(module)}")
+        lines.append("")
+    lines.append(
+        "`msglog help COMMAND` explains one. A first log: `msglog init && msglog add hello`."
+    )
+    return "\n".join(lines) + "\n"

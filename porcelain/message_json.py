@@ -1,0 +1,122 @@
+"""Messages as JSON, the same everywhere: `list --json` prints what `add --batch --json` takes."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeAlias, cast
+
+from msglog.errors import UsageError
+from msglog.message import UUID_BYTES, Foreign, Message, MetaValue
+from msglog.objectid import ObjectId, parse_object_id
+from porcelain.display import json_safe
+from porcelain.when import LocalOffset, Moment, parse, rfc3339
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+
+FIELDS = ("id", "uuid", "time", "author", "body", "tags", "meta", "reply_to")
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
+
+class MessageJsonError(UsageError):
+    """A line is not a message as JSON."""
+
+
+def to_json(value: Mapping[str, object]) -> str:
+    """Return one object as one line of JSON with its newline, safe to be printed anywhere."""
+    return json_safe(_ENCODER.encode(value)) + "\n"
+
+
+def message_fields(oid: ObjectId, message: Message | Foreign) -> dict[str, object]:
+    """Return the fields of a message in their order; of a foreign object, what can be told."""
+    if isinstance(message, Foreign):
+        return {
+            "id": oid.hex(),
+            "uuid": message.uuid.hex(),
+            "time": rfc3339(message.time, 0),
+            "type": message.type,
+            "needs": message.needs,
+        }
+    return {
+        "id": oid.hex(),
+        "uuid": message.uuid.hex(),
+        "time": rfc3339(message.time, message.offset),
+        "author": message.author,
+        "body": message.body,
+        "tags": list(message.tags),
+        "meta": dict(message.meta),
+        "reply_to": None if message.reply_to is None else message.reply_to.hex(),
+    }
+
+
+def parse_message(
+    line: str, *, author: str, uuid: bytes, now: int, local_offset: LocalOffset
+) -> Message:
+    """Return the message that a line of JSON says; what it leaves out is taken from the arguments.
+
+    An `id` is ignored: ids are computed. Raises MessageJsonError for a field that is not known or
+    not of its type; the limits of the format are checked when the message is encoded.
+    """
+    fields = _load(line)
+    unknown = sorted(fields.keys() - set(FIELDS))
+    if unknown:
+        raise MessageJsonError(
+            f"unknown field {unknown[0][:80]!r}", hint=f"Known are {', '.join(FIELDS)}."
+        )
+    written = fields.get("time")
+    moment = Moment(now, local_offset(now))
+    if written is not None:
+        moment = parse(_text(fields, "time", ""), now=now, local_offset=local_offset)
+    reply_to = fields.get("reply_to")
+    tags = fields.get("tags") or []
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise MessageJsonError("'tags' is not a list of texts")
+    meta = fields.get("meta") or {}
+    if not isinstance(meta, dict) or not all(
+        isinstance(value, str | int | float) for value in meta.values()
+    ):
+        raise MessageJsonError("'meta' is not an object of texts, numbers, true and false")
+    return Message(
+        uuid=uuid if fields.get("uuid") is None else _uuid(_text(fields, "uuid", "")),
+        time=moment.time,
+        offset=moment.offset,
+        author=_text(fields, "author", author),
+        body=_text(fields, "body", ""),
+        tags=tuple(sorted(set(cast("list[str]", tags)))),
+        meta=cast("dict[str, MetaValue]", meta),
+        reply_to=None if reply_to is None else parse_object_id(_text(fields, "reply_to", "")),
+    )
+
+
+def _load(line: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        why = str(error) if isinstance(error, ValueError) else "it is nested too deep"
+        raise MessageJsonError("not JSON", why=why) from error
+    if not isinstance(value, dict):
+        raise MessageJsonError("not a JSON object")
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _text(fields: Mapping[str, Any], name: str, default: str) -> str:
+    value = fields.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, str):
+        raise MessageJsonError(f"{name!r} is not a text")
+    return value
+
+
+def _uuid(text: str) -> bytes:
+    digits = text.replace("-", "")
+    try:
+        value = bytes.fromhex(digits)
+    except ValueError:
+        value = b""
+    if len(value) != UUID_BYTES or len(digits) != 2 * UUID_BYTES:
+        raise MessageJsonError(f"{text[:80]!r} is not a uuid")
+    return value

@@ -1,0 +1,55 @@
+"""The pager: a program that shows long output a screen at a time, chosen as git chooses it."""
+
+import subprocess
+from shlex import split
+from typing import BinaryIO, cast
+
+from plumbing.context import Context
+
+_DEFAULT = "less"
+_LESS_OPTIONS = "FRX"
+"""Quit if it fits, let colours through, leave the text on the screen: git's choice for less."""
+
+
+class Pager:
+    """A running pager. stdin: where the output goes."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self.stdin = cast("BinaryIO", process.stdin)
+
+    def finish(self) -> None:
+        """Send what is left and wait until the reader quits; Ctrl-C belongs to the pager."""
+        try:
+            self.stdin.close()
+        except BrokenPipeError:
+            pass  # the reader has quit
+        while True:
+            try:
+                self._process.wait()
+            except KeyboardInterrupt:
+                continue
+            return
+
+
+def start_pager(context: Context, configured: str | None) -> Pager | None:
+    """Start `$MSGLOG_PAGER`, the configured one, `$PAGER` or less; None if it is none or fails."""
+    environment = dict(context.environment)
+    command = environment.get("MSGLOG_PAGER")
+    if command is None:
+        command = configured or environment.get("PAGER", _DEFAULT)
+    try:
+        words = split(command)
+    except ValueError:
+        return None
+    if not words or words == ["cat"]:
+        return None
+    environment.setdefault("LESS", _LESS_OPTIONS)
+    context.stdout.flush()
+    try:
+        process = subprocess.Popen(  # noqa: S603 - the user's own choice, without a shell
+            words, stdin=subprocess.PIPE, stdout=context.stdout, env=environment
+        )
+    except OSError:
+        return None
+    return Pager(process)

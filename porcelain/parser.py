@@ -1,0 +1,181 @@
+"""The argument parser of one command: argparse with its four traps disarmed."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from msglog.errors import UsageError
+
+_NOT_AN_OPTION = "\0"
+"""Put before an argument after `--`, so that it is never an option; no argument can contain it."""
+
+_WANTS_VALUE = "expected one argument"
+
+
+class CommandLineError(UsageError):
+    """The arguments of a command are not what it takes."""
+
+
+class HelpRequested(Exception):  # noqa: N818 - not an error: the answer is the parser's help
+    """`--help` was among the arguments."""
+
+    def __init__(self, parser: "CommandParser") -> None:
+        super().__init__(parser.prog)
+        self.parser = parser
+
+
+class _Help(argparse.Action):
+    """`--help`, which leaves it to the dispatcher to show the help."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,  # noqa: ARG002 - argparse's signature
+        values: str | Sequence[Any] | None,  # noqa: ARG002 - argparse's signature
+        option_string: str | None = None,  # noqa: ARG002 - argparse's signature
+    ) -> None:
+        if isinstance(parser, CommandParser):
+            raise HelpRequested(parser)
+
+
+class CommandParser(argparse.ArgumentParser):
+    """A parser that takes the global options too, wherever they stand, and never exits.
+
+    Options and arguments may be mixed; abbreviations of options are refused; defaults of global
+    options are suppressed, so that a subcommand never resets what was said before it. Subparsers
+    made by `add_subparsers` are of this class. Errors are CommandLineError, help HelpRequested.
+
+    intermixed: False for the parser that takes what stands before the command, and hands on the
+    rest untouched.
+    """
+
+    def __init__(self, *, intermixed: bool = True, **options: Any) -> None:  # noqa: ANN401 - argparse's
+        options.update(allow_abbrev=False, add_help=False)
+        super().__init__(**options)
+        self._intermixed = intermixed
+        self._parsing = False
+        self._given: list[str] = []
+        add_global_options(self)
+
+    def parse(self, arguments: Sequence[str], namespace: argparse.Namespace) -> argparse.Namespace:
+        """Return the namespace that arguments fill; raises CommandLineError or HelpRequested."""
+        given = list(arguments)
+        if "--" in given and self._intermixed:
+            end = given.index("--")
+            given[end:] = [_NOT_AN_OPTION + text for text in given[end + 1 :]]
+        parsed, unknown = self.parse_known_args(given, namespace)
+        if unknown:
+            self._refuse_unknown(unknown)
+        for name, value in vars(parsed).items():
+            if isinstance(value, str):
+                setattr(parsed, name, value.removeprefix(_NOT_AN_OPTION))
+            elif isinstance(value, list):
+                stripped = [
+                    item.removeprefix(_NOT_AN_OPTION) if isinstance(item, str) else item
+                    for item in value
+                ]
+                setattr(parsed, name, stripped)
+        return parsed
+
+    def parse_known_args(  # type: ignore[override]
+        self,
+        args: Sequence[str] | None = None,
+        namespace: argparse.Namespace | None = None,
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse as argparse's method does, options and arguments mixed where that is possible."""
+        given = list(args or ())
+        if self._parsing or not self._intermixed or self._cannot_be_mixed():
+            self._given = given
+            return super().parse_known_args(given, namespace)
+        self._parsing = True
+        self._given = given
+        try:
+            return self.parse_known_intermixed_args(given, namespace)
+        finally:
+            self._parsing = False
+
+    def _cannot_be_mixed(self) -> bool:
+        """Tell whether there are subcommands, or arguments that exclude options."""
+        positionals = self._get_positional_actions()
+        exclusive = [
+            action for group in self._mutually_exclusive_groups for action in group._group_actions
+        ]
+        return any(
+            action.nargs in (argparse.PARSER, argparse.REMAINDER) or action in exclusive
+            for action in positionals
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Raise CommandLineError with what argparse says, and with what to write instead."""
+        hint = f"See `{self.prog} --help`."
+        if _WANTS_VALUE in message:
+            hint = self._value_hint(message) or hint
+        raise CommandLineError(message.replace(_NOT_AN_OPTION, ""), hint=hint)
+
+    def _value_hint(self, message: str) -> str:
+        """Tell how to write a value that begins with a hyphen, if that is what went wrong."""
+        names = message.removeprefix("argument ").partition(":")[0].split("/")
+        for option, value in zip(self._given, self._given[1:], strict=False):
+            if option in names and value.startswith("-"):
+                long = next((name for name in names if name.startswith("--")), option)
+                joined = f"{long}={value}" if long.startswith("--") else f"{long}{value}"
+                return (
+                    f"Write `{joined}`: a value that begins with '-' must be joined to its option."
+                )
+        return ""
+
+    def _refuse_unknown(self, unknown: list[str]) -> NoReturn:
+        first = unknown[0].removeprefix(_NOT_AN_OPTION)
+        if not first.startswith("-") or first == "-":
+            raise CommandLineError(
+                f"unexpected argument {first!r}", hint=f"See `{self.prog} --help`."
+            )
+        import difflib  # noqa: PLC0415 - only where something was mistyped
+
+        options = [name for name in self._option_string_actions if name.startswith("--")]
+        near = difflib.get_close_matches(first.partition("=")[0], options, n=1)
+        raise CommandLineError(
+            f"unknown option {first!r}",
+            hint=f"Did you mean {near[0]}?" if near else f"See `{self.prog} --help`.",
+        )
+
+    def format_help(self) -> str:
+        """Return the help as plain text."""
+        if self.formatter_class is argparse.HelpFormatter:
+            self.formatter_class = argparse.RawDescriptionHelpFormatter
+        return super().format_help()
+
+
+def add_global_options(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the options that every command takes, before or after the command."""
+    group = parser.add_argument_group("global options")
+    add = group.add_argument
+    unset = argparse.SUPPRESS
+    add("-h", "--help", action=_Help, nargs=0, default=unset, help="show this help")
+    add(
+        "-C",
+        dest="directory",
+        metavar="DIR",
+        action="append",
+        default=unset,
+        help="run as if started in DIR",
+    )
+    add("--json", action="store_true", default=unset, help="print JSON Lines")
+    volume = group.add_mutually_exclusive_group()
+    volume.add_argument("-q", "--quiet", action="store_true", default=unset, help="say less")
+    volume.add_argument("-v", "--verbose", action="store_true", default=unset, help="say more")
+    add(
+        "--color",
+        choices=("auto", "always", "never"),
+        metavar="WHEN",
+        default=unset,
+        help="colours: auto, always or never",
+    )
+    add(
+        "--no-pager",
+        dest="pager",
+        action="store_false",
+        default=unset,
+        help="write straight to standard output",
+    )
+    add("--progress", action="store_true", default=unset, help="show progress without a terminal")

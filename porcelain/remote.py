@@ -1,0 +1,179 @@
+"""`remote`: names the places that logs are shared with, as git's does."""
+
+from argparse import ArgumentParser, Namespace
+
+from msglog.config import Remote, change
+from msglog.errors import UsageError
+from msglog.refname import REMOTE_PREFIX, check_remote_name, tracking_ref
+from msglog.repository import Repository
+from msglog.store.store import Commit, Ref, RefUpdate
+from plumbing.context import Context
+from porcelain.discovery import open_repository
+from porcelain.display import one_line
+from porcelain.message_json import to_json
+from porcelain.settings import find_remote, load_settings, repository_file
+
+_URL_LIMIT = 4096
+
+
+class RemoteExistsError(UsageError):
+    """A remote was to be made under a name that is taken."""
+
+
+class RemoteUrlError(UsageError):
+    """A text cannot be the URL of a remote."""
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the subcommands of `remote`."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions")
+    add = actions.add_parser("add", help="add a remote", description="Add a remote.")
+    add.add_argument("name", metavar="NAME")
+    add.add_argument(
+        "url", metavar="URL", help="user@host[:path], ssh://user@host:port/path, a path, file://"
+    )
+    remove = actions.add_parser("remove", aliases=["rm"], help="forget a remote")
+    remove.add_argument("name", metavar="NAME")
+    rename = actions.add_parser("rename", help="rename a remote")
+    rename.add_argument("name", metavar="OLD")
+    rename.add_argument("new", metavar="NEW")
+    set_url = actions.add_parser("set-url", help="give a remote another URL")
+    set_url.add_argument("name", metavar="NAME")
+    set_url.add_argument("url", metavar="URL")
+    get_url = actions.add_parser("get-url", help="print the URL of a remote")
+    get_url.add_argument("name", metavar="NAME")
+    show = actions.add_parser("show", help="show what is known of a remote, offline")
+    show.add_argument("name", metavar="NAME")
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """List the remotes, or change them."""
+    repository = open_repository(context)
+    _ACTIONS[arguments.action](arguments, context, repository)
+    repository.close()
+    return 0
+
+
+def _list(_arguments: Namespace, context: Context, repository: Repository) -> None:
+    for remote in load_settings(context, repository.path).remotes().values():
+        if context.json:
+            context.write(to_json(_fields(remote)))
+        elif context.verbose:
+            context.write(f"{one_line(remote.name)}\t{one_line(remote.url)}\n")
+        else:
+            context.write(f"{one_line(remote.name)}\n")
+
+
+def _add(arguments: Namespace, context: Context, repository: Repository) -> None:
+    name, url = check_remote_name(arguments.name), _check_url(arguments.url)
+    _check_free(name, context, repository)
+    change(repository_file(repository.path), {f"remote.{name}.url": url})
+
+
+def _remove(arguments: Namespace, context: Context, repository: Repository) -> None:
+    remote = find_remote(load_settings(context, repository.path), arguments.name)
+    change(
+        repository_file(repository.path),
+        {f"remote.{remote.name}.url": None, f"remote.{remote.name}.repository": None},
+    )
+    _move_tracking_refs(repository, remote.name, None, context.now())
+
+
+def _rename(arguments: Namespace, context: Context, repository: Repository) -> None:
+    remote = find_remote(load_settings(context, repository.path), arguments.name)
+    new = check_remote_name(arguments.new)
+    _check_free(new, context, repository)
+    change(
+        repository_file(repository.path),
+        {
+            f"remote.{remote.name}.url": None,
+            f"remote.{remote.name}.repository": None,
+            f"remote.{new}.url": remote.url,
+            f"remote.{new}.repository": remote.repository or None,
+        },
+    )
+    _move_tracking_refs(repository, remote.name, new, context.now())
+
+
+def _set_url(arguments: Namespace, context: Context, repository: Repository) -> None:
+    remote = find_remote(load_settings(context, repository.path), arguments.name)
+    change(
+        repository_file(repository.path), {f"remote.{remote.name}.url": _check_url(arguments.url)}
+    )
+
+
+def _get_url(arguments: Namespace, context: Context, repository: Repository) -> None:
+    remote = find_remote(load_settings(context, repository.path), arguments.name)
+    if context.json:
+        context.write(to_json(_fields(remote)))
+    else:
+        context.write(f"{one_line(remote.url)}\n")
+
+
+def _show(arguments: Namespace, context: Context, repository: Repository) -> None:
+    remote = find_remote(load_settings(context, repository.path), arguments.name)
+    tracked = _tracked(repository, remote.name)
+    if context.json:
+        logs = {log: {"count": ref.count, "root": ref.root.hex()} for log, ref in tracked.items()}
+        context.write(to_json({**_fields(remote), "logs": logs}))
+        return
+    context.write(f"{remote.name}\n  URL         {one_line(remote.url)}\n")
+    context.write(f"  Repository  {one_line(remote.repository) or 'not met yet'}\n")
+    for log, ref in tracked.items():
+        context.write(f"  {one_line(log)}: {ref.count} messages when last seen\n")
+
+
+_ACTIONS = {
+    None: _list,
+    "add": _add,
+    "remove": _remove,
+    "rm": _remove,
+    "rename": _rename,
+    "set-url": _set_url,
+    "get-url": _get_url,
+    "show": _show,
+}
+
+
+def _fields(remote: Remote) -> dict[str, object]:
+    return {"remote": remote.name, "url": remote.url, "repository": remote.repository or None}
+
+
+def _check_free(name: str, context: Context, repository: Repository) -> None:
+    if name in load_settings(context, repository.path).remotes():
+        raise RemoteExistsError(
+            f"the remote {name!r} exists already",
+            hint=f"Change it with `msglog remote set-url {name} URL`.",
+        )
+
+
+def _check_url(url: str) -> str:
+    """Return url if it can be stored; what it means is for the transports to judge."""
+    if not url or url.startswith("-") or not url.isprintable() or len(url) > _URL_LIMIT:
+        raise RemoteUrlError(
+            f"{url[:80]!r} cannot be the URL of a remote",
+            hint="Write it like server@host, ssh://server@host:2222/team or ../folder.",
+        )
+    return url
+
+
+def _tracked(repository: Repository, remote: str) -> dict[str, Ref]:
+    prefix = f"{REMOTE_PREFIX}{remote}/"
+    return {name[len(prefix) :]: ref for name, ref in repository.store.refs(prefix).items()}
+
+
+def _move_tracking_refs(repository: Repository, old: str, new: str | None, time: int) -> None:
+    """Give the tracking refs of a remote another name, or delete them.
+
+    They say what was seen and decide nothing: one that a transfer moves meanwhile may stay behind.
+    """
+    updates: list[RefUpdate] = []
+    for log, ref in _tracked(repository, old).items():
+        updates.append(RefUpdate(tracking_ref(old, log), ref.root, None))
+        if new is not None:
+            there = repository.store.ref(tracking_ref(new, log))
+            root = None if there is None else there.root
+            updates.append(RefUpdate(tracking_ref(new, log), root, ref))
+    if updates:
+        what = "removed" if new is None else f"renamed to {new}"
+        repository.store.commit(Commit(time, f"remote {old} {what}", refs=updates))

@@ -1,0 +1,44 @@
+"""The settings of a command: the configuration files of the user and of the repository."""
+
+from pathlib import Path
+
+from msglog.config import CONFIG_NAME, Config, ConfigKeyError, Remote, load
+from msglog.refname import check_remote_name
+from plumbing.context import Context
+
+
+class UnknownRemoteError(ConfigKeyError):
+    """A remote was named that is not set up."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"there is no remote {name!r}", hint=f"Add it with `msglog remote add {name} URL`."
+        )
+
+
+def user_file(context: Context) -> Path:
+    """Return the path of the user's own configuration file."""
+    base = context.environment.get("XDG_CONFIG_HOME", "")
+    folder = Path(base) if base.startswith("/") else context.home / ".config"
+    return folder / "msglog" / CONFIG_NAME
+
+
+def repository_file(repository: Path) -> Path:
+    """Return the path of a repository's configuration file."""
+    return repository / CONFIG_NAME
+
+
+def load_settings(context: Context, repository: Path | None = None) -> Config:
+    """Read the settings that count for a repository, or outside of any."""
+    files = [(user_file(context), True)]
+    if repository is not None:
+        files.insert(0, (repository_file(repository), False))
+    return load(files)
+
+
+def find_remote(settings: Config, name: str) -> Remote:
+    """Return a remote by its name; raises UnknownRemoteError or InvalidNameError."""
+    remote = settings.remotes().get(check_remote_name(name))
+    if remote is None:
+        raise UnknownRemoteError(name)
+    return remote

@@ -7,7 +7,7 @@ user's own file alone. Keys are dotted: the last part is the name, the rest the 
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,7 +146,7 @@ def _syntax_error(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         line = error.object[: error.start].count(b"\n") + 1
         return f"it is not UTF-8 (at line {line})"
-    return str(error) if str(error) else "it is nested too deep"
+    return str(error) or "it is nested too deep"
 
 
 def _read_bytes(path: Path) -> bytes | None:
@@ -192,12 +192,9 @@ def split_key(key: str) -> tuple[str, ...]:
     """
     section, _, rest = key.partition(".")
     middle, dot, name = rest.rpartition(".")
-    parts = (section, middle, name) if dot else (section, name)
+    parts = plain = tuple(key.split("."))
     if section == "remote" and dot:
-        check_remote_name(middle)
-        plain: tuple[str, ...] = (section, name)
-    else:
-        parts = plain = tuple(key.split("."))
+        parts, plain = (section, check_remote_name(middle), name), (section, name)
     if len(parts) < 2 or not all(_BARE.fullmatch(part) for part in plain):
         raise ConfigKeyError(f"{key[:80]!r} is not a key", hint="A key is like user.author.")
     return parts
@@ -315,10 +312,9 @@ def _locked(folder: Path) -> Iterator[None]:
 
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        try:
+        # NFS may have no locks for folders; the replacement is atomic all the same.
+        with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except OSError:
-            pass  # NFS may have no locks for folders; the replacement is atomic all the same
         yield
     finally:
         os.close(descriptor)

@@ -1,11 +1,10 @@
 """Who writes: the author of a new message when the command does not say."""
 
 import os
+from pathlib import Path
 
 from plumbing.context import Context
 from porcelain.settings import load_settings
-
-from pathlib import Path
 
 
 def default_author(context: Context, repository: Path) -> str:

@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -40,7 +41,7 @@ def run() -> int:
 def _stream(stream: object, mode: str) -> BinaryIO:
     buffer: BinaryIO | None = getattr(stream, "buffer", None)
     if buffer is None:  # the descriptor was closed: nothing of ours may be opened in its place
-        return open(os.devnull, mode)  # type: ignore[return-value] # noqa: PTH123, SIM115 - kept
+        return open(os.devnull, mode)  # type: ignore[return-value] # noqa: PTH123 - kept
     return buffer
 
 
@@ -86,11 +87,7 @@ def _dispatch(
     command = CommandParser(prog=f"msglog {name}", description=summary(module))
     module.configure(command)
     named = argparse.Namespace(
-        **{
-            key: value
-            for key, value in vars(chosen).items()
-            if key != "command" and key != "version"
-        }
+        **{key: value for key, value in vars(chosen).items() if key not in {"command", "version"}}
     )
     try:
         parsed = command.parse(words[1:], named)
@@ -189,11 +186,9 @@ def _explain(
     if isinstance(error, BrokenPipeError):
         return CLOSED_PIPE
     status, text = _verdict(error)
-    try:
+    with suppress(OSError, ValueError):  # the error is more important than what was not written
         stdout.flush()
-    except (OSError, ValueError):
-        pass  # the error itself is more important than what could not be written
-    try:
+    with suppress(OSError, ValueError):  # where nobody can be told
         if environment.get("MSGLOG_DEBUG", "0") not in ("", "0"):
             import traceback  # noqa: PLC0415 - only for debugging
 
@@ -201,8 +196,6 @@ def _explain(
         if text:
             stderr.write(f"msglog: error: {one_line(text)}\n".encode())
         stderr.flush()
-    except (OSError, ValueError):
-        pass  # nobody can be told
     return status
 
 
@@ -216,8 +209,5 @@ def _verdict(error: BaseException) -> tuple[int, str]:
         return LocalError.exit_status, f"{where}{error.strerror}."
     if isinstance(error, MemoryError):
         return LocalError.exit_status, "out of memory."
-    return (
-        INTERNAL_ERROR,
-        f"this is a bug in msglog ({type(error).__name__}: {str(error)[:200]})."
-        " Set MSGLOG_DEBUG=1 to see where.",
-    )
+    what = f"this is a bug in msglog ({type(error).__name__}: {str(error)[:200]})."
+    return INTERNAL_ERROR, f"{what} Set MSGLOG_DEBUG=1 to see where."

@@ -77,7 +77,7 @@ COMMANDS = {
 
 
 def load(name: str) -> Module:
-    """Import the module of a command; raises UnknownCommandError, with a guess at what was meant."""
+    """Import the module of a command; raises UnknownCommandError with a guess at what was meant."""
     command = COMMANDS.get(name)
     if command is None:
         import difflib  # noqa: PLC0415 - only where something was mistyped

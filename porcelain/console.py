@@ -1,4 +1,4 @@
-"""Colours and progress bars by rich; the only module that imports it, and only when it is needed."""
+"""Colours, help and progress bars by rich: the only module that imports it, and only on demand."""
 
 from rich.color import ColorSystem
 from rich.style import Style

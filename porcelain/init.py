@@ -53,7 +53,8 @@ def _path(arguments: Namespace, context: Context) -> Path:
     if arguments.user:
         return user_directory(context) / FOLDER
     if arguments.folder is not None:
-        return context.directory / arguments.folder / FOLDER
+        folder: str = arguments.folder
+        return context.directory / folder / FOLDER
     if context.repository_directory is not None:
         return context.repository_directory
     return context.directory / FOLDER

@@ -1,6 +1,7 @@
 """The pager: a program that shows long output a screen at a time, chosen as git chooses it."""
 
 import subprocess
+from contextlib import suppress
 from shlex import split
 from typing import BinaryIO, cast
 
@@ -20,10 +21,8 @@ class Pager:
 
     def finish(self) -> None:
         """Send what is left and wait until the reader quits; Ctrl-C belongs to the pager."""
-        try:
+        with suppress(BrokenPipeError):  # the reader may have quit
             self.stdin.close()
-        except BrokenPipeError:
-            pass  # the reader has quit
         while True:
             try:
                 self._process.wait()

@@ -98,7 +98,9 @@ class CommandParser(argparse.ArgumentParser):
         """Tell whether there are subcommands, or arguments that exclude options."""
         positionals = self._get_positional_actions()
         exclusive = [
-            action for group in self._mutually_exclusive_groups for action in group._group_actions
+            action
+            for group in self._mutually_exclusive_groups
+            for action in group._group_actions  # noqa: SLF001 - argparse itself looks there
         ]
         return any(
             action.nargs in (argparse.PARSER, argparse.REMAINDER) or action in exclusive

@@ -1,4 +1,4 @@
-"""Lines for people, made of styled pieces; plain text unless colours are wanted. Never imports rich."""
+"""Lines for people, made of styled pieces: plain text, unless colours are wanted."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,0 +1,87 @@
+"""`config`: reads and changes settings, of this repository or with --global of the user."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from msglog.config import Config, change, check_setting, load, read
+from msglog.errors import NegativeAnswer
+from plumbing.context import Context
+from porcelain.discovery import NoRepositoryError, find_repository
+from porcelain.display import one_line
+from porcelain.message_json import to_json
+from porcelain.settings import load_settings, repository_file, user_file
+
+
+class UnsetError(NegativeAnswer):
+    """A key that was asked for is not set."""
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the subcommands of `config`."""
+    _add_global(parser)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
+    get = actions.add_parser("get", help="print a setting")
+    get.add_argument("key", metavar="KEY")
+    put = actions.add_parser("set", help="change a setting")
+    put.add_argument("key", metavar="KEY")
+    put.add_argument("value", metavar="VALUE")
+    unset = actions.add_parser("unset", help="forget a setting")
+    unset.add_argument("key", metavar="KEY")
+    everything = actions.add_parser("list", help="print all settings")
+    for action in (get, put, unset, everything):
+        _add_global(action)
+
+
+def _add_global(parser: ArgumentParser) -> None:
+    from argparse import SUPPRESS  # noqa: PLC0415 - so that the inner parser resets nothing
+
+    parser.add_argument(
+        "--global",
+        dest="of_user",
+        action="store_true",
+        default=SUPPRESS,
+        help="the user's own settings, for all repositories",
+    )
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Print or change settings."""
+    of_user = getattr(arguments, "of_user", False)
+    if arguments.action in ("get", "list"):
+        settings = _settings(context, of_user=of_user)
+        if arguments.action == "list":
+            for key, value, path in settings.entries():
+                _print(context, key, value, path)
+            return 0
+        for key, value, path in settings.entries():
+            if key == arguments.key:
+                _print(context, key, value, path, bare=True)
+                return 0
+        raise UnsetError(f"{arguments.key[:80]} is not set")
+    path = user_file(context) if of_user else repository_file(find_repository(context))
+    if arguments.action == "set":
+        value = check_setting(arguments.key, arguments.value, trusted=of_user)
+        change(path, {arguments.key: value})
+        return 0
+    if arguments.key not in read(path):
+        raise UnsetError(f"{arguments.key[:80]} is not set in {path}")
+    change(path, {arguments.key: None})
+    return 0
+
+
+def _settings(context: Context, *, of_user: bool) -> Config:
+    if of_user:
+        return load([(user_file(context), True)])
+    try:
+        return load_settings(context, find_repository(context))
+    except NoRepositoryError:
+        return load_settings(context)
+
+
+def _print(context: Context, key: str, value: object, path: Path, *, bare: bool = False) -> None:
+    plain = value if isinstance(value, str | int | float | bool) else str(value)
+    if context.json:
+        context.write(to_json({"key": key, "value": plain, "file": str(path)}))
+        return
+    text = ("true" if plain else "false") if isinstance(plain, bool) else one_line(str(plain))
+    context.write(f"{text}\n" if bare else f"{one_line(key)}={text}\n")

@@ -1,0 +1,75 @@
+"""`drop`: removes this repository with all its messages, after its name has been typed."""
+
+import shutil
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from msglog.errors import LocalError, NegativeAnswer
+from msglog.repository import Repository
+from plumbing.context import Context
+from porcelain.discovery import FOLDER, find_repository
+from porcelain.display import one_line
+from porcelain.message_json import to_json
+
+_ACCOUNT = "account.db"
+_ACCOUNT_DEPTH = 6
+_ANSWER_LIMIT = 4096
+
+
+class NotDroppedError(NegativeAnswer):
+    """The name was not typed, so nothing was removed."""
+
+
+class NotDroppableError(LocalError):
+    """What was found is not a repository that may be removed whole."""
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the arguments of `drop`."""
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Remove the repository, if it is one and its name is typed."""
+    path = find_repository(context)
+    _check_droppable(path)
+    repository = Repository.open(path)
+    count = sum(log.count for log in repository.logs())
+    repository.close()
+    if not arguments.yes:
+        _ask(context, path, count)
+    # Out of the way first: whatever happens next, no half of it is found as a repository.
+    doomed = path.with_name(f"{FOLDER}-dropped-{context.random(4).hex()}")
+    path.rename(doomed)
+    shutil.rmtree(doomed)
+    if context.json:
+        context.write(to_json({"path": str(path), "dropped": True, "count": count}))
+    elif not context.quiet:
+        context.write(f"Removed {one_line(str(path))}\n")
+    return 0
+
+
+def _check_droppable(path: Path) -> None:
+    why = ""
+    if path.name != FOLDER or path.is_symlink() or not path.is_dir():
+        why = f"it is not a folder named {FOLDER}"
+    resolved = path.resolve()
+    around = (path, resolved, *resolved.parents[:_ACCOUNT_DEPTH])
+    if any((folder / _ACCOUNT).exists() for folder in around):
+        why = "it belongs to a server account"
+    if why:
+        raise NotDroppableError(f"{path} is not removed", why=why)
+
+
+def _ask(context: Context, path: Path, count: int) -> None:
+    name = path.resolve().parent.name or "/"
+    question = f"This removes {path} with {count} messages. Type {name!r} to go on: "
+    context.stderr.write(one_line(question).encode("utf-8", "replace"))
+    context.stderr.flush()
+    answer = context.stdin.readline(_ANSWER_LIMIT).decode("utf-8", "surrogateescape")
+    if not context.stdin_terminal:
+        context.stderr.write(b"\n")
+    if answer.rstrip("\r\n") != name:
+        raise NotDroppedError(
+            "nothing was removed", why="the name was not typed", hint="Or say --yes."
+        )

@@ -1,0 +1,80 @@
+"""`show`: shows messages in full by their ids."""
+
+from argparse import ArgumentParser, Namespace
+
+from msglog.errors import MsglogError
+from msglog.key import Key, key_object_id
+from msglog.message import Foreign, Message, decode_object
+from msglog.repository import Repository
+from plumbing.context import Context
+from porcelain.discovery import open_repository
+from porcelain.display import one_line
+from porcelain.message_json import message_fields, to_json
+from porcelain.printing import Piece, Printer, make_printer, paged
+from porcelain.rendering import full
+from porcelain.selection import find_message
+from porcelain.settings import load_settings
+from porcelain.when import readable
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the arguments of `show`."""
+    parser.add_argument("ids", nargs="+", metavar="ID", help="the beginning of a message's id")
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Show each message that there is; then fail as the worst of those that there are not."""
+    repository = open_repository(context)
+    worst: MsglogError | None = None
+    pager = load_settings(context, repository.path).text("core.pager")
+    with paged(context, None if context.json else pager) as output:
+        printer = make_printer(output)
+        for number, text in enumerate(arguments.ids):
+            try:
+                key = find_message(repository, text)
+                data = repository.store.read_messages([key])[key]
+            except MsglogError as error:
+                if worst is not None:
+                    _tell(context, min(worst, error, key=_severity))
+                    error = max(worst, error, key=_severity)
+                worst = error
+                continue
+            message = decode_object(data)
+            if context.json:
+                context.write(to_json(message_fields(key_object_id(key), message)))
+            else:
+                _print(output, repository, printer, key, message, first=number == 0)
+    repository.close()
+    if worst is not None:
+        raise worst
+    return 0
+
+
+def _print(
+    context: Context,
+    repository: Repository,
+    printer: Printer,
+    key: Key,
+    message: Message | Foreign,
+    *,
+    first: bool,
+) -> None:
+    if not first:
+        printer.line("")
+    lines = list(full(key, message))
+    receipt = repository.store.receipts([key]).get(key)
+    details: list[list[Piece]] = [[f"Uuid:   {message.uuid.hex()}"]]
+    if receipt is not None:
+        when = readable(receipt.time, context.local_offset(receipt.time))
+        details.append([f"From:   {one_line(receipt.user)} on {when}"])
+    end = lines.index([""])
+    for pieces in [*lines[:end], *details, *lines[end:]]:
+        printer.line(*pieces)
+
+
+def _severity(error: MsglogError) -> int:
+    return error.exit_status
+
+
+def _tell(context: Context, error: MsglogError) -> None:
+    context.stderr.write(f"msglog: error: {one_line(str(error))}\n".encode())

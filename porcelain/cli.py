@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from msglog.errors import LocalError, MsglogError, UsageError
 from plumbing.context import Context
-from porcelain.commands import load, summary
+from porcelain.commands import description, load
 from porcelain.display import one_line
 from porcelain.parser import CommandParser, HelpRequested
 
@@ -84,7 +84,7 @@ def _dispatch(
         return 0
     name = words[0] if words else "help"
     module = load(name)
-    command = CommandParser(prog=f"msglog {name}", description=summary(module))
+    command = CommandParser(prog=f"msglog {name}", description=description(module))
     module.configure(command)
     named = argparse.Namespace(
         **{key: value for key, value in vars(chosen).items() if key not in {"command", "version"}}

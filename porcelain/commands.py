@@ -96,3 +96,9 @@ def summary(module: Module) -> str:
     if first.startswith("`"):
         first = first.partition(": ")[2]
     return first
+
+
+def description(module: Module) -> str:
+    """Return the summary of a command as a sentence."""
+    text = summary(module)
+    return f"{text[:1].upper()}{text[1:]}."

@@ -1,5 +1,9 @@
 """Colours, help and progress bars by rich: the only module that imports it, and only on demand."""
 
+import codecs
+from argparse import HelpFormatter
+from typing import IO, Any, cast
+
 from rich.color import ColorSystem
 from rich.style import Style
 
@@ -28,6 +32,63 @@ class StyledPrinter:
     def line(self, *pieces: Piece) -> None:
         """Print one line."""
         self._write("".join([_render(piece) for piece in pieces]) + "\n")
+
+
+def help_formatter(context: Context) -> type[HelpFormatter]:
+    """Return the class that formats a command's help in colours."""
+    from rich.console import Console  # noqa: PLC0415 - only for help
+    from rich_argparse import RichHelpFormatter  # noqa: PLC0415 - only for help
+
+    class Formatter(RichHelpFormatter):
+        """rich-argparse without markup, for the terminal of the context."""
+
+        help_markup = False
+        text_markup = False
+        group_name_formatter = str
+
+        def __init__(self, prog: str, **options: Any) -> None:  # noqa: ANN401 - argparse's
+            console = Console(force_terminal=True, width=context.width, color_system="standard")
+            super().__init__(prog, width=context.width, console=console, **options)
+
+    return Formatter
+
+
+class Bar:
+    """A bar on standard error that shows how far a long piece of work has come."""
+
+    def __init__(self, context: Context, text: str) -> None:
+        from rich.console import Console  # noqa: PLC0415 - only for long work
+        from rich.progress import (  # noqa: PLC0415 - only for long work
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+        )
+
+        stream = cast("IO[str]", codecs.getwriter("utf-8")(context.stderr, "replace"))
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            console=Console(
+                file=stream,
+                force_terminal=True,
+                width=context.width,
+                no_color=context.color == "never",
+            ),
+            auto_refresh=False,
+            transient=True,
+        )
+        self._task = self._progress.add_task(text, total=None)
+        self._progress.start()
+
+    def update(self, done: int, total: int | None) -> None:
+        """Show that done of total are done."""
+        self._progress.update(self._task, completed=done, total=total, refresh=True)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._progress.stop()
 
 
 def _render(piece: Piece) -> str:

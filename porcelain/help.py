@@ -1,10 +1,12 @@
 """`help`: shows what a command does, or lists the commands."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, HelpFormatter, Namespace
+from functools import partial
 
 from plumbing.context import Context
-from porcelain.commands import COMMANDS, GROUPS, load, summary
+from porcelain.commands import COMMANDS, GROUPS, description, load, summary
 from porcelain.parser import CommandParser
+from porcelain.printing import wants_color
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -19,13 +21,19 @@ def run(arguments: Namespace, context: Context) -> int:
         return 0
     name = arguments.command[0]
     module = load(name)
-    parser = CommandParser(prog=f"msglog {name}", description=summary(module))
+    parser = CommandParser(prog=f"msglog {name}", description=description(module))
     module.configure(parser)
     return show_help(parser, context)
 
 
 def show_help(parser: CommandParser, context: Context) -> int:
     """Print the help of a parser, coloured where colours are wanted."""
+    if wants_color(context):
+        from porcelain.console import help_formatter  # noqa: PLC0415 - rich only for colours
+
+        parser.formatter_class = help_formatter(context)
+    else:
+        parser.formatter_class = partial(HelpFormatter, width=context.width)
     context.write(parser.format_help())
     return 0
 

@@ -55,6 +55,7 @@ class CommandParser(argparse.ArgumentParser):
         self._intermixed = intermixed
         self._parsing = False
         self._given: list[str] = []
+        self.color = False  # from Python 3.14 on, argparse colours by itself otherwise
         add_global_options(self)
 
     def parse(self, arguments: Sequence[str], namespace: argparse.Namespace) -> argparse.Namespace:
@@ -142,9 +143,12 @@ class CommandParser(argparse.ArgumentParser):
         )
 
     def format_help(self) -> str:
-        """Return the help as plain text."""
-        if self.formatter_class is argparse.HelpFormatter:
-            self.formatter_class = argparse.RawDescriptionHelpFormatter
+        """Return the help, with a usage that lists the arguments and not each option."""
+        if self.usage is None:
+            formatter = argparse.HelpFormatter(self.prog, width=10_000)
+            formatter.add_usage(None, self._get_positional_actions(), ())
+            usage = formatter.format_help().removeprefix("usage: ").strip().replace("%", "%%")
+            self.usage = usage.replace(self.prog, f"{self.prog} [OPTIONS]", 1)
         return super().format_help()
 
 

@@ -1,0 +1,113 @@
+"""`verify`: checks every message, index and ref, and names what is damaged."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from msglog.encoding import EncodingError
+from msglog.errors import IntegrityError
+from msglog.index.verification import Fault
+from msglog.index.verification import verify as verify_index
+from msglog.key import Key, key_object_id, key_time
+from msglog.message import decode_object
+from msglog.message_json import to_json
+from msglog.objectid import object_id
+from msglog.repository import Repository
+from msglog.store.store import Ref
+from plumbing.context import Context
+from plumbing.local_repository import open_repository
+
+_READ_AT_ONCE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One damaged thing; kind: "message", "node", "ref" or "store". name: its id, or what it is."""
+
+    kind: str
+    name: str
+    why: str
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the arguments of `verify`, which has none."""
+    del parser
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Check all that refs reach; print a line for each ref and each damage; exit status 0 or 1."""
+    del arguments
+    repository = open_repository(context)
+    damaged = False
+    try:
+        for name, ref in repository.store.refs().items():
+            sound = True
+            for damage in check_ref(repository, name, ref):
+                sound = False
+                context.write(_damage_line(name, damage, as_json=context.json))
+            damaged = damaged or not sound
+            context.write(_ref_line(name, ref, sound=sound, context=context))
+    finally:
+        repository.close()
+    return 1 if damaged else 0
+
+
+def check_ref(repository: Repository, name: str, ref: Ref) -> Iterator[Damage]:
+    """Yield all damage below a ref: its index, the messages that it names, its own count."""
+    count = 0
+    complete = True
+    pending: list[Key] = []
+    try:
+        for found in verify_index(repository.store.find_nodes, ref.root):
+            if isinstance(found, Fault):
+                complete = False
+                yield Damage("node", found.node.hex(), found.why)
+                continue
+            count += len(found)
+            pending.extend(found)
+            if len(pending) >= _READ_AT_ONCE:
+                yield from _check_messages(repository, pending)
+                pending = []
+        yield from _check_messages(repository, pending)
+    except IntegrityError as error:
+        complete = False
+        yield Damage("store", str(repository.path), f"{error.what}: {error.why}")
+    if complete and count != ref.count:
+        yield Damage("ref", name, f"it says {ref.count} messages, and there are {count}")
+
+
+def _check_messages(repository: Repository, keys: Sequence[Key]) -> Iterator[Damage]:
+    found = repository.store.find_messages(keys)
+    for key in keys:
+        why = _fault(key, found.get(key))
+        if why:
+            yield Damage("message", key_object_id(key).hex(), why)
+
+
+def _fault(key: Key, data: bytes | None) -> str:
+    """Return what is wrong with the object of a key, or ""."""
+    if data is None:
+        return "it is missing"
+    if object_id(data) != key_object_id(key):
+        return "its bytes have another SHA-256"
+    try:
+        time = decode_object(data).time
+    except EncodingError as error:
+        return error.why
+    return "" if time == key_time(key) else "its time is not that of its key"
+
+
+def _damage_line(ref: str, damage: Damage, *, as_json: bool) -> str:
+    if as_json:
+        return to_json({"ref": ref, "kind": damage.kind, "id": damage.name, "why": damage.why})
+    return f"{ref}: {damage.kind} {damage.name}: {damage.why}\n"
+
+
+def _ref_line(name: str, ref: Ref, *, sound: bool, context: Context) -> str:
+    if context.json:
+        fields = {"ref": name, "root": ref.root.hex(), "count": ref.count, "sound": sound}
+        return to_json(fields)
+    if context.quiet:
+        return ""
+    said = "sound" if sound else "damaged"
+    return f"{name}: {ref.count} messages, root {ref.root.hex()}, {said}\n"

@@ -1,0 +1,143 @@
+"""`verify`: each kind of damage is named on a line of its own."""
+
+import sqlite3
+from pathlib import Path
+
+import cbor2
+import pytest
+
+from msglog.key import Key, key_object_id, key_time, make_key
+from msglog.objectid import object_id
+from msglog.repository import STORE_NAME, Repository
+from msglog.store.store import Commit, Ref, RefUpdate
+from plumbing import verify
+from tests.plumbing.running import fill, message, run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    fill(tmp_path / ".msglog", 300)
+    return tmp_path / ".msglog"
+
+
+def alter(folder: Path, sql: str, *parameters: object) -> None:
+    connection = sqlite3.connect(folder / STORE_NAME)
+    cursor = connection.execute(sql, parameters)
+    assert cursor.rowcount == 1
+    connection.commit()
+    connection.close()
+
+
+def root_of(folder: Path) -> bytes:
+    repository = Repository.open(folder)
+    root = repository.log("main").root
+    repository.close()
+    return root
+
+
+def put(folder: Path, key: Key, data: bytes) -> None:
+    repository = Repository.open(folder)
+    repository.add("main", {key: data}, time=1)
+    repository.close()
+
+
+def test_a_sound_repository(folder: Path) -> None:
+    result = run(verify, folder)
+    assert result.status == 0
+    assert result.lines == [f"refs/logs/main: 300 messages, root {root_of(folder).hex()}, sound"]
+    assert run(verify, folder, quiet=True).output == b""
+    assert run(verify, folder, as_json=True).records == [
+        {"ref": "refs/logs/main", "root": root_of(folder).hex(), "count": 300, "sound": True}
+    ]
+
+
+def test_one_changed_bit_of_a_message(folder: Path) -> None:
+    key, data = message(17)
+    changed = bytes([*data[:-1], data[-1] ^ 1])
+    alter(folder, "UPDATE messages SET data = ? WHERE key = ?", changed, key)
+    result = run(verify, folder)
+    assert result.status == 1
+    oid = key_object_id(key).hex()
+    assert result.lines[0] == f"refs/logs/main: message {oid}: its bytes have another SHA-256"
+    assert result.lines[1].endswith("damaged")
+    assert run(verify, folder, as_json=True).records[0] == {
+        "ref": "refs/logs/main",
+        "kind": "message",
+        "id": oid,
+        "why": "its bytes have another SHA-256",
+    }
+
+
+def test_missing_messages_are_each_named(folder: Path) -> None:
+    for number in (3, 250):
+        alter(folder, "DELETE FROM messages WHERE key = ?", message(number)[0])
+    result = run(verify, folder)
+    assert result.status == 1
+    for number in (3, 250):
+        oid = key_object_id(message(number)[0]).hex()
+        assert f"refs/logs/main: message {oid}: it is missing" in result.lines
+    assert len(result.lines) == 3
+
+
+def test_a_message_under_another_time(folder: Path) -> None:
+    key, data = message(900)
+    put(folder, make_key(key_time(key) + 1, key_object_id(key)), data)
+    result = run(verify, folder)
+    assert result.status == 1
+    assert "its time is not that of its key" in result.lines[0]
+
+
+def test_bytes_that_no_log_may_hold(folder: Path) -> None:
+    data = cbor2.dumps({"type": "message", "time": 5}, canonical=True)
+    put(folder, make_key(5, object_id(data)), data)
+    assert "uuid" in run(verify, folder).lines[0]
+
+
+@pytest.mark.parametrize("sql", ["DELETE FROM nodes", "UPDATE nodes SET data = zeroblob(9)"])
+def test_a_damaged_node(folder: Path, sql: str) -> None:
+    root = root_of(folder)
+    alter(folder, f"{sql} WHERE oid = ?", root)
+    result = run(verify, folder)
+    assert result.status == 1
+    assert result.lines[0].startswith(f"refs/logs/main: node {root.hex()}: ")
+    assert len(result.lines) == 2
+
+
+def test_a_count_that_lies(folder: Path) -> None:
+    alter(folder, "UPDATE refs SET count = 299 WHERE name = 'refs/logs/main'")
+    result = run(verify, folder)
+    assert result.status == 1
+    assert result.lines[0] == (
+        "refs/logs/main: ref refs/logs/main: it says 299 messages, and there are 300"
+    )
+
+
+def test_every_ref_is_checked_also_after_a_damaged_one(folder: Path) -> None:
+    repository = Repository.open(folder)
+    update = RefUpdate("refs/remotes/origin/main", None, Ref(object_id(b"gone"), 4))
+    repository.store.commit(Commit(1, "fetch", refs=[update]))
+    repository.create_log("a", time=2)
+    repository.close()
+    result = run(verify, folder)
+    assert result.status == 1
+    assert [line.split(": ")[0] for line in result.lines] == [
+        "refs/logs/a",
+        "refs/logs/main",
+        "refs/remotes/origin/main",
+        "refs/remotes/origin/main",
+    ]
+    assert result.lines[1].endswith("sound")
+    assert "it is missing" in result.lines[2]
+
+
+def test_a_file_of_which_a_part_is_overwritten(folder: Path) -> None:
+    path = folder / STORE_NAME
+    data = bytearray(path.read_bytes())
+    assert len(data) > 20 * 4096
+    data[8 * 4096 : -4096] = b"\xff" * (len(data) - 9 * 4096)
+    path.write_bytes(data)
+    result = run(verify, folder)
+    assert result.status == 1
+    assert any(
+        "is damaged" in line or "SHA-256" in line or "missing" in line for line in result.lines
+    )

@@ -158,10 +158,11 @@ class Repository:
         receipt: Receipt | None = None,
         agreed: Sequence[Agreement] = (),
         held_back: Sequence[HeldBack] = (),
+        point: Mapping[str, Ref] | None = None,
     ) -> list[Ref]:
         """Insert keys into the logs of some refs, all durably or none; return the new refs.
 
-        nodes: further nodes to keep. When another writer is first, the keys are inserted again
+        nodes: further nodes to keep. point: refs that are to point somewhere, whatever they were. When another writer is first, the keys are inserted again
         into what the log has become; raises StoreBusyError after a hundred such losses.
         """
         for _ in range(_ATTEMPTS):
@@ -180,6 +181,10 @@ class Repository:
                 results.append(new)
                 if old != new:
                     updates.append(RefUpdate(insertion.ref, None if old is None else old.root, new))
+            for name, target in (point or {}).items():
+                old = self.store.ref(name)
+                if old != target:
+                    updates.append(RefUpdate(name, None if old is None else old.root, target))
             change = Commit(
                 time,
                 reason,
@@ -197,16 +202,21 @@ class Repository:
     def merge_into(self, log: str, root: ObjectId, *, time: int, reason: str) -> Log:
         """Put all that an index of this store has into a log, which is made if need be."""
         name = log_ref(check_log_name(log))
+        ref = self.merge_into_ref(name, root, time=time, reason=reason)
+        return Log(log, ref.root, ref.count)
+
+    def merge_into_ref(self, name: str, root: ObjectId, *, time: int, reason: str) -> Ref:
+        """Put all that an index of this store has into the log of a ref."""
         for _ in range(_ATTEMPTS):
             old = self.store.ref(name)
             index = merge(self.store.read_nodes, EMPTY_ROOT if old is None else old.root, root)
             new = Ref(index.root, index.count)
-            update = RefUpdate(name, None if old is None else old.root, new)
             if old == new:
-                return Log(log, new.root, new.count)
+                return new
+            update = RefUpdate(name, None if old is None else old.root, new)
             change = Commit(time, reason, nodes=index.nodes, refs=[update])
             if isinstance(self.store.commit(change), Committed):
-                return Log(log, new.root, new.count)
+                return new
         raise _busy(self.path)
 
     def keys(

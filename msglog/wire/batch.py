@@ -1,0 +1,142 @@
+"""The content of a batch: items of (kind, key, payload), compressed as one frame where it pays."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from msglog.errors import IntegrityError
+from msglog.key import KEY_BYTES, Key, key_object_id, key_time
+from msglog.message import OBJECT_BYTES_LIMIT, Foreign, Message, decode_object
+from msglog.objectid import object_id
+from msglog.wire.events import BATCH_BYTES_LIMIT, BATCH_MESSAGES_LIMIT
+
+OBJECT = 0
+"""The kind of an item that is a message; 1 is reserved for redacted ones."""
+
+HEAD_BYTES = 1 + KEY_BYTES + 4
+"""An item's kind, key, and the length of its payload as 4 bytes, big-endian."""
+
+COMPRESS_FROM_BYTES = 4096
+"""Smaller batches go as they are: loading a compressor costs more than it saves."""
+
+LEVEL = 3
+WINDOW_LOG = 22
+_FRAME_OVERHEAD = 1024
+
+
+class BatchError(IntegrityError):
+    """The peer sent a batch that is not what it says."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("the peer sent a damaged batch", why=why)
+
+
+class ForgedMessageError(IntegrityError):
+    """The peer sent a message that does not belong to its key."""
+
+    def __init__(self, key: Key, why: str) -> None:
+        oid = key_object_id(key)
+        super().__init__(f"message {oid.hex()} from the peer is refused", why=why)
+        self.key = key
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One message of a batch, checked: its bytes have the key's id, and it is of the key's time."""
+
+    key: Key
+    data: bytes
+    content: Message | Foreign
+
+
+def pack_item(key: Key, data: bytes) -> bytes:
+    """Return the bytes of one item."""
+    return b"%c%b%b%b" % (OBJECT, key, len(data).to_bytes(4, "big"), data)
+
+
+def unpack(content: bytes, messages: int) -> Iterator[Item]:
+    """Yield the items of a batch, each checked against its key, which must ascend.
+
+    Raises BatchError, and ForgedMessageError which names the message.
+    """
+    position, size, last = 0, len(content), b""
+    number = 0
+    while position < size:
+        if size - position < HEAD_BYTES:
+            raise BatchError("its last item is cut short")
+        if content[position] != OBJECT:
+            raise BatchError(f"an item is of the unknown kind {content[position]}")
+        start = position + HEAD_BYTES
+        key = Key(content[position + 1 : position + 1 + KEY_BYTES])
+        length = int.from_bytes(content[start - 4 : start], "big")
+        if length > size - start:
+            raise BatchError("its last item is cut short")
+        if key <= last:
+            raise BatchError("its keys are not in ascending order")
+        position = start + length
+        number += 1
+        last = key
+        yield check_item(key, content[start:position])
+    if number != messages:
+        raise BatchError(f"it has {number} messages and said {messages}")
+
+
+def check_item(key: Key, data: bytes) -> Item:
+    """Return the item of a key and bytes that a peer sent; raises ForgedMessageError."""
+    if object_id(data) != key_object_id(key):
+        raise ForgedMessageError(key, "its bytes have another SHA-256")
+    try:
+        content = decode_object(data)
+    except IntegrityError as error:
+        raise ForgedMessageError(key, error.why) from error
+    if content.time != key_time(key):
+        raise ForgedMessageError(key, "its time is not its key's")
+    return Item(key, data, content)
+
+
+def check_head(messages: int, size: int) -> None:
+    """Raise BatchError if a batch declares more than a batch may have."""
+    if not 1 <= messages <= BATCH_MESSAGES_LIMIT:
+        raise BatchError(f"it declares {messages} messages")
+    largest = BATCH_BYTES_LIMIT if messages > 1 else HEAD_BYTES + OBJECT_BYTES_LIMIT
+    if not HEAD_BYTES < size <= largest:
+        raise BatchError(f"it declares {size} bytes")
+
+
+def stored_limit(size: int) -> int:
+    """Return how many bytes a batch of this size may take in the stream."""
+    return size + _FRAME_OVERHEAD
+
+
+def compress(content: bytes) -> tuple[str, bytes]:
+    """Return the form (`none` or `zstd`) and the bytes in which a batch is sent."""
+    if len(content) < COMPRESS_FROM_BYTES:
+        return "none", content
+    from zstandard import ZstdCompressor  # noqa: PLC0415 - small batches must not wait for it
+
+    return "zstd", ZstdCompressor(level=LEVEL).compress(content)
+
+
+def expand(form: str, data: bytes, size: int) -> bytes:
+    """Return the content of a batch; raises BatchError unless it has exactly the size declared."""
+    if form == "none":
+        content = data
+    elif form == "zstd":
+        content = _decompress(data, size)
+    else:
+        raise BatchError(f"it is in the unknown form {form[:20]!r}")
+    if len(content) != size:
+        raise BatchError(f"it has {len(content)} bytes and said {size}")
+    return content
+
+
+def _decompress(data: bytes, size: int) -> bytes:
+    import zstandard  # noqa: PLC0415 - small batches must not wait for it
+
+    try:
+        parameters = zstandard.get_frame_parameters(data)
+        if parameters.content_size != size or parameters.window_size > 1 << WINDOW_LOG + 3:
+            raise BatchError("its zstd frame declares another size or too large a window")
+        decompressor = zstandard.ZstdDecompressor(max_window_size=1 << WINDOW_LOG + 3)
+        return decompressor.decompress(data, max_output_size=size, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise BatchError("its zstd frame cannot be read") from error

@@ -1,0 +1,207 @@
+"""What the two sides of a session tell each other, as typed events.
+
+docs/protocol.md is the normative text; `msglog.wire.codec` turns these into packets and back.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from msglog.index.change import Path
+from msglog.key import FIRST_KEY, Key
+from msglog.objectid import ObjectId
+
+PROTOCOL_VERSION = 1
+HAVE_LIMIT = 8
+"""How many roots a request may offer."""
+
+PATH_LIMIT = 16_384
+"""How many paths a request may name."""
+
+BATCH_MESSAGES_LIMIT = 4096
+BATCH_BYTES_LIMIT = 4 << 20
+"""The size of a batch before compression, unless it holds a single larger object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """The server's first words: who it is and what it knows about the client.
+
+    repository: 16 bytes. role: none, append, read, write or admin.
+    """
+
+    agent: str
+    repository: bytes
+    user: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeerError:
+    """A typed error: a code for programs, a text for people."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAlive:
+    """The sender is busy and alive."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The end of a list or of a stream of batches."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListRefs:
+    """A request for the logs that the user may list."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdvertisedRef:
+    """One log of the server."""
+
+    log: str
+    root: ObjectId
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """A request for what a log has beyond a base.
+
+    have: roots that could be the base, best first; none asks for everything. Or, after a descent:
+    root, one that was advertised, with wants: the base is that root without what lies below them.
+    view: the first key of the part of the log that is meant.
+    """
+
+    log: str
+    have: tuple[ObjectId, ...] = ()
+    view: Key = FIRST_KEY
+    root: ObjectId | None = None
+    wants: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A request for the base on which the client can push to a log.
+
+    have: roots that could be the base, best first. Or, after a descent: root, one that was
+    advertised, and the paths of it without which it is the base.
+    """
+
+    log: str
+    have: tuple[ObjectId, ...] = ()
+    view: Key = FIRST_KEY
+    root: ObjectId | None = None
+    without: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The server's choice of a base, or base None: it holds none of the roots offered.
+
+    root, count: the log as it is, where the user may fetch.
+    """
+
+    log: str
+    base: ObjectId | None
+    root: ObjectId | None = None
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """The head of a stream of batches: what both sides start from, and what it will come to.
+
+    count: how many keys root has, from a server only.
+    """
+
+    log: str
+    base: ObjectId
+    root: ObjectId
+    count: int | None = None
+    view: Key = FIRST_KEY
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A part of a transfer that is made durable as a whole.
+
+    number: counts the sender's batches through the session, from 1. root: base and all batches of
+    the transfer up to and with this one. content: the items, see `msglog.wire.batch`.
+    """
+
+    number: int
+    messages: int
+    root: ObjectId
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One message of the batch whose acknowledgement follows was refused by policy."""
+
+    key: Key
+    code: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """A batch is durable; root: the base and all that was accepted of the transfer so far."""
+
+    number: int
+    root: ObjectId
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A push is over; root, count: the log as it is now, where the user may fetch."""
+
+    log: str
+    root: ObjectId | None = None
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GetNodes:
+    """A request for nodes of an advertised root by their paths.
+
+    width: how many bytes of each digest are wanted, 16 or 32. Each node: its path and what the
+    client knows of its children, see `msglog.wire.descent`.
+    """
+
+    log: str
+    root: ObjectId
+    width: int
+    nodes: tuple[tuple[Path, bytes], ...]
+    view: Key = FIRST_KEY
+
+
+@dataclass(frozen=True, slots=True)
+class NodeData:
+    """One node of an index, abbreviated; see `msglog.wire.descent`."""
+
+    data: bytes
+
+
+Event: TypeAlias = (
+    Greeting
+    | PeerError
+    | KeepAlive
+    | End
+    | ListRefs
+    | AdvertisedRef
+    | Fetch
+    | Push
+    | Base
+    | Transfer
+    | Batch
+    | Refused
+    | Acknowledged
+    | Done
+    | GetNodes
+    | NodeData
+)

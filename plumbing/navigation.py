@@ -1,0 +1,62 @@
+"""Finding a base with a remote that knows none of the roots that we offered."""
+
+from dataclasses import dataclass
+
+from msglog.index.change import Path, exclude
+from msglog.objectid import ObjectId
+from msglog.repository import overlay
+from msglog.wire.descent import FULL_WIDTH, SHORT_WIDTH, Descent, coarsen
+from msglog.wire.events import PATH_LIMIT, End, GetNodes, NodeData
+from plumbing.session import Session
+from plumbing.tracking import Tracking
+
+
+@dataclass(frozen=True, slots=True)
+class CommonGround:
+    """What a descent has found.
+
+    wants: paths of the remote's index below which it has what we lack, coarse enough to be sent.
+    base: what both hold, without anything below wants. common: what both hold. made: nodes of
+    these that are not stored. rounds: how many requests it took.
+    """
+
+    wants: tuple[Path, ...]
+    base: ObjectId
+    common: ObjectId
+    common_count: int
+    made: dict[ObjectId, bytes]
+    rounds: int
+
+
+def find_common_ground(
+    session: Session,
+    tracking: Tracking,
+    held: ObjectId,
+    made: dict[ObjectId, bytes],
+    root: ObjectId,
+    *,
+    careful: bool = False,
+) -> CommonGround:
+    """Descend the remote's index of root and compare it with what we hold.
+
+    careful: ask for whole digests, for when short ones have misled us.
+    """
+    read = overlay(tracking.repository.store.read_nodes, made)
+    width = FULL_WIDTH if careful else SHORT_WIDTH
+    walk = Descent(read, held, width)
+    while requests := walk.requests():
+        session.send(GetNodes(tracking.log, root, width, tuple(requests), tracking.view))
+        walk.receive(_answers(session))
+    common = exclude(read, held, walk.surplus)
+    wants = coarsen(walk.wants, PATH_LIMIT)
+    known = {**made, **common.nodes}
+    base = exclude(overlay(tracking.repository.store.read_nodes, known), common.root, wants)
+    known.update(base.nodes)
+    return CommonGround(tuple(wants), base.root, common.root, common.count, known, walk.rounds)
+
+
+def _answers(session: Session) -> list[bytes]:
+    nodes: list[bytes] = []
+    while isinstance(event := session.expect(NodeData, End), NodeData):
+        nodes.append(event.data)
+    return nodes

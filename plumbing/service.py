@@ -1,0 +1,450 @@
+"""The server's side of a session: answers what a client asks of one repository.
+
+Bytes go in by `receive`, bytes come out of `output`; there is no file descriptor here, so that the
+same service serves a forced command, a local path and the tests.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from msglog.account.role import Capability
+from msglog.errors import IntegrityError, LocalError, MsglogError, NotAuthorisedError, RemoteError
+from msglog.index.change import exclude, insert, slice_from
+from msglog.index.node import EMPTY_ROOT
+from msglog.index.walk import count
+from msglog.key import FIRST_KEY, Key
+from msglog.objectid import ObjectId
+from msglog.refname import log_ref
+from msglog.repository import Insertion, Repository, UnknownLogError, overlay
+from msglog.store.store import Agreement, Receipt, Ref, Refusal, StoreBusyError
+from msglog.wire import batch, descent
+from msglog.wire.batch import Item
+from msglog.wire.connection import Connection, Side, State
+from msglog.wire.events import (
+    Acknowledged,
+    AdvertisedRef,
+    Base,
+    Batch,
+    Done,
+    End,
+    Event,
+    Fetch,
+    GetNodes,
+    Greeting,
+    KeepAlive,
+    ListRefs,
+    NodeData,
+    PeerError,
+    Push,
+    Refused,
+    Transfer,
+)
+from msglog.wire.request_line import EarlyRequest
+from plumbing.outgoing import cut_batches
+
+DRAIN_BYTES_LIMIT = 1 << 20
+"""How much is read and thrown away after a failure, so that the client can read why."""
+
+Policy: TypeAlias = Callable[[Item], tuple[str, str] | None]
+"""Judges one message: None, or a code and a reason for which it is refused."""
+
+
+class Permissions(Protocol):
+    """Who the client is and what they may do; asked anew before each write."""
+
+    @property
+    def user(self) -> str:
+        """The user's name."""
+
+    @property
+    def role(self) -> str:
+        """The name of the user's role, for the greeting."""
+
+    def may(self, capability: Capability, log: str) -> bool:
+        """Tell whether the user has a capability for a log."""
+
+    def check(self) -> None:
+        """Raise NotAuthorisedError if the user or the key was revoked meanwhile."""
+
+
+class NoSuchLogError(MsglogError):
+    """A request names a log that is not there, or that the user may not know of."""
+
+
+class ForgedTransferError(IntegrityError):
+    """What the client sent does not come to what it said."""
+
+
+def accept_all(item: Item) -> None:
+    """Be the policy that refuses nothing."""
+
+
+@dataclass(slots=True)
+class _Incoming:
+    """A push that is under way: what the client declared, and what was accepted of it."""
+
+    log: str
+    view: Key
+    target: ObjectId
+    declared: ObjectId
+    accepted: ObjectId
+
+
+@dataclass(frozen=True, slots=True)
+class _Outgoing:
+    """A batch that was sent and is not acknowledged."""
+
+    log: str
+    view: Key
+    root: ObjectId
+    made: dict[ObjectId, bytes] = field(default_factory=dict)
+
+
+class Service:
+    """Serves one client. Memory is bounded by a few batches, whatever the client sends.
+
+    clock: microseconds since 1970 UTC. key: the fingerprint of the client's SSH key, or "".
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        permissions: Permissions,
+        *,
+        agent: str,
+        clock: Callable[[], int],
+        key: str = "",
+        policy: Policy = accept_all,
+    ) -> None:
+        self._repository = repository
+        self._permissions = permissions
+        self._agent = agent
+        self._clock = clock
+        self._key = key
+        self._policy = policy
+        self._connection = Connection(Side.SERVER)
+        self._events: deque[Event] = deque()
+        self._work: Iterator[bytes] = iter(())
+        self._made: dict[ObjectId, bytes] = {}
+        self._read = overlay(repository.store.read_nodes, self._made)
+        self._advertised: dict[tuple[str, Key], set[ObjectId]] = {}
+        self._bases: dict[tuple[str, Key], set[ObjectId]] = {}
+        self._outgoing: dict[int, _Outgoing] = {}
+        self._sent_batches = 0
+        self._received_batches = 0
+        self._incoming: _Incoming | None = None
+        self._drained = 0
+
+    @property
+    def failed(self) -> bool:
+        """Whether the session is over but for throwing away what the client still sends."""
+        return self._connection.state is State.FAILED
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing that the client sends matters any more."""
+        return self.failed and self._drained > DRAIN_BYTES_LIMIT
+
+    def open(self, early: Sequence[EarlyRequest] = ()) -> None:
+        """Greet the client, and take the requests that came with the command line."""
+        for request in early:
+            self._connection.inject(request)
+            self._events.append(request)
+        identity = self._repository.store.identity
+        user, role = self._permissions.user, self._permissions.role
+        greeting = Greeting(self._agent, identity, user, role)
+        self._work = iter([self._connection.send(greeting)])
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes of the client; what they ask for is done in `output`."""
+        if self.failed:
+            self._drained += len(data)
+            return
+        try:
+            self._events.extend(self._connection.receive(data))
+        except MsglogError as error:
+            self._events.clear()
+            self._work = iter([self._connection.abort(_peer_error(error))])
+
+    def end(self) -> None:
+        """Take note that the client's stream has ended; raises if that was in mid sentence."""
+        if not self.failed:
+            self._connection.finish()
+
+    def output(self) -> bytes | None:
+        """Return the next bytes for the client, or None while there is nothing to say."""
+        while True:
+            try:
+                chunk = next(self._work, None)
+                if chunk is not None:
+                    return chunk
+                if not self._events:
+                    return None
+                self._work = self._answer(self._events.popleft())
+            except MsglogError as error:
+                self._work = iter(())
+                return self._fail(_peer_error(error))
+
+    def keep_alive(self) -> bytes:
+        """Return a packet that says that we are busy."""
+        return self._connection.send(KeepAlive())
+
+    def _fail(self, error: PeerError) -> bytes | None:
+        if self.failed:
+            return None
+        data = self._connection.send(error)
+        if self.failed:
+            self._events.clear()
+        return data
+
+    def _answer(self, event: Event) -> Iterator[bytes]:
+        match event:
+            case ListRefs():
+                return self._list_refs()
+            case Fetch():
+                return self._fetch(event)
+            case Push():
+                return self._push(event)
+            case GetNodes():
+                return self._get_nodes(event)
+            case Transfer():
+                return self._transfer(event)
+            case Batch():
+                return self._batch(event)
+            case End():
+                return self._end()
+            case Acknowledged():
+                return self._acknowledged(event)
+        return iter(())
+
+    # What a client reads.
+
+    def _list_refs(self) -> Iterator[bytes]:
+        for log in self._repository.logs():
+            if self._permissions.may(Capability.LIST, log.name):
+                if self._permissions.may(Capability.FETCH, log.name):
+                    self._advertise(log.name, FIRST_KEY, log.root)
+                yield self._connection.send(AdvertisedRef(log.name, log.root, log.count))
+        yield self._connection.send(End())
+
+    def _advertise(self, log: str, view: Key, root: ObjectId) -> None:
+        self._advertised.setdefault((log, view), set()).add(root)
+
+    def _snapshot(self, log: str, view: Key) -> Ref:
+        """Return the part of a log from view on, as it is now."""
+        ref = self._repository.store.ref(log_ref(log))
+        if ref is None:
+            return Ref(EMPTY_ROOT, 0)
+        if view == FIRST_KEY:
+            return ref
+        index = slice_from(self._read, ref.root, view)
+        self._made.update(index.nodes)
+        return Ref(index.root, index.count)
+
+    def _check_readable(self, log: str) -> None:
+        if not self._permissions.may(Capability.LIST, log):
+            self._check(Capability.FETCH, log)
+        try:
+            self._repository.log(log)
+        except UnknownLogError as error:
+            raise NoSuchLogError(f"there is no log {log!r}") from error
+        self._check(Capability.FETCH, log)
+
+    def _check(self, capability: Capability, log: str) -> None:
+        if not self._permissions.may(capability, log):
+            raise NotAuthorisedError(f"not authorised to {capability.value} {log}")
+
+    def _choose_base(
+        self, log: str, view: Key, have: Sequence[ObjectId], snapshot: Ref
+    ) -> ObjectId | None:
+        """Return the first root offered that both sides hold and that is a part of the log."""
+        store = self._repository.store
+        agreed = set(store.agreed(self._peer, log, view))
+        may_fetch = self._permissions.may(Capability.FETCH, log)
+        for root in have:
+            held = root in agreed or (
+                may_fetch
+                and (
+                    root == snapshot.root
+                    or (view == FIRST_KEY and store.in_reflog(log_ref(log), root))
+                )
+            )
+            if held and next(self._repository.difference(snapshot.root, root), None) is None:
+                self._bases.setdefault((log, view), set()).add(root)
+                return root
+        return None
+
+    @property
+    def _peer(self) -> str:
+        return f"user:{self._permissions.user}"
+
+    def _fetch(self, event: Fetch) -> Iterator[bytes]:
+        self._check_readable(event.log)
+        if event.root is None:
+            snapshot = self._snapshot(event.log, event.view)
+            self._advertise(event.log, event.view, snapshot.root)
+            base: ObjectId | None = EMPTY_ROOT
+            if event.have and snapshot.root != EMPTY_ROOT:
+                base = self._choose_base(event.log, event.view, event.have, snapshot)
+            if base is None:
+                answer = Base(event.log, None, snapshot.root, snapshot.count)
+                yield self._connection.send(answer)
+                return
+        else:
+            self._check_advertised(event.log, event.view, event.root)
+            snapshot = Ref(event.root, count(self._read, event.root))
+            index = exclude(self._read, event.root, event.wants)
+            self._made.update(index.nodes)
+            base = index.root
+        head = Transfer(event.log, base, snapshot.root, snapshot.count, event.view)
+        yield self._connection.send(head)
+        for made in cut_batches(self._repository, base, snapshot.root, overlaid=self._made):
+            self._sent_batches += 1
+            number = self._sent_batches
+            self._outgoing[number] = _Outgoing(
+                event.log, event.view, made.index.root, made.index.nodes
+            )
+            yield self._connection.send(
+                Batch(number, len(made.keys), made.index.root, made.content)
+            )
+        yield self._connection.send(End())
+
+    def _check_advertised(self, log: str, view: Key, root: ObjectId) -> None:
+        if root not in self._advertised.get((log, view), ()):
+            raise NotAuthorisedError("not authorised to read a root that was not advertised")
+
+    def _acknowledged(self, event: Acknowledged) -> Iterator[bytes]:
+        """Remember what the client now has; the answer to an acknowledgement is silence."""
+        sent = self._outgoing.pop(event.number, None)
+        if sent is None or sent.root != event.root:
+            raise ForgedTransferError("an acknowledgement does not fit what was sent")
+        self._permissions.check()
+        self._repository.commit(
+            [],
+            time=self._clock(),
+            reason="fetched",
+            nodes={**self._made, **sent.made},
+            agreed=[Agreement(self._peer, sent.log, sent.view, sent.root)],
+        )
+        return iter(())
+
+    def _get_nodes(self, event: GetNodes) -> Iterator[bytes]:
+        self._check_readable(event.log)
+        self._check_advertised(event.log, event.view, event.root)
+        for path, known in event.nodes:
+            for node in descent.describe(self._read, event.root, path, known, event.width):
+                yield self._connection.send(NodeData(node))
+        yield self._connection.send(End())
+
+    # What a client writes.
+
+    def _push(self, event: Push) -> Iterator[bytes]:
+        self._check(Capability.APPEND, event.log)
+        if event.root is not None:
+            self._check_advertised(event.log, event.view, event.root)
+            index = exclude(self._read, event.root, event.without)
+            self._made.update(index.nodes)
+            self._bases.setdefault((event.log, event.view), set()).add(index.root)
+            yield self._connection.send(Base(event.log, index.root))
+            return
+        snapshot = self._snapshot(event.log, event.view)
+        base = self._choose_base(event.log, event.view, event.have, snapshot)
+        if self._permissions.may(Capability.FETCH, event.log):
+            self._advertise(event.log, event.view, snapshot.root)
+            yield self._connection.send(Base(event.log, base, snapshot.root, snapshot.count))
+        else:
+            yield self._connection.send(Base(event.log, base))
+
+    def _transfer(self, event: Transfer) -> Iterator[bytes]:
+        self._check(Capability.APPEND, event.log)
+        place = (event.log, event.view)
+        if event.base != EMPTY_ROOT and event.base not in self._bases.get(place, ()):
+            raise NotAuthorisedError("not authorised to push on a base that was not agreed")
+        self._incoming = _Incoming(
+            event.log, event.view, event.root, declared=event.base, accepted=event.base
+        )
+        return iter(())
+
+    def _batch(self, event: Batch) -> Iterator[bytes]:
+        incoming = self._incoming
+        if incoming is None:
+            raise ForgedTransferError("a batch belongs to no transfer")
+        self._received_batches += 1
+        if event.number != self._received_batches:
+            raise ForgedTransferError("the batches are not in order")
+        accepted: dict[Key, bytes] = {}
+        refused: list[Refusal] = []
+        keys: list[Key] = []
+        for item in batch.unpack(event.content, event.messages):
+            if item.key < incoming.view:
+                raise ForgedTransferError("a message lies before the view")
+            keys.append(item.key)
+            verdict = self._policy(item)
+            if verdict is None:
+                accepted[item.key] = item.data
+            else:
+                refused.append(Refusal(item.key, *verdict))
+        made: dict[ObjectId, bytes] = {}
+        read = overlay(self._read, made)
+        declared = insert(read, incoming.declared, keys)
+        if declared.root != event.root:
+            raise ForgedTransferError(
+                f"batch {event.number} does not come to the root that was said",
+                why="a message is missing, or one too many",
+            )
+        made.update(declared.nodes)
+        index = declared
+        if refused or incoming.accepted != incoming.declared:
+            index = insert(read, incoming.accepted, sorted(accepted))
+            made.update(index.nodes)
+        self._permissions.check()
+        self._check(Capability.APPEND, incoming.log)
+        now = self._clock()
+        self._repository.commit(
+            [Insertion(log_ref(incoming.log), sorted(accepted), (incoming.accepted, index))],
+            time=now,
+            reason=f"push by {self._permissions.user}",
+            messages=accepted,
+            nodes={**self._made, **made},
+            receipt=Receipt(self._permissions.user, now, incoming.log, self._key),
+            agreed=[Agreement(self._peer, incoming.log, incoming.view, index.root)],
+        )
+        self._made.clear()
+        incoming.declared, incoming.accepted = declared.root, index.root
+        for refusal in refused:
+            yield self._connection.send(Refused(refusal.key, refusal.code, refusal.why))
+        yield self._connection.send(Acknowledged(event.number, index.root))
+
+    def _end(self) -> Iterator[bytes]:
+        incoming, self._incoming = self._incoming, None
+        if incoming is None or incoming.declared != incoming.target:
+            raise ForgedTransferError("the transfer does not come to the root that was said")
+        done = Done(incoming.log)
+        if self._permissions.may(Capability.FETCH, incoming.log):
+            snapshot = self._snapshot(incoming.log, incoming.view)
+            self._advertise(incoming.log, incoming.view, snapshot.root)
+            done = Done(incoming.log, snapshot.root, snapshot.count)
+        yield self._connection.send(done)
+
+
+def _peer_error(error: MsglogError) -> PeerError:
+    """Return what a client is told of an error: nothing of this machine's paths or insides."""
+    match error:
+        case NotAuthorisedError():
+            return PeerError("not-authorised", error.what)
+        case NoSuchLogError():
+            return PeerError("no-such-log", error.what)
+        case batch.ForgedMessageError() | ForgedTransferError() | batch.BatchError():
+            return PeerError("forged", str(error))
+        case IntegrityError():
+            return PeerError("damaged", f"the server's store is damaged: {error.what}")
+        case StoreBusyError():
+            return PeerError("busy", "the server is busy")
+        case LocalError():
+            return PeerError("storage", "the server cannot write or read its store")
+        case RemoteError():
+            return PeerError("protocol", error.why or error.what)
+        case _:
+            return PeerError("internal", "the server failed")

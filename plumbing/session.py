@@ -1,0 +1,194 @@
+"""The client's side of a session: typed requests and answers over a channel."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar, overload
+
+from msglog.errors import IntegrityError, MsglogError, NotAuthorisedError, RemoteError, UsageError
+from msglog.wire.connection import Connection, Side
+from msglog.wire.events import (
+    Acknowledged,
+    AdvertisedRef,
+    End,
+    Event,
+    Greeting,
+    KeepAlive,
+    ListRefs,
+    PeerError,
+)
+from msglog.wire.pktline import FramingError
+from msglog.wire.request_line import EarlyRequest, format_request_line
+from plumbing.transport.channel import Channel, ChannelError
+
+_E = TypeVar("_E")
+_F = TypeVar("_F")
+
+
+class RemoteRefusedError(NotAuthorisedError):
+    """The server knows what was asked and does not allow it."""
+
+
+class UnknownRemoteLogError(UsageError):
+    """The server has no such log, or does not tell this user of it."""
+
+
+class RemoteDamageError(IntegrityError):
+    """The server says that what it keeps, or what we sent, is damaged."""
+
+
+class RemoteFailureError(RemoteError):
+    """The server could not do it: busy, out of space, or broken."""
+
+
+class NotMsglogError(RemoteError):
+    """What answers at the other end is not msglog."""
+
+
+_ERRORS: dict[str, type[MsglogError]] = {
+    "not-authorised": RemoteRefusedError,
+    "no-such-log": UnknownRemoteLogError,
+    "no-such-repository": RemoteFailureError,
+    "damaged": RemoteDamageError,
+    "forged": RemoteDamageError,
+}
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What a session has cost: bytes of the protocol each way, and waits for the other side."""
+
+    sent: int = 0
+    received: int = 0
+    round_trips: int = 0
+
+
+class Session:
+    """One conversation with a server about one repository.
+
+    early: the first requests; those that fit go with the command line, the others follow it.
+    Their answers are to be read in the same order.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[str], Channel],
+        path: str = "",
+        early: Sequence[EarlyRequest] = (),
+    ) -> None:
+        line, carried = format_request_line(path, early)
+        self.traffic = Traffic()
+        self._connection = Connection(Side.CLIENT)
+        self._events: deque[Event] = deque()
+        self._waiting = True
+        self._channel = connect(line)
+        try:
+            for request in early[:carried]:
+                self._connection.presume(request)
+            self.greeting = self._greet()
+            for request in early[carried:]:
+                self.send(request)
+        except BaseException:
+            self.close()
+            raise
+
+    def _greet(self) -> Greeting:
+        try:
+            return self.expect(Greeting)
+        except FramingError as error:
+            raise NotMsglogError(
+                "the remote does not speak msglog",
+                why=f"instead of a greeting {error.why}",
+                hint="Is it a msglog server account, and does nothing print at login?",
+            ) from error
+        except ChannelError as error:
+            said = self._channel.diagnosis()
+            last = said.strip().splitlines()[-1] if said.strip() else ""
+            if not last:
+                raise
+            raise NotMsglogError(
+                "the remote does not speak msglog", why=f"it said {last[:200]!r}"
+            ) from error
+
+    def send(self, event: Event) -> None:
+        """Say something to the server."""
+        data = self._connection.send(event)
+        self.traffic.sent += len(data)
+        if not isinstance(event, Acknowledged):  # which nothing answers
+            self._waiting = True
+        try:
+            self._channel.send(data)
+        except ChannelError:
+            self._raise_what_was_said()
+            raise
+
+    def _raise_what_was_said(self) -> None:
+        """Raise the error with which the server ended the session, if it said one."""
+        try:
+            while True:
+                event = self.next()
+                if isinstance(event, PeerError):
+                    raise _remote_error(event)
+        except RemoteError as error:
+            if isinstance(error, RemoteFailureError):
+                raise
+
+    def next(self) -> Event:
+        """Wait for what the server says next, be it an error."""
+        while not self._events:
+            self._read()
+        return self._events.popleft()
+
+    @overload
+    def expect(self, kind: type[_E], /) -> _E: ...
+
+    @overload
+    def expect(self, kind: type[_E], other: type[_F], /) -> _E | _F: ...
+
+    def expect(self, *kinds: type[object]) -> object:
+        """Wait for an event of one of these types; raises what the server reports as an error."""
+        event = self.next()
+        if isinstance(event, PeerError):
+            raise _remote_error(event)
+        if not isinstance(event, kinds):
+            raise RemoteError(
+                "the peer breaks the msglog protocol",
+                why=f"it sent {type(event).__name__.lower()} at the wrong time",
+            )
+        return event
+
+    def _read(self) -> None:
+        data = self._channel.receive()
+        if self._waiting:
+            self.traffic.round_trips += 1
+            self._waiting = False
+        self.traffic.received += len(data)
+        if not data:
+            self._connection.finish()
+            raise ChannelError("the remote closed the connection")
+        for event in self._connection.receive(data):
+            if not isinstance(event, KeepAlive):
+                self._events.append(event)
+
+    def list_refs(self) -> list[AdvertisedRef]:
+        """Ask for the logs that we may list."""
+        self.send(ListRefs())
+        return self.listed_refs()
+
+    def listed_refs(self) -> list[AdvertisedRef]:
+        """Return the logs, when they were asked for already."""
+        refs: list[AdvertisedRef] = []
+        while isinstance(event := self.expect(AdvertisedRef, End), AdvertisedRef):
+            refs.append(event)
+        return refs
+
+    def close(self) -> None:
+        """End the conversation."""
+        self._channel.close()
+
+
+def _remote_error(error: PeerError) -> MsglogError:
+    return _ERRORS.get(error.code, RemoteFailureError)(
+        "not authorised" if error.code == "not-authorised" else "the remote reports an error",
+        why=error.text,
+    )

@@ -1,0 +1,119 @@
+"""What a client remembers of a remote: agreed roots, tracking refs, messages held back."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from msglog.index.change import merge
+from msglog.index.node import EMPTY_ROOT
+from msglog.key import FIRST_KEY, Key
+from msglog.objectid import ObjectId
+from msglog.refname import log_ref, tracking_ref
+from msglog.repository import Repository
+from msglog.store.store import Agreement, HeldBack, Ref
+from msglog.wire.events import HAVE_LIMIT
+
+_NEWEST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """One remote as a client knows it.
+
+    name: as in `remotes.NAME`, or "" for a bare URL, which has no tracking refs.
+    repository: the 16 bytes by which the remote's repository is known again.
+    """
+
+    name: str
+    repository: bytes
+
+    @property
+    def peer(self) -> str:
+        """Under what agreed roots and held-back messages are kept."""
+        return f"repository:{self.repository.hex()}"
+
+
+class Tracking:
+    """One log of one remote, seen from one repository.
+
+    clock: microseconds since 1970 UTC.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        remote: Remote,
+        log: str,
+        *,
+        clock: Callable[[], int],
+        view: Key = FIRST_KEY,
+    ) -> None:
+        self.repository = repository
+        self.remote = remote
+        self.log = log
+        self.view = view
+        self.clock = clock
+
+    @property
+    def ref(self) -> str:
+        """The tracking ref, or "" for a bare URL."""
+        return tracking_ref(self.remote.name, self.log) if self.remote.name else ""
+
+    def known(self) -> Ref:
+        """Return what the remote is known to hold of the log."""
+        found = self.repository.store.ref(self.ref) if self.ref else None
+        return found or Ref(EMPTY_ROOT, 0)
+
+    def local(self) -> Ref:
+        """Return the log of our own; empty if there is none of that name."""
+        return self.repository.store.ref(log_ref(self.log)) or Ref(EMPTY_ROOT, 0)
+
+    def have(self) -> tuple[ObjectId, ...]:
+        """Return the roots to offer as base: our own, then agreed ones, newest first.
+
+        After the newest few, agreed roots are taken ever further apart, so that a remote which was
+        restored from a backup still finds one that it knows.
+        """
+        agreed = self.repository.store.agreed(self.remote.peer, self.log, self.view)
+        spaced = agreed[:_NEWEST]
+        position = 2 * _NEWEST
+        while position < len(agreed):
+            spaced.append(agreed[position])
+            position *= 2
+        candidates = dict.fromkeys(
+            [*([self.local().root] if self.view == FIRST_KEY else []), *spaced]
+        )
+        candidates.pop(EMPTY_ROOT, None)
+        return tuple(candidates)[:HAVE_LIMIT]
+
+    def agree(
+        self,
+        root: ObjectId,
+        *,
+        reason: str,
+        nodes: dict[ObjectId, bytes] | None = None,
+        held_back: Sequence[HeldBack] = (),
+    ) -> None:
+        """Remember that both sides have computed root."""
+        self.repository.commit(
+            [],
+            time=self.clock(),
+            reason=reason,
+            nodes=nodes,
+            agreed=[Agreement(self.remote.peer, self.log, self.view, root)],
+            held_back=held_back,
+        )
+
+    def learn(self, root: ObjectId, *, reason: str) -> None:
+        """Remember that the remote holds all that an index of ours has, and maybe more."""
+        if self.ref and self.view == FIRST_KEY:
+            self.repository.merge_into_ref(self.ref, root, time=self.clock(), reason=reason)
+
+    def settle(self, ref: Ref, *, reason: str) -> None:
+        """Remember that the remote holds exactly what an index of ours has."""
+        if self.ref and self.view == FIRST_KEY and self.known() != ref:
+            self.repository.commit([], time=self.clock(), reason=reason, point={self.ref: ref})
+
+    def held(self) -> tuple[ObjectId, dict[ObjectId, bytes]]:
+        """Return the index of all that we hold of the log, and the nodes made for it."""
+        index = merge(self.repository.store.read_nodes, self.local().root, self.known().root)
+        return index.root, index.nodes

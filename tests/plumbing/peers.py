@@ -1,0 +1,160 @@
+"""Clients and a server in memory, for tests of everything between them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from msglog.account.role import CAPABILITIES, Capability, Role
+from msglog.errors import NotAuthorisedError
+from msglog.index.node import EMPTY_ROOT
+from msglog.key import Key
+from msglog.message import Message, object_key
+from msglog.refname import log_ref
+from msglog.repository import Repository
+from msglog.store.memory import MemoryStore
+from msglog.store.store import Commit, Ref, RefUpdate
+from msglog.wire.request_line import EarlyRequest, parse_request_line
+from plumbing.fetch_pack import Fetched, Fetcher, fetch_request
+from plumbing.send_pack import Pushed, Pusher, push_request
+from plumbing.service import Policy, Service, accept_all
+from plumbing.session import Session, Traffic
+from plumbing.tracking import Remote, Tracking
+from plumbing.transport.channel import Channel
+from plumbing.transport.local import LocalChannel
+
+START = 1_750_000_000_000_000
+"""June 2025, in microseconds."""
+
+
+@dataclass
+class Clock:
+    now: int = START
+
+    def __call__(self) -> int:
+        self.now += 1
+        return self.now
+
+
+@dataclass
+class Rights:
+    """A user with one role for every log, who can be revoked."""
+
+    user: str
+    given: Role = Role.WRITE
+    revoked: bool = False
+
+    @property
+    def role(self) -> str:
+        return self.given.value
+
+    def may(self, capability: Capability, log: str) -> bool:  # noqa: ARG002 - one role for all
+        return capability in CAPABILITIES[self.given]
+
+    def check(self) -> None:
+        if self.revoked:
+            raise NotAuthorisedError("not authorised")
+
+
+def make_repository(number: int) -> Repository:
+    repository = Repository(MemoryStore(bytes([number]) * 16), Path("memory"))
+    repository.create_log("main", time=0)
+    return repository
+
+
+def message(number: int, *, author: str = "ann", body: str = "", time: int | None = None) -> bytes:
+    return Message(
+        uuid=number.to_bytes(16, "big"),
+        time=START + 1000 * number if time is None else time,
+        offset=60,
+        author=author,
+        body=body or f"message {number}: the quick brown fox jumps over the lazy dog",
+    ).encode()
+
+
+def add(repository: Repository, *objects: bytes, log: str = "main") -> list[Key]:
+    messages = {object_key(data): data for data in objects}
+    if messages:
+        repository.add(log, messages, time=START)
+    return list(messages)
+
+
+class Server:
+    """A server account's one repository."""
+
+    def __init__(self, number: int = 200, policy: Policy = accept_all) -> None:
+        self.repository = make_repository(number)
+        self.clock = Clock()
+        self.policy = policy
+        self.lines: list[str] = []
+        self.wrap: Callable[[Channel], Channel] = lambda channel: channel
+
+    def service(self, rights: Rights, early: Sequence[EarlyRequest] = ()) -> Service:
+        service = Service(
+            self.repository,
+            rights,
+            agent="msglog/test",
+            clock=self.clock,
+            policy=self.policy,
+        )
+        service.open(early)
+        return service
+
+    def connect(self, rights: Rights) -> Callable[[str], Channel]:
+        def connect(line: str) -> Channel:
+            self.lines.append(line)
+            _, early = parse_request_line(line)
+            return self.wrap(LocalChannel(self.service(rights, early)))
+
+        return connect
+
+
+class Client:
+    """One person's repository and what it cost to keep it in step with a server."""
+
+    def __init__(self, number: int, server: Server, role: Role = Role.WRITE) -> None:
+        self.repository = make_repository(number)
+        self.server = server
+        self.rights = Rights(f"user{number}", role)
+        self.clock = Clock()
+        self.traffic = Traffic()
+
+    def add(self, *objects: bytes, log: str = "main") -> list[Key]:
+        return add(self.repository, *objects, log=log)
+
+    def tracking(self, log: str = "main") -> Tracking:
+        identity = self.server.repository.store.identity
+        return Tracking(self.repository, Remote("origin", identity), log, clock=self.clock)
+
+    def session(self, early: Sequence[EarlyRequest] = ()) -> Session:
+        return Session(self.server.connect(self.rights), early=early)
+
+    def pull(self, log: str = "main", *, pull: bool = True) -> Fetched:
+        tracking = self.tracking(log)
+        request = fetch_request(tracking)
+        session = self.session([request])
+        try:
+            return Fetcher(session, tracking, pull=pull, early=request).run()
+        finally:
+            self.traffic = session.traffic
+            session.close()
+
+    def push(self, log: str = "main") -> Pushed:
+        tracking = self.tracking(log)
+        request = push_request(tracking)
+        session = self.session([request])
+        try:
+            return Pusher(session, tracking, early=request).run()
+        finally:
+            self.traffic = session.traffic
+            session.close()
+
+
+def keys(repository: Repository, log: str = "main") -> set[Key]:
+    return set(repository.keys(repository.log(log).root))
+
+
+def forget_log(repository: Repository, log: str = "main") -> None:
+    """Empty a log as a restored, empty backup would: no reflog, nothing agreed."""
+    fresh = MemoryStore(repository.store.identity)
+    fresh.commit(Commit(0, "made", refs=[RefUpdate(log_ref(log), None, Ref(EMPTY_ROOT, 0))]))
+    repository.store = fresh

@@ -15,7 +15,6 @@ from typing import Any
 from msglog.errors import LocalError, UsageError
 from msglog.refname import check_remote_name
 
-CONFIG_NAME = "config.toml"
 CONFIG_BYTES_LIMIT = 1 << 20
 """A larger file is not a configuration and is refused."""
 

@@ -4,18 +4,27 @@ import os
 from pathlib import Path
 
 from plumbing.context import Context
-from porcelain.settings import load_settings
+from porcelain.places import repository_file, user_file
 
 
 def default_author(context: Context, repository: Path) -> str:
     """Return `$MSGLOG_AUTHOR`, else `user.author` of the configuration, else `login@host`."""
     if context.author is not None:
         return context.author
-    configured = load_settings(context, repository).text("user.author")
+    configured = _configured(context, repository)
     if configured is not None:
         return configured
     host = os.uname().nodename.partition(".")[0]
     return f"{_login(context)}@{host or 'localhost'}"
+
+
+def _configured(context: Context, repository: Path) -> str | None:
+    files = (user_file(context), repository_file(repository))
+    if not any(file.exists() for file in files):
+        return None
+    from porcelain.settings import load_settings  # noqa: PLC0415 - only where there is a file
+
+    return load_settings(context, repository).text("user.author")
 
 
 def _login(context: Context) -> str:

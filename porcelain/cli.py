@@ -8,9 +8,9 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from io import BytesIO
+from io import BufferedWriter, BytesIO, RawIOBase
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from msglog.errors import LocalError, MsglogError, UsageError
 from plumbing.context import Context
@@ -42,6 +42,8 @@ def _stream(stream: object, mode: str) -> BinaryIO:
     buffer: BinaryIO | None = getattr(stream, "buffer", None)
     if buffer is None:  # the descriptor was closed: nothing of ours may be opened in its place
         return open(os.devnull, mode)  # type: ignore[return-value] # noqa: PTH123 - kept
+    if mode == "wb" and isinstance(buffer, RawIOBase):  # PYTHONUNBUFFERED: it may write in part
+        return cast("BinaryIO", BufferedWriter(buffer))
     return buffer
 
 

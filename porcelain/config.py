@@ -9,7 +9,8 @@ from plumbing.context import Context
 from porcelain.discovery import NoRepositoryError, find_repository
 from porcelain.display import one_line
 from porcelain.message_json import to_json
-from porcelain.settings import load_settings, repository_file, user_file
+from porcelain.places import repository_file, user_file
+from porcelain.settings import load_settings
 
 
 class UnsetError(NegativeAnswer):

@@ -7,8 +7,8 @@ from pathlib import Path
 from msglog.errors import LocalError
 from msglog.repository import STORE_NAME, Repository
 from plumbing.context import Context
+from porcelain.places import FOLDER, user_directory
 
-FOLDER = ".msglog"
 _WRITABLE_BY_ALL = 0o002
 
 
@@ -18,13 +18,6 @@ class NoRepositoryError(LocalError):
 
 class UnsafeRepositoryError(LocalError):
     """A repository lies where others may have put it or can change it."""
-
-
-def user_directory(context: Context) -> Path:
-    """Return the folder in which the user's own log lies, under the XDG data folder."""
-    data = context.environment.get("XDG_DATA_HOME", "")
-    base = Path(data) if data.startswith("/") else context.home / ".local" / "share"
-    return base / "msglog"
 
 
 def find_repository(context: Context) -> Path:

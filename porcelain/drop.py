@@ -7,9 +7,10 @@ from pathlib import Path
 from msglog.errors import LocalError, NegativeAnswer
 from msglog.repository import Repository
 from plumbing.context import Context
-from porcelain.discovery import FOLDER, find_repository
+from porcelain.discovery import find_repository
 from porcelain.display import one_line
 from porcelain.message_json import to_json
+from porcelain.places import FOLDER
 
 _ACCOUNT = "account.db"
 _ACCOUNT_DEPTH = 6

@@ -6,9 +6,9 @@ from pathlib import Path
 from msglog.repository import STORE_NAME, Repository
 from msglog.store.store import REPOSITORY_ID_BYTES, StoreError
 from plumbing.context import Context
-from porcelain.discovery import FOLDER, user_directory
 from porcelain.display import one_line
 from porcelain.message_json import to_json
+from porcelain.places import FOLDER, user_directory
 
 
 def configure(parser: ArgumentParser) -> None:

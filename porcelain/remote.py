@@ -11,7 +11,8 @@ from plumbing.context import Context
 from porcelain.discovery import open_repository
 from porcelain.display import one_line
 from porcelain.message_json import to_json
-from porcelain.settings import find_remote, load_settings, repository_file
+from porcelain.places import repository_file
+from porcelain.settings import find_remote, load_settings
 
 _URL_LIMIT = 4096
 

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from msglog.config import CONFIG_NAME, Config, ConfigKeyError, Remote, load
+from msglog.config import Config, ConfigKeyError, Remote, load
 from msglog.refname import check_remote_name
 from plumbing.context import Context
+from porcelain.places import repository_file, user_file
 
 
 class UnknownRemoteError(ConfigKeyError):
@@ -14,18 +15,6 @@ class UnknownRemoteError(ConfigKeyError):
         super().__init__(
             f"there is no remote {name!r}", hint=f"Add it with `msglog remote add {name} URL`."
         )
-
-
-def user_file(context: Context) -> Path:
-    """Return the path of the user's own configuration file."""
-    base = context.environment.get("XDG_CONFIG_HOME", "")
-    folder = Path(base) if base.startswith("/") else context.home / ".config"
-    return folder / "msglog" / CONFIG_NAME
-
-
-def repository_file(repository: Path) -> Path:
-    """Return the path of a repository's configuration file."""
-    return repository / CONFIG_NAME
 
 
 def load_settings(context: Context, repository: Path | None = None) -> Config:

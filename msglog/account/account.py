@@ -1,0 +1,403 @@
+"""A server account: its users, their keys and what they may do, and where its repositories are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from msglog.account.access import Access, Grant, check_pattern, sorted_grants
+from msglog.account.database import Database
+from msglog.account.name import (
+    InvalidRepositoryError,
+    check_repository_name,
+    check_user_name,
+    is_fingerprint,
+    is_repository_name,
+    is_user_name,
+)
+from msglog.account.publickey import PublicKey
+from msglog.account.role import Role
+from msglog.errors import LocalError, NotAuthorisedError, RefusedError, UsageError
+
+DEFAULT_FOLDER = ".msglog-server"
+"""Where an account is when nobody says otherwise, in the home of its UNIX account."""
+
+DATABASE_NAME = "account.db"
+REPOSITORIES_NAME = "repositories"
+DEFAULT_REPOSITORY = "main"
+EVERYBODY = "*"
+"""Stands for every user in a grant; no user can have this name."""
+
+_FOLDER_MODE = 0o700
+
+
+class UnknownUserError(UsageError):
+    """The account has no such user."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"there is no user {name[:80]!r}", hint="`msglog admin user list` shows all."
+        )
+
+
+class UserExistsError(UsageError):
+    """A user was to be made under a name that is taken."""
+
+
+class UnknownKeyError(UsageError):
+    """The account has no such key."""
+
+
+class UnknownGrantError(UsageError):
+    """The account has no such grant."""
+
+
+class UnknownRepositoryError(LocalError):
+    """The account has no such repository."""
+
+
+class KeyTakenError(RefusedError):
+    """A key belongs to another user already: sshd could not tell the two apart."""
+
+
+class LastAdminError(RefusedError):
+    """The last administrator was to be removed or demoted."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user. created: in microseconds since 1970 UTC."""
+
+    name: str
+    role: Role
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserKey:
+    """A key of a user. added: in microseconds since 1970 UTC."""
+
+    user: str
+    key: PublicKey
+    added: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserGrant:
+    """A grant as it is kept. user: a name, or EVERYBODY."""
+
+    user: str
+    repository: str
+    pattern: str
+    role: Role
+
+
+class Account:
+    """An open account. path: its folder."""
+
+    def __init__(self, database: Database, path: Path) -> None:
+        self._database = database
+        self.path = path
+        self._answered: tuple[Access, int, bool] | None = None
+
+    @classmethod
+    def create(cls, path: Path, *, suffix: str) -> "Account":
+        """Make an account without users in the folder path, readable by its owner alone.
+
+        suffix: some random text, for a file name that nobody else uses meanwhile.
+        """
+        path.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        path.chmod(_FOLDER_MODE)
+        (path / REPOSITORIES_NAME).mkdir(mode=_FOLDER_MODE, exist_ok=True)
+        return cls(Database.create(path / DATABASE_NAME, suffix=suffix), path)
+
+    @classmethod
+    def open(cls, path: Path) -> "Account":
+        """Open the account in the folder path; makes nothing. Raises AccountError and its kin."""
+        return cls(Database.open(path / DATABASE_NAME), path)
+
+    def close(self) -> None:
+        """Close the account."""
+        self._database.close()
+
+    # Users
+
+    def users(self) -> list[User]:
+        """Return the users by name."""
+        rows = self._database.select("SELECT name, role, created FROM users ORDER BY name")
+        return [User(name, Role(role), created) for name, role, created in rows]
+
+    def user(self, name: str) -> User:
+        """Return one user; raises UnknownUserError."""
+        rows = []
+        if is_user_name(name):
+            sql = "SELECT name, role, created FROM users WHERE name = ?"
+            rows = self._database.select(sql, name)
+        if not rows:
+            raise UnknownUserError(name)
+        return User(rows[0][0], Role(rows[0][1]), rows[0][2])
+
+    def add_user(self, name: str, role: Role, *, time: int) -> User:
+        """Make a user, without keys; raises InvalidUserError or UserExistsError."""
+        check_user_name(name)
+        added = self._database.execute(
+            "INSERT OR IGNORE INTO users (name, role, created) VALUES (?, ?, ?)",
+            name,
+            role.value,
+            time,
+        )
+        if not added:
+            raise UserExistsError(
+                f"there is a user {name!r} already",
+                hint=f"`msglog admin user set-role {name} ROLE` changes what they may do.",
+            )
+        return User(name, role, time)
+
+    def remove_user(self, name: str) -> list[UserKey]:
+        """Remove a user with all keys and grants; return the keys.
+
+        Raises UnknownUserError or LastAdminError.
+        """
+        with self._database.transaction():
+            user = self.user(name)
+            self._keep_an_admin(user, Role.NONE)
+            keys = self.keys(name)
+            self._database.execute("DELETE FROM users WHERE name = ?", name)
+        return keys
+
+    def set_role(self, name: str, role: Role) -> Role:
+        """Give a user another role and return the old one; raises UnknownUserError, LastAdminError.
+
+        It holds for every log that no grant is about.
+        """
+        with self._database.transaction():
+            user = self.user(name)
+            self._keep_an_admin(user, role)
+            self._database.execute("UPDATE users SET role = ? WHERE name = ?", role.value, name)
+        return user.role
+
+    def rename_user(self, name: str, new: str) -> None:
+        """Give a user another name; raises UnknownUserError, InvalidUserError, UserExistsError.
+
+        Messages keep the author that they were written with.
+        """
+        check_user_name(new)
+        with self._database.transaction():
+            self.user(name)
+            if self._database.select("SELECT 1 FROM users WHERE name = ?", new):
+                raise UserExistsError(f"there is a user {new!r} already")
+            self._database.execute("UPDATE users SET name = ? WHERE name = ?", new, name)
+
+    def _keep_an_admin(self, user: User, role: Role) -> None:
+        if user.role is not Role.ADMIN or role is Role.ADMIN:
+            return
+        sql = "SELECT count(*) FROM users WHERE role = ?"
+        (count,) = self._database.select(sql, Role.ADMIN.value)[0]
+        if count == 1:
+            raise LastAdminError(
+                f"{user.name} is the last administrator",
+                hint="Make somebody else one first: `msglog admin user set-role NAME admin`.",
+            )
+
+    # Keys
+
+    def keys(self, user: str | None = None) -> list[UserKey]:
+        """Return the keys of one user, or of all, by user and then by when they were added."""
+        rows = self._database.select(
+            "SELECT u.name, k.type, k.blob, k.comment, k.added FROM keys k"
+            " JOIN users u ON u.id = k.user WHERE ?1 IS NULL OR u.name = ?1"
+            " ORDER BY u.name, k.added, k.fingerprint",
+            user,
+        )
+        return [UserKey(row[0], PublicKey(row[1], row[2], row[3]), row[4]) for row in rows]
+
+    def add_keys(self, user: str, keys: Sequence[PublicKey], *, time: int) -> list[bool]:
+        """Give a user keys, all or none; return for each whether it is new to the account.
+
+        Raises UnknownUserError, and KeyTakenError for the key of somebody else.
+        """
+        with self._database.transaction():
+            self.user(user)
+            return [self._add_key(user, key, time) for key in keys]
+
+    def _add_key(self, user: str, key: PublicKey, time: int) -> bool:
+        owner = self._owner(key.fingerprint)
+        if owner is not None and owner != user:
+            raise KeyTakenError(
+                f"the key {key.fingerprint} cannot be added",
+                why=f"it belongs to {owner}",
+                hint="Every user needs a key of their own.",
+            )
+        self._database.execute(
+            "INSERT OR IGNORE INTO keys (fingerprint, user, type, blob, comment, added)"
+            " SELECT ?, id, ?, ?, ?, ? FROM users WHERE name = ?",
+            key.fingerprint,
+            key.type,
+            key.blob,
+            key.comment,
+            time,
+            user,
+        )
+        return owner is None
+
+    def remove_key(self, user: str, fingerprint: str) -> None:
+        """Take a key from a user; raises UnknownUserError or UnknownKeyError."""
+        with self._database.transaction():
+            self._remove_key(user, fingerprint)
+
+    def _remove_key(self, user: str, fingerprint: str) -> None:
+        self.user(user)
+        if not is_fingerprint(fingerprint) or self._owner(fingerprint) != user:
+            raise UnknownKeyError(
+                f"{user} has no key {fingerprint[:80]!r}",
+                hint=f"`msglog admin key list {user}` shows all.",
+            )
+        self._database.execute("DELETE FROM keys WHERE fingerprint = ?", fingerprint)
+
+    def replace_key(self, user: str, old: str, keys: Sequence[PublicKey], *, time: int) -> None:
+        """Give a user keys in place of the one with the fingerprint old: all that or nothing.
+
+        Raises UnknownUserError, UnknownKeyError, KeyTakenError.
+        """
+        with self._database.transaction():
+            self._remove_key(user, old)
+            for key in keys:
+                self._add_key(user, key, time)
+
+    def _owner(self, fingerprint: str) -> str | None:
+        rows = self._database.select(
+            "SELECT u.name FROM keys k JOIN users u ON u.id = k.user WHERE k.fingerprint = ?",
+            fingerprint,
+        )
+        return rows[0][0] if rows else None
+
+    # Grants
+
+    def grants(self, user: str | None = None) -> list[UserGrant]:
+        """Return the grants to one user (EVERYBODY: those to every user), or all that there are."""
+        rows = self._database.select(
+            "SELECT ifnull(u.name, ?1), g.repository, g.pattern, g.role FROM grants g"
+            " LEFT JOIN users u ON u.id = g.user WHERE ?2 IS NULL OR ifnull(u.name, ?1) = ?2"
+            " ORDER BY 1, 2, 3",
+            EVERYBODY,
+            user,
+        )
+        return [UserGrant(row[0], row[1], row[2], Role(row[3])) for row in rows]
+
+    def grant(self, grant: UserGrant) -> None:
+        """Make a grant, in place of one to the same user for the same pattern.
+
+        Raises UnknownUserError, InvalidRepositoryError and InvalidPatternError.
+        """
+        check_repository_name(grant.repository)
+        check_pattern(grant.pattern)
+        with self._database.transaction():
+            if grant.user != EVERYBODY:
+                self.user(grant.user)
+            self._delete_grant(grant.user, grant.repository, grant.pattern)
+            self._database.execute(
+                "INSERT INTO grants (user, repository, pattern, role)"
+                " VALUES ((SELECT id FROM users WHERE name = ?), ?, ?, ?)",
+                grant.user,
+                grant.repository,
+                grant.pattern,
+                grant.role.value,
+            )
+
+    def revoke(self, user: str, repository: str, pattern: str) -> None:
+        """Take a grant back; raises UnknownUserError or UnknownGrantError."""
+        check_repository_name(repository)
+        check_pattern(pattern)
+        with self._database.transaction():
+            if user != EVERYBODY:
+                self.user(user)
+            if not self._delete_grant(user, repository, pattern):
+                raise UnknownGrantError(
+                    f"there is no grant to {user} for {pattern!r} in {repository}",
+                    hint="`msglog admin user show NAME` shows all.",
+                )
+
+    def _delete_grant(self, user: str, repository: str, pattern: str) -> int:
+        return self._database.execute(
+            "DELETE FROM grants WHERE repository = ? AND pattern = ?"
+            " AND ifnull(user, 0) = ifnull((SELECT id FROM users WHERE name = ?), 0)",
+            repository,
+            pattern,
+            user,
+        )
+
+    # What receive-pack asks
+
+    def access(self, user: str, fingerprint: str | None, repository: str) -> Access:
+        """Return what a user who came with a key may do in a repository, if it is anything.
+
+        fingerprint: None where no key was named, so that none is looked at. Raises one and the
+        same NotAuthorisedError for an unknown or removed user, for one without any right here,
+        and for a key that is unknown, removed or another's, after the same look-ups.
+        """
+        access = self._look_up(user, fingerprint, repository)
+        if access is None or access.is_empty:
+            raise NotAuthorisedError(
+                "not authorised",
+                why="this account gives this user nothing here",
+                hint="Ask the administrator of the server.",
+            )
+        return access
+
+    def still_valid(self, access: Access) -> bool:
+        """Tell whether an access that was given would be given again, just as it is.
+
+        Cheap enough for every write: where nothing was changed, one number is compared.
+        """
+        version = self._database.version()
+        if self._answered is not None and self._answered[:2] == (access, version):
+            return self._answered[2]
+        now = self._look_up(access.user, access.fingerprint, access.repository)
+        self._answered = (access, version, now == access)
+        return now == access
+
+    def _look_up(self, user: str, fingerprint: str | None, repository: str) -> Access | None:
+        # What cannot be a name is looked up all the same, as a name that nobody has.
+        name = user if is_user_name(user) else ""
+        key = "" if fingerprint is None else fingerprint
+        if not is_fingerprint(key):
+            key = ""
+        place = repository if is_repository_name(repository) else ""
+        with self._database.transaction(writing=False):
+            users = self._database.select("SELECT id, role FROM users WHERE name = ?", name)
+            identity = users[0][0] if users else 0
+            keys = self._database.select(
+                "SELECT 1 FROM keys WHERE fingerprint = ? AND user = ?", key, identity
+            )
+            grants = self._database.select(
+                "SELECT pattern, role, user IS NOT NULL FROM grants"
+                " WHERE repository = ? AND ifnull(user, 0) IN (?, 0)",
+                place,
+                identity,
+            )
+        if not users or not place or (fingerprint is not None and not keys):
+            return None
+        given = [Grant(pattern, Role(role), bool(own)) for pattern, role, own in grants]
+        return Access(user, fingerprint, place, Role(users[0][1]), sorted_grants(given))
+
+    # Repositories
+
+    def repository_path(self, name: str) -> Path:
+        """Return where a repository is or would be; raises InvalidRepositoryError.
+
+        It lies below the account's own folder of repositories: no symbolic link leads out.
+        """
+        check_repository_name(name)
+        root = (self.path / REPOSITORIES_NAME).resolve()
+        path = (root / name).resolve()
+        if not path.is_relative_to(root) or path == root:
+            raise InvalidRepositoryError(
+                f"the repository {name!r} cannot be used", why="it lies outside of the account"
+            )
+        return path
+
+    def existing_repository(self, name: str) -> Path:
+        """Return where a repository is; raises UnknownRepositoryError, InvalidRepositoryError."""
+        path = self.repository_path(name)
+        if not path.is_dir():
+            raise UnknownRepositoryError(f"there is no repository {name!r} here")
+        return path

@@ -1,0 +1,188 @@
+"""`account.db`: the tables of a server account in one SQLite file."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from msglog.errors import IntegrityError, LocalError
+
+APPLICATION_ID = 0x6D6C6F61
+"""`mloa`, in the file's header: an account, not a repository."""
+
+FORMAT = 1
+"""The version of the tables below; an account of a newer one is refused."""
+
+BUSY_SECONDS = 30.0
+
+Row: TypeAlias = tuple[Any, ...]
+Value: TypeAlias = str | int | bytes | None
+
+_SCHEMA = f"""
+PRAGMA application_id = {APPLICATION_ID};
+CREATE TABLE users (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, role TEXT NOT NULL, created INTEGER NOT NULL
+);
+CREATE TABLE keys (
+    fingerprint TEXT PRIMARY KEY, user INTEGER NOT NULL REFERENCES users ON DELETE CASCADE,
+    type TEXT NOT NULL, blob BLOB NOT NULL, comment TEXT NOT NULL, added INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX keys_of_user ON keys (user);
+CREATE TABLE grants (
+    id INTEGER PRIMARY KEY, user INTEGER REFERENCES users ON DELETE CASCADE,
+    repository TEXT NOT NULL, pattern TEXT NOT NULL, role TEXT NOT NULL
+);
+CREATE UNIQUE INDEX grants_in_repository ON grants (repository, ifnull(user, 0), pattern);
+CREATE INDEX grants_of_user ON grants (user);
+PRAGMA user_version = {FORMAT};
+"""
+"""Times are in microseconds since 1970 UTC. A grant without user is one to every user."""
+
+
+class AccountError(LocalError):
+    """The account cannot be read or written."""
+
+
+class AccountFormatError(AccountError):
+    """The file is no account, or one that a newer msglog wrote."""
+
+
+class AccountBusyError(AccountError):
+    """Another process held the account for too long."""
+
+
+class DamagedAccountError(IntegrityError):
+    """SQLite says that the file is not sound."""
+
+
+class Database:
+    """A connection to `account.db`: statements, and transactions that are durable when done."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+
+    @classmethod
+    def create(cls, path: Path, *, suffix: str) -> "Database":
+        """Make an empty account at path, readable by its owner alone; whole or not at all.
+
+        suffix: some random text, for a name that nobody else uses meanwhile. Raises AccountError
+        if path exists.
+        """
+        unfinished = path.with_name(f"{path.name}.new-{suffix}")
+        try:
+            unfinished.touch(mode=0o600, exist_ok=False)
+            database = cls(_connect(unfinished), unfinished)
+            try:
+                database._make_tables()
+            finally:
+                database.close()
+            path.hardlink_to(unfinished)
+        except OSError as error:
+            raise AccountError(f"cannot make {path}", why=error.strerror or str(error)) from error
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return cls.open(path)
+
+    def _make_tables(self) -> None:
+        with self._translated():
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+        with self.transaction():
+            for statement in _SCHEMA.split(";\n"):
+                self.execute(statement)
+
+    @classmethod
+    def open(cls, path: Path) -> "Database":
+        """Open the account at path, which must be there; raises AccountError and its kin."""
+        if not path.is_file():
+            raise AccountError(
+                f"there is no server account in {path.parent}",
+                hint="Make one with `msglog admin init`.",
+            )
+        database = cls(_connect(path), path)
+        try:
+            database._prepare()
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _prepare(self) -> None:
+        (application,) = self.select("PRAGMA application_id")[0]
+        (version,) = self.select("PRAGMA user_version")[0]
+        if application != APPLICATION_ID or version < 1:
+            raise AccountFormatError(f"{self._path} is not a msglog server account")
+        if version > FORMAT:
+            raise AccountFormatError(
+                f"{self._path} was written by a newer msglog",
+                why=f"it has format {version}, this version knows up to {FORMAT}",
+                hint="Install a newer msglog.",
+            )
+        self.execute("PRAGMA foreign_keys = ON")
+        self.execute("PRAGMA synchronous = FULL")
+
+    def select(self, sql: str, *values: Value) -> list[Row]:
+        """Return the rows of a question."""
+        with self._translated():
+            return self._connection.execute(sql, values).fetchall()
+
+    def execute(self, sql: str, *values: Value) -> int:
+        """Run a statement and return how many rows it changed."""
+        with self._translated():
+            return self._connection.execute(sql, values).rowcount
+
+    def version(self) -> int:
+        """Return a number that changes when another connection has committed a change."""
+        number: int = self.select("PRAGMA data_version")[0][0]
+        return number
+
+    @contextmanager
+    def transaction(self, *, writing: bool = True) -> Iterator[None]:
+        """Do all that is done within durably, or nothing of it; one writer at a time."""
+        self.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise _translation(error, self._path) from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    try:
+        # mode=rw: never to make a file that is missing.
+        return sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+        )
+    except sqlite3.Error as error:
+        raise _translation(error, path) from error
+
+
+def _translation(error: sqlite3.Error, path: Path) -> AccountError | DamagedAccountError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return AccountBusyError(
+            f"{path} is busy", why="another process holds it", hint="Try again in a moment."
+        )
+    if code == sqlite3.SQLITE_NOTADB:
+        return AccountFormatError(f"{path} is not a msglog server account")
+    if code == sqlite3.SQLITE_CORRUPT:
+        return DamagedAccountError(f"{path} is damaged", why=str(error))
+    return AccountError(f"cannot use {path}", why=str(error))

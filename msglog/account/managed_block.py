@@ -1,0 +1,116 @@
+"""The block of authorized_keys that msglog writes; all else in the file is kept byte for byte."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from msglog.account.authorized_keys import Entry, parse_line
+from msglog.account.forced_command import ForcedCommand, parse_command, quote_path
+from msglog.account.publickey import PublicKey
+from msglog.errors import LocalError
+
+_BEGIN = "# BEGIN msglog "
+_END = "# END msglog "
+_NOTICE = " (written by `msglog admin`; changes in here are lost)"
+
+
+class DamagedBlockError(LocalError):
+    """The lines that mark the managed block are not one pair in order."""
+
+    def __init__(self, line: int, why: str) -> None:
+        super().__init__(
+            f"authorized_keys is not as msglog left it at line {line}",
+            why=why,
+            hint="Repair or remove the lines `# BEGIN msglog` and `# END msglog`, then run"
+            " `msglog admin key sync`.",
+        )
+        self.line = line
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Where the managed block of one account lies: the numbers of its marking lines, from 1."""
+
+    first: int
+    last: int
+
+    def holds(self, line: int) -> bool:
+        """Tell whether a line is in the block, markers not counted."""
+        return self.first < line < self.last
+
+
+def key_line(command: ForcedCommand, key: PublicKey) -> str:
+    """Return the line that lets a key run its forced command and nothing else, without newline.
+
+    Raises UnsafePathError.
+    """
+    quoted = command.text().replace('"', '\\"')
+    return f'restrict,command="{quoted}" {key.line}'
+
+
+def find_block(data: bytes, account: str) -> Block | None:
+    """Return where the block of an account is; raises DamagedBlockError."""
+    first: int | None = None
+    found: Block | None = None
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        stripped = line.rstrip()
+        if stripped == _begin(account):
+            if first is not None or found is not None:
+                raise DamagedBlockError(number, "a second block begins here")
+            first = number
+        elif stripped == _end(account):
+            if first is None:
+                raise DamagedBlockError(number, "a block ends here that did not begin")
+            found = Block(first, number)
+            first = None
+    if first is not None:
+        raise DamagedBlockError(first, "the block that begins here does not end")
+    return found
+
+
+def replace_block(data: bytes, account: str, lines: Sequence[str]) -> bytes:
+    """Return a file with the block of an account holding just these lines.
+
+    account: the folder of the account, which names the block: there may be several accounts. A
+    new block is put at the end; without lines there is none. What others wrote inside of the
+    block is moved behind it, byte for byte. Raises DamagedBlockError and UnsafePathError.
+    """
+    quote_path(account)
+    made = b""
+    if lines:
+        texts = [line.encode("utf-8") for line in lines]
+        made = b"\n".join([_begin(account), *texts, _end(account), b""])
+    block = find_block(data, account)
+    if block is None:
+        separator = b"\n" if made and data and not data.endswith(b"\n") else b""
+        return data + separator + made
+    kept = _lines(data)
+    inside = kept[block.first : block.last - 1]
+    foreign = b"".join(line for line in inside if not _is_ours(line))
+    after = b"".join(kept[block.last :])
+    if foreign and after and not foreign.endswith(b"\n"):
+        foreign += b"\n"
+    return b"".join(kept[: block.first - 1]) + made + foreign + after
+
+
+def _is_ours(line: bytes) -> bool:
+    """Tell whether a line in the block is one that is made anew, or empty."""
+    if not line.strip():
+        return True
+    entry = parse_line(1, line.removesuffix(b"\n"))
+    if not isinstance(entry, Entry) or entry.options.command is None:
+        return False
+    return parse_command(entry.options.command) is not None
+
+
+def _lines(data: bytes) -> list[bytes]:
+    """Return the lines with their newlines; only LF ends one, as in sshd."""
+    parts = data.split(b"\n")
+    return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
+
+
+def _begin(account: str) -> bytes:
+    return f"{_BEGIN}{account}{_NOTICE}".encode()
+
+
+def _end(account: str) -> bytes:
+    return f"{_END}{account}".encode()

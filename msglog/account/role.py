@@ -1,0 +1,62 @@
+"""Roles: named sets of what a user may do with a log."""
+
+from collections.abc import Mapping
+from enum import Enum
+from types import MappingProxyType
+
+from msglog.errors import UsageError
+
+
+class Capability(Enum):
+    """One thing that can be allowed.
+
+    LIST: see that a log exists, its root and its size. FETCH: read its messages. APPEND: add
+    messages, learning nothing of those of others. ADMINISTER: change users, keys and roles.
+    """
+
+    LIST = "list"
+    FETCH = "fetch"
+    APPEND = "append"
+    ADMINISTER = "administer"
+
+
+class Role(Enum):
+    """A named set of capabilities; the names are what administrators type and what is stored."""
+
+    NONE = "none"
+    APPEND = "append"
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What the role allows."""
+        return CAPABILITIES[self]
+
+
+CAPABILITIES: Mapping[Role, frozenset[Capability]] = MappingProxyType(
+    {
+        Role.NONE: frozenset(),
+        Role.APPEND: frozenset({Capability.APPEND}),
+        Role.READ: frozenset({Capability.LIST, Capability.FETCH}),
+        Role.WRITE: frozenset({Capability.LIST, Capability.FETCH, Capability.APPEND}),
+        Role.ADMIN: frozenset(Capability),
+    }
+)
+"""The table of roles: what is not in it is denied."""
+
+
+class UnknownRoleError(UsageError):
+    """There is no role of this name."""
+
+
+def parse_role(name: str) -> Role:
+    """Return the role of a name; raises UnknownRoleError."""
+    try:
+        return Role(name)
+    except ValueError:
+        raise UnknownRoleError(
+            f"there is no role {name[:40]!r}",
+            why=f"roles are {', '.join(role.value for role in Role)}",
+        ) from None

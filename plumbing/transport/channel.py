@@ -26,7 +26,7 @@ class Channel(Protocol):
         """Send all of data; raises ChannelError when the peer takes none of it for too long."""
 
     def receive(self) -> bytes:
-        """Return the next bytes, at least one, or b"" at the end; raises ChannelError on silence."""
+        """Return the next bytes, or b"" at the end; raises ChannelError on silence."""
 
     def close(self) -> None:
         """Close both directions and free what the channel holds; harmless when said twice."""

@@ -1,0 +1,190 @@
+"""A channel over two file descriptors: of a subprocess, or a server's own standard streams."""
+
+import contextlib
+import os
+import select
+import time
+from collections import deque
+from collections.abc import Callable
+
+from plumbing.transport.channel import RECEIVE_BYTES, UNREAD_LIMIT, ChannelError
+
+DIAGNOSIS_BYTES = 4096
+"""How much of the peer's standard error is kept: its end."""
+
+IDLE_SECONDS = 60.0
+"""How long a peer may neither send nor take a byte."""
+
+_READABLE = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLNVAL
+
+
+class PipeChannel:
+    """The Channel protocol over a pair of file descriptors, which it owns and makes non-blocking.
+
+    read_fd, write_fd: what to read from and write to; they may be the same (a socket).
+    error_fd: the peer's standard error, drained whenever this waits; None where there is none.
+    idle_seconds: the longest silence, in seconds, during which nothing moves in the direction that
+        is waited for; the clock is in seconds and never goes back.
+    An end of the input while sending is no failure: a peer may have said all that it had to say.
+    """
+
+    __slots__ = (
+        "_blocking",
+        "_clock",
+        "_ended",
+        "_error_fd",
+        "_errors",
+        "_idle_seconds",
+        "_read_fd",
+        "_unread",
+        "_unread_bytes",
+        "_write_fd",
+    )
+
+    def __init__(
+        self,
+        read_fd: int,
+        write_fd: int,
+        *,
+        error_fd: int | None = None,
+        idle_seconds: float = IDLE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._read_fd = read_fd
+        self._write_fd = write_fd
+        self._error_fd = error_fd
+        self._idle_seconds = idle_seconds
+        self._clock = clock
+        self._ended = False
+        self._errors = b""
+        self._unread: deque[bytes] = deque()
+        self._unread_bytes = 0
+        descriptors = {read_fd, write_fd} if error_fd is None else {read_fd, write_fd, error_fd}
+        self._blocking = {fd: os.get_blocking(fd) for fd in descriptors}
+        for descriptor in descriptors:
+            os.set_blocking(descriptor, False)
+
+    def send(self, data: bytes) -> None:
+        """Send all of data, reading meanwhile; raises ChannelError."""
+        rest = memoryview(data)
+        deadline = self._clock() + self._idle_seconds
+        while rest:
+            if written := self._write(rest):
+                rest = rest[written:]
+            elif not (self._wait(deadline, writing=True) and self._hold()):
+                continue
+            deadline = self._clock() + self._idle_seconds
+
+    def receive(self) -> bytes:
+        """Return the next bytes, or b"" at the end; raises ChannelError on silence."""
+        if self._unread:
+            data = self._unread.popleft()
+            self._unread_bytes -= len(data)
+            return data
+        deadline = self._clock() + self._idle_seconds
+        while (received := self._read()) is None:
+            self._wait(deadline, writing=False)
+        return received
+
+    def close(self) -> None:
+        """Close all descriptors; what the peer last wrote on standard error is still taken."""
+        if not self._blocking:
+            return
+        self._drain_errors()
+        for descriptor, blocking in self._blocking.items():
+            with contextlib.suppress(OSError):
+                # The open file may be shared, such as a terminal: others find it as it was.
+                os.set_blocking(descriptor, blocking)
+                os.close(descriptor)
+        self._blocking = {}
+        self._error_fd = None
+
+    def diagnosis(self) -> str:
+        """Return the end of what the peer wrote on standard error, at most 4 KiB."""
+        self._drain_errors()
+        return self._errors.decode("utf-8", "replace").strip()
+
+    def _write(self, data: memoryview) -> int:
+        """Return how many bytes were taken; 0 when the peer takes none now."""
+        self._require_open()
+        try:
+            return os.write(self._write_fd, data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise ChannelError("the remote closed the connection", why=_reason(error)) from error
+
+    def _read(self) -> bytes | None:
+        """Return the next bytes, b"" at the end, None when there is nothing yet."""
+        self._require_open()
+        if self._ended:
+            return b""
+        try:
+            data = os.read(self._read_fd, RECEIVE_BYTES)
+        except BlockingIOError:
+            return None
+        except ConnectionResetError:
+            data = b""
+        except OSError as error:
+            raise ChannelError("the connection failed", why=_reason(error)) from error
+        self._ended = not data
+        return data
+
+    def _hold(self) -> bool:
+        """Keep what arrived while sending for `receive`; return whether there was something."""
+        data = self._read()
+        if not data:
+            return False
+        self._unread.append(data)
+        self._unread_bytes += len(data)
+        if self._unread_bytes > UNREAD_LIMIT:
+            raise ChannelError(
+                "the remote floods the connection",
+                why=f"over {UNREAD_LIMIT >> 20} MiB arrived while sending",
+            )
+        return True
+
+    def _wait(self, deadline: float, *, writing: bool) -> bool:
+        """Wait until input, or room for output, is there; return whether there is input."""
+        remaining = deadline - self._clock()
+        if remaining <= 0:
+            raise ChannelError(
+                "the remote fell silent", why=f"nothing moved for {self._idle_seconds:g} seconds"
+            )
+        events: dict[int, int] = {}
+        if not self._ended:
+            events[self._read_fd] = select.POLLIN
+        if writing:
+            events[self._write_fd] = events.get(self._write_fd, 0) | select.POLLOUT
+        if self._error_fd is not None:
+            events[self._error_fd] = select.POLLIN
+        poller = select.poll()  # epoll refuses regular files, which a server's input may be
+        for descriptor, mask in events.items():
+            poller.register(descriptor, mask)
+        ready = dict(poller.poll(remaining * 1000))
+        if self._error_fd is not None and self._error_fd in ready:
+            self._drain_errors()
+        return not self._ended and bool(ready.get(self._read_fd, 0) & _READABLE)
+
+    def _drain_errors(self) -> None:
+        """Take what is on standard error now, a bounded amount, and keep its end."""
+        if self._error_fd is None:
+            return
+        try:
+            data = os.read(self._error_fd, RECEIVE_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if data:
+            self._errors = (self._errors + data)[-DIAGNOSIS_BYTES:]
+        else:
+            self._error_fd = None
+
+    def _require_open(self) -> None:
+        if not self._blocking:
+            raise ChannelError("the connection is closed")
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__

@@ -1,0 +1,76 @@
+"""Which of the two SSH transports a remote gets."""
+
+import os
+import pwd
+import shutil
+from pathlib import Path
+
+from plumbing.transport.channel import Channel
+from plumbing.transport.known_hosts import host_name, read_host_keys
+from plumbing.transport.settings import Settings
+from plumbing.transport.ssh_config import HostConfig, read_host_config
+from plumbing.transport.url import RemoteUrl
+
+
+def connect(url: RemoteUrl, *, command: str, settings: Settings) -> Channel:
+    """Start a command on an ssh remote and return the channel to it.
+
+    OpenSSH's client is used where settings.ssh_command names it, where the host's ssh_config asks
+    for what paramiko lacks, and where keys fail but both systems know GSSAPI; else paramiko, which
+    is imported only here. Raises RemoteError.
+    """
+    assert url.kind == "ssh", "local remotes never come here"
+    if settings.ssh_command:
+        return _by_openssh(url, command, settings)
+    config = read_host_config(
+        url.host,
+        user=url.user,
+        port=url.port,
+        home=settings.home,
+        login=settings.login,
+        system_config=settings.system_config,
+    )
+    if openssh_reason(config):
+        return _by_openssh(url, command, settings)
+    from plumbing.transport.ssh import (  # noqa: PLC0415 - its import takes 115 ms
+        AuthenticationError,
+        connect_ssh,
+    )
+
+    try:
+        return connect_ssh(config, command, settings)
+    except AuthenticationError as error:
+        if config.gssapi and "gssapi-with-mic" in error.methods and _has_ssh(settings):
+            return _by_openssh(url, command, settings)
+        raise
+
+
+def openssh_reason(config: HostConfig) -> str:
+    """Return what a host wants that paramiko lacks, or ""."""
+    if config.openssh_reason:
+        return config.openssh_reason
+    known = read_host_keys(config.known_hosts, host_name(config.host, config.port))
+    if any(key.marker == "@cert-authority" for key in known):
+        return "a host certificate"
+    return ""
+
+
+def _by_openssh(url: RemoteUrl, command: str, settings: Settings) -> Channel:
+    from plumbing.transport.openssh import connect_openssh  # noqa: PLC0415 - subprocess: 10 ms
+
+    return connect_openssh(url, command, settings, config_file=_config_file(settings))
+
+
+def _has_ssh(settings: Settings) -> bool:
+    path = None if settings.environment is None else settings.environment.get("PATH")
+    return shutil.which("ssh", path=path) is not None
+
+
+def _config_file(settings: Settings) -> Path | None:
+    """Return the ssh_config to name to ssh, which looks in the passwd home and knows no $HOME."""
+    config = settings.home / ".ssh" / "config"
+    try:
+        usual = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return None
+    return config if settings.home != usual and config.exists() else None

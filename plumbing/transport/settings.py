@@ -1,0 +1,54 @@
+"""What a transport is told from outside: folders, deadlines, and whom to ask."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from plumbing.transport.pipe import IDLE_SECONDS
+from plumbing.transport.ssh_config import SYSTEM_CONFIG
+
+
+@dataclass(frozen=True, slots=True)
+class HostKeyQuestion:
+    """A host key that nobody has vouched for yet.
+
+    host: as known_hosts names it. kind: such as "ssh-ed25519". fingerprint: "SHA256:...".
+    path: the known_hosts file that a yes is written to.
+    """
+
+    host: str
+    kind: str
+    fingerprint: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The surroundings of a connection; deadlines are in seconds.
+
+    home: where `.ssh` is. login: the local account's name.
+    agent_socket: `$SSH_AUTH_SOCK`, or "" for no agent.
+    ssh_command: `$MSGLOG_SSH_COMMAND` or the configuration's, shell words; "" to let msglog choose.
+    environment: for a subprocess of ssh; None: as this process has it.
+    ask_host_key: asks a person whether a host key is right; None where there is nobody to ask.
+    terminal: ssh may ask for passphrases itself.
+    connect_seconds: for a TCP connection. handshake_seconds: for the SSH banner and key exchange.
+    authentication_seconds: for logging in. channel_seconds: for the command to start.
+    idle_seconds: the longest silence afterwards.
+    """
+
+    home: Path
+    login: str
+    agent_socket: str = ""
+    ssh_command: str = ""
+    environment: Mapping[str, str] | None = None
+    system_config: Path = SYSTEM_CONFIG
+    ask_host_key: Callable[[HostKeyQuestion], bool] | None = None
+    terminal: bool = False
+    connect_seconds: float = 15.0
+    handshake_seconds: float = 15.0
+    authentication_seconds: float = 30.0
+    channel_seconds: float = 30.0
+    idle_seconds: float = IDLE_SECONDS
+    clock: Callable[[], float] = time.monotonic

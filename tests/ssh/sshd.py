@@ -1,0 +1,223 @@
+"""A private sshd on loopback, with keys made on the spot, for tests and the demonstration."""
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+START_SECONDS = 20.0
+STOP_SECONDS = 5.0
+ATTEMPTS = 5
+
+SSHD_CONFIG = """\
+Port {port}
+ListenAddress 127.0.0.1
+HostKey {folder}/host_ed25519
+HostKey {folder}/host_ecdsa
+PidFile none
+AuthorizedKeysFile {folder}/authorized_keys
+StrictModes no
+UsePAM no
+AllowUsers {login}
+PermitRootLogin prohibit-password
+AuthenticationMethods publickey
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitUserEnvironment no
+PermitUserRC no
+DisableForwarding yes
+PrintMotd no
+PrintLastLog no
+UseDNS no
+LoginGraceTime 30
+MaxStartups 300:30:400
+LogLevel VERBOSE
+{extra}
+"""
+
+USER_CONFIG = """\
+Host server
+    HostName 127.0.0.1
+    Port {port}
+    User {login}
+    IdentityFile "{home}/.ssh/id_ed25519"
+    IdentitiesOnly yes
+    IdentityAgent none
+    UserKnownHostsFile "{home}/.ssh/known_hosts"
+    GlobalKnownHostsFile /dev/null
+"""
+
+
+class SshdError(Exception):
+    """sshd did not start."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who connects: a home folder with a key, known_hosts and the ssh_config alias `server`."""
+
+    name: str
+    home: Path
+
+    @property
+    def key(self) -> Path:
+        return self.home / ".ssh" / "id_ed25519"
+
+    @property
+    def public_key(self) -> str:
+        return self.key.with_name("id_ed25519.pub").read_text().strip()
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.home / ".ssh" / "known_hosts"
+
+    @property
+    def config(self) -> Path:
+        return self.home / ".ssh" / "config"
+
+
+@dataclass(frozen=True, slots=True)
+class Sshd:
+    """A running sshd. login: the only account that it lets in, which is whoever runs this."""
+
+    folder: Path
+    port: int
+    login: str
+    pid: int
+
+    @property
+    def authorized_keys(self) -> Path:
+        return self.folder / "authorized_keys"
+
+    @property
+    def host_key(self) -> str:
+        """The type and the base64 text of the host key that a client is shown."""
+        return " ".join((self.folder / "host_ed25519.pub").read_text().split()[:2])
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text(errors="replace")
+
+    def make_user(self, name: str) -> User:
+        """Make a home folder that knows the host; its key is not authorised yet."""
+        user = User(name, self.folder / "home" / name)
+        ssh = user.home / ".ssh"
+        ssh.mkdir(mode=0o700, parents=True)
+        make_key(user.key, comment=name)
+        user.known_hosts.write_text(f"[127.0.0.1]:{self.port} {self.host_key}\n")
+        user.config.write_text(
+            USER_CONFIG.format(port=self.port, login=self.login, home=user.home)
+        )
+        return user
+
+    def authorize(self, user: User, command: str | None) -> None:
+        """Let a user's key in, for one forced command, or with an ordinary shell if it is None."""
+        options = "" if command is None else f'restrict,command="{_quote(command)}" '
+        with self.authorized_keys.open("a") as file:
+            file.write(f"{options}{user.public_key}\n")
+
+
+def make_key(path: Path, *, kind: str = "ed25519", comment: str = "", passphrase: str = "") -> None:
+    """Make a key pair with ssh-keygen."""
+    words = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", comment, "-f", str(path)]
+    subprocess.run(words, check=True, stdin=subprocess.DEVNULL, capture_output=True)
+
+
+@contextlib.contextmanager
+def running_sshd(folder: Path, *, extra: Sequence[str] = ()) -> Iterator[Sshd]:
+    """Run sshd from a folder until the block ends.
+
+    extra: more lines of sshd_config. Raises SshdError with sshd's own words when it does not start.
+    """
+    program = find_sshd()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for kind in ("ed25519", "ecdsa"):
+        make_key(folder / f"host_{kind}", kind=kind)
+    (folder / "authorized_keys").touch(mode=0o600)
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, parents=True, exist_ok=True)
+    login = pwd.getpwuid(os.geteuid()).pw_name
+    for _ in range(ATTEMPTS):
+        port = _free_port()
+        config = folder / "sshd_config"
+        config.write_text(
+            SSHD_CONFIG.format(port=port, folder=folder, login=login, extra="\n".join(extra))
+        )
+        process = subprocess.Popen(
+            [program, "-D", "-e", "-f", str(config)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        logger = _Log(process, folder / "log")
+        if logger.listening.wait(START_SECONDS) and process.poll() is None:
+            break
+        _stop(process, logger)
+        if "already in use" not in (folder / "log").read_text():
+            raise SshdError((folder / "log").read_text())
+    else:
+        raise SshdError("no free port")
+    try:
+        yield Sshd(folder, port, login, process.pid)
+    finally:
+        _stop(process, logger)
+
+
+def find_sshd() -> str:
+    """Return sshd's absolute path: it starts itself again by it; raises SshdError."""
+    program = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if program is None:
+        raise SshdError("there is no sshd: run tests/ssh/need-sshd")
+    return program
+
+
+class _Log(threading.Thread):
+    """Copies what sshd says into a file, and tells when it listens or has ended."""
+
+    def __init__(self, process: subprocess.Popen[bytes], path: Path) -> None:
+        super().__init__(daemon=True)
+        self.listening = threading.Event()
+        self._process = process
+        self._path = path
+        self.start()
+
+    def run(self) -> None:
+        assert self._process.stderr is not None
+        with self._path.open("wb") as file, self._process.stderr as stream:
+            for line in stream:
+                file.write(line)
+                file.flush()
+                if b"Server listening on" in line:
+                    self.listening.set()
+        self.listening.set()
+
+
+def _stop(process: subprocess.Popen[bytes], logger: _Log) -> None:
+    # Sessions under way are in sshd's process group: none of them may outlive the tests.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    logger.join(STOP_SECONDS)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _quote(command: str) -> str:
+    return command.replace("\\", "\\\\").replace('"', '\\"')

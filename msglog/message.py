@@ -186,6 +186,8 @@ def _check_meta(meta: Value) -> None:
             _check_text("a text of meta", value, smallest=0, largest=META_TEXT_BYTES_LIMIT)
         elif not isinstance(value, int | float):
             raise MessageError("a value of meta is not a text, a number or true or false")
+        elif isinstance(value, int) and not TIME_MINIMUM <= value <= TIME_MAXIMUM:
+            raise MessageError("a number of meta is outside int64")
 
 
 def _check_text(what: str, value: "Value | None", *, smallest: int, largest: int) -> None:

@@ -93,6 +93,11 @@ def test_a_changed_byte_is_refused_or_another_object(message: Message, draw: st.
     assert object_id(bytes(data)) != object_id(message.encode())
 
 
+def test_a_number_that_is_too_large_is_called_that() -> None:
+    with pytest.raises(MessageError, match="meta is outside int64"):
+        replace(PLAIN, meta={"a": 1 << 63}).encode()
+
+
 def test_empty_optional_fields_are_left_out() -> None:
     assert set(cbor2.loads(PLAIN.encode())) == set(FIELDS)
     assert PLAIN.encode() == pack()

@@ -1,0 +1,192 @@
+"""The proof of concept's SQLite file, `db_msg(id, uuid, message, time)`, as messages."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from pathlib import Path
+
+from msglog.errors import IntegrityError, LocalError, MsglogError, UsageError
+from msglog.message import BODY_BYTES_LIMIT, OFFSET_MINUTES_LIMIT, Message
+from porcelain.import_source import Row
+
+MAGIC = b"SQLite format 3\0"
+BUSY_SECONDS = 5.0
+COLUMNS = ("id", "uuid", "message", "time")
+
+_SHORT_BYTES = 64
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UUID = re.compile(rb"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)?", re.ASCII
+)
+_FRACTION = re.compile(r"\.(\d{1,6})")
+_OFFSET = re.compile(r"(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>[0-5]\d)", re.ASCII)
+# A value that is far too long is not read at all; what is a little too long is refused later.
+_QUERY = f"""
+SELECT typeof(uuid), CASE WHEN length(CAST(uuid AS BLOB)) <= {_SHORT_BYTES} THEN uuid END,
+    typeof(message),
+    CASE WHEN length(CAST(message AS BLOB)) <= {2 * BODY_BYTES_LIMIT} THEN message END,
+    typeof(time), CASE WHEN length(CAST(time AS BLOB)) <= {_SHORT_BYTES} THEN time END
+FROM db_msg ORDER BY id
+"""  # noqa: S608 - made of our own numbers
+
+
+class ForeignDatabaseError(UsageError):
+    """A SQLite file is not one of the proof of concept."""
+
+
+class DamagedDatabaseError(IntegrityError):
+    """SQLite says that the file is not sound."""
+
+
+class UnreadableDatabaseError(LocalError):
+    """SQLite cannot read the file on this machine."""
+
+
+class TimezoneError(UsageError):
+    """A text names no time zone."""
+
+
+class PocDatabase:
+    """One file, opened for reading alone; name: what to call it in errors.
+
+    zone: in which its times are, which say none themselves.
+    """
+
+    def __init__(self, path: Path, name: str, *, author: str, zone: tzinfo) -> None:
+        self._name = name
+        self._author = author
+        self._zone = zone
+        try:
+            self._connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS
+            )
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+        try:
+            self._prepare()
+        except sqlite3.Error as error:
+            self.close()
+            raise self._translated(error) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self) -> None:
+        """Make the connection safe for a file from anywhere, and check that it is the right one."""
+        self._connection.text_factory = bytes
+        for setting in ("query_only = ON", "trusted_schema = OFF", "cell_size_check = ON"):
+            self._connection.execute(f"PRAGMA {setting}")
+        # Views and virtual tables run what their file's author wrote: only a plain table is read.
+        made = self._connection.execute(
+            "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = 'db_msg'"
+        ).fetchone()
+        if made is None or made[0] is None or b"VIRTUAL" in made[0][:32].upper().split():
+            raise ForeignDatabaseError(
+                f"{self._name} is not a file of the proof of concept", why="no table db_msg"
+            )
+        columns = {
+            row[1].decode("utf-8", "replace")
+            for row in self._connection.execute("PRAGMA table_info(db_msg)")
+        }
+        missing = [column for column in COLUMNS if column not in columns]
+        if missing:
+            raise ForeignDatabaseError(
+                f"{self._name} is not a file of the proof of concept",
+                why=f"db_msg has no column {missing[0]}",
+            )
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the rows in the order of their column id, numbered from 1."""
+        try:
+            for number, values in enumerate(self._connection.execute(_QUERY), 1):
+                try:
+                    yield Row(number, self._message(*values))
+                except ValueError as error:
+                    yield Row(number, None, str(error))
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _message(
+        self,
+        *values: str | bytes | float | None,
+    ) -> Message:
+        """Return the message of a row; raises ValueError with the reason if there is none."""
+        uuid_type, uuid, body_type, body, time_type, time = values
+        if body_type != b"text":
+            raise ValueError("message is not a text")
+        if not isinstance(body, bytes):
+            raise ValueError("message is too long")  # noqa: TRY004 - a reason, not a type
+        if time_type != b"text" or not isinstance(time, bytes):
+            raise ValueError("time is not a text like 2021-10-01 12:16:07.588528")
+        moment, offset = _parse_time(time, self._zone)
+        try:
+            text = body.decode()
+        except UnicodeDecodeError as error:
+            raise ValueError("message is not UTF-8") from error
+        return Message(
+            uuid=_parse_uuid(uuid_type, uuid),
+            time=moment,
+            offset=offset,
+            author=self._author,
+            body=text,
+        )
+
+    def _translated(self, error: sqlite3.Error) -> MsglogError:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_NOTADB:
+            return ForeignDatabaseError(f"{self._name} is not a SQLite file")
+        if code == sqlite3.SQLITE_CORRUPT:
+            return DamagedDatabaseError(f"{self._name} is damaged", why=str(error))
+        return UnreadableDatabaseError(f"cannot read {self._name}", why=str(error))
+
+
+def _parse_uuid(kind: object, value: object) -> bytes:
+    if kind == b"blob" and isinstance(value, bytes) and len(value) == 16:
+        return value
+    if kind == b"text" and isinstance(value, bytes) and _UUID.fullmatch(value) is not None:
+        return bytes.fromhex(value.replace(b"-", b"").decode())
+    raise ValueError("uuid is not 32 hex digits, with or without dashes, nor 16 bytes")
+
+
+def _parse_time(value: bytes, zone: tzinfo) -> tuple[int, int]:
+    """Return microseconds since 1970 UTC, and minutes east of UTC."""
+    text = value.decode("ascii", "replace")
+    if _TIME.fullmatch(text) is None:
+        raise ValueError("time is not a text like 2021-10-01 12:16:07.588528")
+    padded = _FRACTION.sub(lambda match: "." + match[1].ljust(6, "0"), text)
+    try:
+        moment = datetime.fromisoformat(padded)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=zone)
+        since = moment - _EPOCH
+        east = moment.utcoffset()
+    except (ValueError, OverflowError) as error:
+        raise ValueError("there is no such time") from error
+    return since // timedelta(microseconds=1), (east or timedelta()) // timedelta(minutes=1)
+
+
+def parse_timezone(text: str) -> tzinfo:
+    """Return the zone that a name of the time zone database or an offset says."""
+    if text in ("UTC", "Z", "utc", "z"):
+        return UTC
+    match = _OFFSET.fullmatch(text)
+    if match is not None:
+        minutes = 60 * int(match["hours"]) + int(match["minutes"])
+        if minutes <= OFFSET_MINUTES_LIMIT:
+            return timezone(timedelta(minutes=-minutes if match["sign"] == "-" else minutes))
+        raise TimezoneError(f"{text} is no offset", why="they go up to 14 hours")
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - only for named zones
+
+    try:
+        return ZoneInfo(text)
+    except (LookupError, ValueError, OSError) as error:
+        raise TimezoneError(
+            f"there is no time zone {text[:80]!r}",
+            hint="Give a name such as Europe/Zurich, or an offset such as +02:00.",
+        ) from error

@@ -40,6 +40,8 @@ class Context:
     width: the columns of the terminal.
     repository_directory: `$MSGLOG_DIR`, unless `-C` was given.
     author: `$MSGLOG_AUTHOR`. ssh_command: `$MSGLOG_SSH_COMMAND`.
+    login: the name of the account that runs the command. agent_socket: `$SSH_AUTH_SOCK`, or "".
+    user_config: where the user's own configuration file is, or would be.
     environment: the process's environment, read only in porcelain; plumbing takes named fields.
     now: the clock, in microseconds since 1970 UTC. local_offset: minutes east of UTC at a time.
     random: gives as many random bytes as it is asked for.
@@ -60,6 +62,9 @@ class Context:
     repository_directory: Path | None = None
     author: str | None = None
     ssh_command: str | None = None
+    login: str = ""
+    agent_socket: str = ""
+    user_config: Path | None = None
     ssh_original_command: str = ""
     ssh_connection: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)

@@ -15,7 +15,7 @@ def default_author(context: Context, repository: Path) -> str:
     if configured is not None:
         return configured
     host = os.uname().nodename.partition(".")[0]
-    return f"{_login(context)}@{host or 'localhost'}"
+    return f"{context.login}@{host or 'localhost'}"
 
 
 def _configured(context: Context, repository: Path) -> str | None:
@@ -25,15 +25,3 @@ def _configured(context: Context, repository: Path) -> str | None:
     from porcelain.settings import load_settings  # noqa: PLC0415 - only where there is a file
 
     return load_settings(context, repository).text("user.author")
-
-
-def _login(context: Context) -> str:
-    for name in ("LOGNAME", "USER"):
-        if context.environment.get(name):
-            return context.environment[name]
-    import pwd  # noqa: PLC0415 - only without a name in the environment
-
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"uid{os.getuid()}"

@@ -8,15 +8,17 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from io import BufferedWriter, BytesIO, RawIOBase
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from msglog.errors import LocalError, MsglogError, UsageError
 from plumbing.context import Context
-from porcelain.commands import description, load
+from porcelain.commands import COMMANDS, description, load
 from porcelain.display import one_line
 from porcelain.parser import CommandParser, HelpRequested
+from porcelain.places import user_config
 
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
@@ -99,7 +101,21 @@ def _dispatch(
         context = _context(named, environment, stdin, stdout, stderr)
         return show_help(request.parser, context)
     context = _context(parsed, environment, stdin, stdout, stderr)
+    if COMMANDS[name].finds_repository:
+        context = _with_repository(context)
     return module.run(parsed, context)
+
+
+def _with_repository(context: Context) -> Context:
+    """Tell a plumbing command where its repository is: plumbing finds nothing by itself."""
+    from porcelain.discovery import (  # noqa: PLC0415 - never for receive-pack
+        NoRepositoryError,
+        find_repository,
+    )
+
+    with suppress(NoRepositoryError):  # not all of them need one; those that do say so
+        return replace(context, repository_directory=find_repository(context))
+    return replace(context, repository_directory=None)
 
 
 def _context(
@@ -116,10 +132,11 @@ def _context(
         if not directory.is_dir():
             raise ChosenDirectoryError(f"cannot run in {step}", why="it is not a folder")
     named = environment.get("MSGLOG_DIR", "")
+    home = _home(environment)
     return Context(
         directory=directory,
         directory_chosen=bool(steps),
-        home=_home(environment),
+        home=home,
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
@@ -132,6 +149,9 @@ def _context(
         repository_directory=directory / named if named and not steps else None,
         author=environment.get("MSGLOG_AUTHOR") or None,
         ssh_command=environment.get("MSGLOG_SSH_COMMAND") or None,
+        login=_login(environment),
+        agent_socket=environment.get("SSH_AUTH_SOCK", ""),
+        user_config=user_config(environment, home),
         ssh_original_command=environment.get("SSH_ORIGINAL_COMMAND", ""),
         ssh_connection=environment.get("SSH_CONNECTION", ""),
         environment=environment,
@@ -152,6 +172,15 @@ def _home(environment: Mapping[str, str]) -> Path:
         return Path(pwd.getpwuid(os.getuid()).pw_dir)
     except KeyError:
         return Path("/")
+
+
+def _login(environment: Mapping[str, str]) -> str:
+    import pwd  # noqa: PLC0415 - part of the interpreter, but for this alone
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return environment.get("LOGNAME") or environment.get("USER") or f"uid{os.getuid()}"
 
 
 def _color(option: str | None, environment: Mapping[str, str]) -> str:

@@ -27,10 +27,16 @@ class UnknownCommandError(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command as it is listed: its module's dotted name and whether people type it daily."""
+    """A command as it is listed.
+
+    module: its dotted name. group: one of GROUPS.
+    finds_repository: the dispatcher looks for the repository that it works on, which plumbing
+        never does by itself.
+    """
 
     module: str
     group: str
+    finds_repository: bool = False
 
 
 START, WORK, SHARE, CARE, PLUMBING = (
@@ -58,21 +64,21 @@ COMMANDS = {
     "sync": Command("porcelain.sync", SHARE),
     "config": Command("porcelain.config", CARE),
     "import": Command("porcelain.import_log", CARE),
-    "verify": Command("plumbing.verify", CARE),
+    "verify": Command("plumbing.verify", CARE, finds_repository=True),
     "drop": Command("porcelain.drop", CARE),
     "admin": Command("porcelain.admin.command", CARE),
     "help": Command("porcelain.help", CARE),
-    "cat-object": Command("plumbing.cat_object", PLUMBING),
+    "cat-object": Command("plumbing.cat_object", PLUMBING, finds_repository=True),
     "check-ref-format": Command("plumbing.check_ref_format", PLUMBING),
-    "diff-index": Command("plumbing.diff_index", PLUMBING),
-    "fetch-pack": Command("plumbing.fetch_pack", PLUMBING),
-    "for-each-ref": Command("plumbing.for_each_ref", PLUMBING),
-    "hash-object": Command("plumbing.hash_object", PLUMBING),
-    "ls-index": Command("plumbing.ls_index", PLUMBING),
-    "ls-remote": Command("plumbing.ls_remote", PLUMBING),
+    "diff-index": Command("plumbing.diff_index", PLUMBING, finds_repository=True),
+    "fetch-pack": Command("plumbing.fetch_pack", PLUMBING, finds_repository=True),
+    "for-each-ref": Command("plumbing.for_each_ref", PLUMBING, finds_repository=True),
+    "hash-object": Command("plumbing.hash_object", PLUMBING, finds_repository=True),
+    "ls-index": Command("plumbing.ls_index", PLUMBING, finds_repository=True),
+    "ls-remote": Command("plumbing.ls_remote", PLUMBING, finds_repository=True),
     "receive-pack": Command("plumbing.receive_pack", PLUMBING),
-    "rev-parse": Command("plumbing.rev_parse", PLUMBING),
-    "send-pack": Command("plumbing.send_pack", PLUMBING),
+    "rev-parse": Command("plumbing.rev_parse", PLUMBING, finds_repository=True),
+    "send-pack": Command("plumbing.send_pack", PLUMBING, finds_repository=True),
 }
 
 

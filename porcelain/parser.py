@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 from msglog.errors import UsageError
@@ -50,6 +51,8 @@ class CommandParser(argparse.ArgumentParser):
     """
 
     def __init__(self, *, intermixed: bool = True, **options: Any) -> None:  # noqa: ANN401 - argparse's
+        # Without a width, argparse imports shutil to ask the terminal, for each option added.
+        options.setdefault("formatter_class", partial(argparse.HelpFormatter, width=80))
         options.update(allow_abbrev=False, add_help=False)
         super().__init__(**options)
         self._intermixed = intermixed

@@ -1,5 +1,6 @@
 """Where things lie: the folder of a repository, the user's own log, the configuration files."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from plumbing.context import Context
@@ -17,8 +18,13 @@ def user_directory(context: Context) -> Path:
 
 def user_file(context: Context) -> Path:
     """Return the path of the user's own configuration file."""
-    base = context.environment.get("XDG_CONFIG_HOME", "")
-    folder = Path(base) if base.startswith("/") else context.home / ".config"
+    return context.user_config or user_config(context.environment, context.home)
+
+
+def user_config(environment: Mapping[str, str], home: Path) -> Path:
+    """Return the path of the configuration file in the XDG configuration folder."""
+    base = environment.get("XDG_CONFIG_HOME", "")
+    folder = Path(base) if base.startswith("/") else home / ".config"
     return folder / "msglog" / CONFIG_NAME
 
 

@@ -8,21 +8,16 @@ from msglog.refname import REMOTE_PREFIX, check_remote_name, tracking_ref
 from msglog.repository import Repository
 from msglog.store.store import Commit, Ref, RefUpdate
 from plumbing.context import Context
+from plumbing.transport.url import parse_url
 from porcelain.discovery import open_repository
 from porcelain.display import one_line
 from porcelain.message_json import to_json
 from porcelain.places import repository_file
 from porcelain.settings import find_remote, load_settings
 
-_URL_LIMIT = 4096
-
 
 class RemoteExistsError(UsageError):
     """A remote was to be made under a name that is taken."""
-
-
-class RemoteUrlError(UsageError):
-    """A text cannot be the URL of a remote."""
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -149,12 +144,8 @@ def _check_free(name: str, context: Context, repository: Repository) -> None:
 
 
 def _check_url(url: str) -> str:
-    """Return url if it can be stored; what it means is for the transports to judge."""
-    if not url or url.startswith("-") or not url.isprintable() or len(url) > _URL_LIMIT:
-        raise RemoteUrlError(
-            f"{url[:80]!r} cannot be the URL of a remote",
-            hint="Write it like server@host, ssh://server@host:2222/team or ../folder.",
-        )
+    """Return url as it is kept, if a transport can take it; raises UrlError."""
+    parse_url(url)
     return url
 
 

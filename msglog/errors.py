@@ -9,7 +9,7 @@
     ├── RefusedError           6  the remote's policy or quota refused
     └── LocalError             7  this machine's: no repository, disk full, newer format, busy
 
-Modules define their own subclasses of these near their use; a subclass keeps its parent's exit status.
+Modules define their own subclasses of these near their use; a subclass keeps its parent's status.
 """
 
 from typing import ClassVar
@@ -32,6 +32,7 @@ class MsglogError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
+        """Return the error on one line: WHAT (WHY). HINT."""
         text = f"{self.what} ({self.why})." if self.why else f"{self.what}."
         return f"{text} {self.hint}" if self.hint else text
 
@@ -73,6 +74,6 @@ class RefusedError(MsglogError):
 
 
 class LocalError(MsglogError):
-    """This machine cannot do it: no repository, a full disk, a newer format, a busy store."""
+    """What this machine cannot do: no repository, a full disk, a newer format, a busy store."""
 
     exit_status = 7

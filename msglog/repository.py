@@ -162,8 +162,9 @@ class Repository:
     ) -> list[Ref]:
         """Insert keys into the logs of some refs, all durably or none; return the new refs.
 
-        nodes: further nodes to keep. point: refs that are to point somewhere, whatever they were. When another writer is first, the keys are inserted again
-        into what the log has become; raises StoreBusyError after a hundred such losses.
+        nodes: further nodes to keep. point: refs that are to point somewhere, whatever they were.
+        When another writer is first, the keys are inserted again into what the log has become;
+        raises StoreBusyError after a hundred such losses.
         """
         for _ in range(_ATTEMPTS):
             made = dict(nodes or {})

@@ -1,214 +1,44 @@
-"""Fetch what a remote's log has and ours lacks, and put it into our store (plumbing)."""
+"""`fetch-pack`: fetches logs of a remote into the store and the tracking refs."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from argparse import ArgumentParser, Namespace
 
-from msglog.errors import IntegrityError
-from msglog.index.change import insert
-from msglog.index.node import EMPTY_ROOT, NodeReader
-from msglog.index.walk import count
-from msglog.key import FIRST_KEY
-from msglog.objectid import ObjectId
-from msglog.refname import log_ref
-from msglog.repository import Insertion, overlay
-from msglog.store.store import Agreement, Receipt, Ref
-from msglog.wire import batch
-from msglog.wire.events import Acknowledged, Base, Batch, End, Fetch, Transfer
-from plumbing.navigation import find_common_ground
-from plumbing.session import Session
-from plumbing.tracking import Tracking
+from msglog.message_json import to_json
+from msglog.refname import LOG_PREFIX, check_log_name, log_ref
+from plumbing.context import Context
+from plumbing.fetching import Fetcher
+from plumbing.local_repository import open_repository
+from plumbing.opening import find_target, load_config, open_session
+from plumbing.tracking import Remote, Tracking
 
 
-class ForgedTransferError(IntegrityError):
-    """What the remote sent does not come to what it said."""
+def configure(parser: ArgumentParser) -> None:
+    """Add the arguments of `fetch-pack`."""
+    parser.add_argument("remote", metavar="REMOTE", help="a name or a URL")
+    parser.add_argument("refs", metavar="REF", nargs="*", help="refs/logs/NAME or NAME (all)")
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """What became of fetching one log.
-
-    messages: how many came. root, count: the remote's log, of which we now hold everything.
-    lost: how many messages the remote once had and has no more. local: our own log afterwards.
-    """
-
-    log: str
-    messages: int
-    root: ObjectId
-    count: int
-    lost: int
-    local: Ref
-
-
-@dataclass(slots=True)
-class _Intake:
-    """A transfer that is being received: the chain of checkpoints, from the base on."""
-
-    root: ObjectId
-    messages: int = 0
-    made: dict[ObjectId, bytes] = field(default_factory=dict)
-
-
-class Fetcher:
-    """Fetches one log in a session.
-
-    pull: put the messages into our log of the same name too, not only into the tracking ref.
-    early: the request was sent already, with `request()` as it was then.
-    progress: called with the messages received so far and those expected.
-    """
-
-    def __init__(
-        self,
-        session: Session,
-        tracking: Tracking,
-        *,
-        pull: bool,
-        early: Fetch | None = None,
-        progress: Callable[[int, int], None] = lambda _done, _total: None,
-    ) -> None:
-        self._session = session
-        self._tracking = tracking
-        self._repository = tracking.repository
-        self._store = tracking.repository.store
-        self._pull = pull
-        self._early = early
-        self._progress = progress
-
-    def run(self) -> Fetched:
-        """Fetch, and return what became of it."""
-        tracking = self._tracking
-        request = self._early
-        if request is None:
-            request = fetch_request(tracking)
-            self._session.send(request)
-        known = tracking.known()
-        answer = self._session.expect(Transfer, Base)
-        if isinstance(answer, Transfer):
-            if answer.base != EMPTY_ROOT and answer.base not in request.have:
-                raise ForgedTransferError("the remote chose a base that it was not offered")
-            intake = _Intake(answer.base)
-            self._receive(intake, answer)
-            ref = Ref(answer.root, count(self._reader(intake), answer.root))
-        else:
-            intake, ref = self._fetch_without_base(answer)
-        self._conclude(ref, intake)
-        lost = 0
-        if known.root not in (EMPTY_ROOT, ref.root):
-            lost = sum(1 for _ in self._repository.difference(ref.root, known.root))
-        local = tracking.local()
-        if self._pull:
-            merged = self._repository.merge_into(
-                tracking.log, ref.root, time=tracking.clock(), reason=self._reason
-            )
-            local = Ref(merged.root, merged.count)
-        return Fetched(tracking.log, intake.messages, ref.root, ref.count, lost, local)
-
-    @property
-    def _reason(self) -> str:
-        verb = "pull" if self._pull else "fetch"
-        return f"{verb} from {self._tracking.remote.name or 'a remote'}"
-
-    def _reader(self, intake: _Intake) -> NodeReader:
-        return overlay(self._store.read_nodes, intake.made)
-
-    def _fetch_without_base(self, answer: Base) -> tuple[_Intake, Ref]:
-        """Fetch when the remote holds none of the roots that we offered."""
-        if answer.root is None or answer.base is not None:
-            raise ForgedTransferError("the remote answered a fetch without its root")
-        for careful in (False, True):
-            held, made = self._tracking.held()
-            ground = find_common_ground(
-                self._session, self._tracking, held, made, answer.root, careful=careful
-            )
-            if not ground.wants:
-                if ground.common != answer.root:
-                    continue
-                intake = _Intake(ground.common, made=dict(ground.made))
-                return intake, Ref(ground.common, ground.common_count)
-            request = Fetch(self._tracking.log, (), self._tracking.view, answer.root, ground.wants)
-            self._session.send(request)
-            head = self._session.expect(Transfer)
-            if head.root != answer.root:
-                raise ForgedTransferError("the remote sends another log than it said")
-            if head.base != ground.base and not careful:
-                self._skip()
-                continue
-            if head.base != ground.base:
-                break
-            intake = _Intake(ground.base, made=dict(ground.made))
-            self._receive(intake, head)
-            return intake, Ref(head.root, count(self._reader(intake), head.root))
-        raise ForgedTransferError("the remote's index contradicts its messages")
-
-    def _skip(self) -> None:
-        """Read past a transfer whose base short digests got wrong; nothing of it is used."""
-        while isinstance(self._session.expect(Batch, End), Batch):
-            pass
-
-    def _receive(self, intake: _Intake, head: Transfer) -> None:
-        """Take the batches of a transfer, each durable before it is acknowledged."""
-        tracking = self._tracking
-        expected = 0
-        if head.count is not None:
-            expected = max(head.count - count(self._reader(intake), head.base), 0)
-        while isinstance(part := self._session.expect(Batch, End), Batch):
-            messages = {item.key: item.data for item in batch.unpack(part.content, part.messages)}
-            keys = list(messages)
-            if keys[0] < tracking.view:
-                raise ForgedTransferError("the remote sent a message from before the view")
-            index = insert(self._reader(intake), intake.root, keys)
-            if index.root != part.root:
-                raise ForgedTransferError(
-                    f"batch {part.number} does not come to the root that the remote said",
-                    why="a message is missing, or one too many",
-                )
-            now = tracking.clock()
-            insertions = []
-            if self._pull:
-                computed = (intake.root, index)
-                insertions.append(Insertion(log_ref(tracking.log), keys, computed))
-            point = {}
-            if part.root == head.root and tracking.ref and tracking.view == FIRST_KEY:
-                point[tracking.ref] = Ref(index.root, index.count)
-            self._repository.commit(
-                insertions,
-                time=now,
-                reason=self._reason,
-                messages=messages,
-                nodes={**intake.made, **index.nodes},
-                receipt=Receipt(tracking.remote.name, now, tracking.log),
-                agreed=[Agreement(tracking.remote.peer, tracking.log, tracking.view, index.root)],
-                point=point,
-            )
-            intake.made.clear()
-            intake.root = index.root
-            intake.messages += len(keys)
-            self._session.send(Acknowledged(part.number, index.root))
-            self._progress(intake.messages, expected)
-        if intake.root != head.root:
-            raise ForgedTransferError("the remote's messages do not come to the root that it said")
-
-    def _conclude(self, ref: Ref, intake: _Intake) -> None:
-        """Remember that we hold all that the remote has, where that is news."""
-        tracking = self._tracking
-        agreed = self._store.agreed(tracking.remote.peer, tracking.log, tracking.view)
-        point: dict[str, Ref] = {}
-        if tracking.ref and tracking.view == FIRST_KEY and self._store.ref(tracking.ref) != ref:
-            point[tracking.ref] = ref
-        news = [] if ref.root in (*agreed, EMPTY_ROOT) else [ref.root]
-        if point or news:
-            self._repository.commit(
-                [],
-                time=tracking.clock(),
-                reason=self._reason,
-                nodes=intake.made,
-                agreed=[
-                    Agreement(tracking.remote.peer, tracking.log, tracking.view, root)
-                    for root in news
-                ],
-                point=point,
-            )
-
-
-def fetch_request(tracking: Tracking) -> Fetch:
-    """Return the request with which fetching a log begins."""
-    return Fetch(tracking.log, tracking.have(), tracking.view)
+def run(arguments: Namespace, context: Context) -> int:
+    r"""Print `<root>\t<ref>` for each log, with the remote's root."""
+    logs = [check_log_name(ref.removeprefix(LOG_PREFIX)) for ref in arguments.refs]
+    repository = open_repository(context)
+    status = 0
+    try:
+        config = load_config(context)
+        target = find_target(config, arguments.remote)
+        session = open_session(target, context, config)
+        try:
+            remote = Remote(target.name, session.greeting.repository)
+            for log in logs or [ref.log for ref in session.list_refs()]:
+                tracking = Tracking(repository, remote, log, clock=context.now)
+                done = Fetcher(session, tracking, pull=False).run()
+                root = done.root.hex()
+                if context.json:
+                    fields = {"ref": log_ref(log), "root": root, "messages": done.messages}
+                    context.write(to_json(fields))
+                else:
+                    context.write(f"{root}\t{log_ref(log)}\n")
+        finally:
+            session.close()
+    finally:
+        repository.close()
+    return status

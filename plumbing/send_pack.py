@@ -1,194 +1,51 @@
-"""Push what our log has and a remote's lacks (plumbing)."""
+"""`send-pack`: pushes logs to a remote."""
 
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from argparse import ArgumentParser, Namespace
 
-from msglog.errors import IntegrityError
-from msglog.index.change import insert, merge
-from msglog.index.node import EMPTY_ROOT
-from msglog.index.walk import count
-from msglog.objectid import ObjectId
-from msglog.repository import overlay
-from msglog.store.store import HeldBack, Ref, Refusal
-from msglog.wire.events import Acknowledged, Base, Batch, Done, End, Push, Refused, Transfer
-from plumbing.navigation import find_common_ground
-from plumbing.outgoing import OutgoingBatch, cut_batches
-from plumbing.session import Session
-from plumbing.tracking import Tracking
-
-WINDOW = 4
-"""How many batches may be under way without an acknowledgement."""
+from msglog.errors import RefusedError
+from msglog.key import key_object_id
+from msglog.message_json import to_json
+from msglog.refname import LOG_PREFIX, check_log_name, log_ref
+from plumbing.context import Context
+from plumbing.local_repository import open_repository
+from plumbing.opening import find_target, load_config, open_session
+from plumbing.pushing import Pusher
+from plumbing.tracking import Remote, Tracking
 
 
-class FalseAcknowledgementError(IntegrityError):
-    """The remote acknowledged something else than we sent."""
+def configure(parser: ArgumentParser) -> None:
+    """Add the arguments of `send-pack`."""
+    parser.add_argument("remote", metavar="REMOTE", help="a name or a URL")
+    parser.add_argument("refs", metavar="REF", nargs="*", help="refs/logs/NAME or NAME (all)")
 
 
-@dataclass(frozen=True, slots=True)
-class Pushed:
-    """What became of pushing one log.
-
-    messages: how many the remote took. refused: which it refused. root, count: the remote's log
-    afterwards, where we may know. lost: how many messages it once had and had no more.
-    """
-
-    log: str
-    messages: int
-    refused: tuple[Refusal, ...]
-    root: ObjectId | None
-    count: int | None
-    lost: int
-
-
-class Pusher:
-    """Pushes one log in a session.
-
-    early: the request was sent already. progress: called with the messages acknowledged so far
-    and those to be sent.
-    """
-
-    def __init__(
-        self,
-        session: Session,
-        tracking: Tracking,
-        *,
-        early: Push | None = None,
-        progress: Callable[[int, int], None] = lambda _done, _total: None,
-    ) -> None:
-        self._session = session
-        self._tracking = tracking
-        self._repository = tracking.repository
-        self._early = early
-        self._progress = progress
-        self._pending: deque[OutgoingBatch] = deque()
-        self._numbers: deque[int] = deque()
-        self._refused: list[Refusal] = []
-        self._all_refused: list[Refusal] = []
-        self._accepted_root = EMPTY_ROOT
-        self._accepted = 0
-        self._acknowledged = 0
-        self._sent = 0
-        self._made: dict[ObjectId, bytes] = {}
-
-    def run(self) -> Pushed:
-        """Push, and return what became of it."""
-        tracking = self._tracking
-        request = self._early
-        if request is None:
-            request = push_request(tracking)
-            self._session.send(request)
-        local = tracking.local()
-        answer = self._session.expect(Base)
-        if answer.base is not None and answer.base not in request.have:
-            raise FalseAcknowledgementError("the remote chose a base that it was not offered")
-        lost = 0
-        if answer.base is None and answer.root is not None and local.count and answer.count:
-            done, lost = self._push_without_base(local, answer.root)
-        else:
-            done = self._push_from(answer.base or EMPTY_ROOT, {}, local)
-        root = answer.root if done is None else done.root
-        number = answer.count if done is None else done.count
-        return Pushed(tracking.log, self._accepted, tuple(self._all_refused), root, number, lost)
-
-    def _push_without_base(self, local: Ref, root: ObjectId) -> tuple[Done | None, int]:
-        """Push when the remote holds none of the roots that we offered."""
-        tracking = self._tracking
-        read = self._repository.store.read_nodes
-        for careful in (False, True):
-            ground = find_common_ground(
-                self._session, tracking, local.root, {}, root, careful=careful
-            )
-            self._session.send(
-                Push(tracking.log, (), tracking.view, root=root, without=ground.wants)
-            )
-            if self._session.expect(Base).base != ground.base:
-                continue
-            lost = 0
-            known = tracking.known()
-            if known.root != EMPTY_ROOT:
-                merged = merge(overlay(read, ground.made), known.root, ground.common)
-                lost = merged.count - ground.common_count
-            return self._push_from(ground.base, dict(ground.made), local), lost
-        raise FalseAcknowledgementError("the remote's index contradicts itself")
-
-    def _push_from(self, base: ObjectId, made: dict[ObjectId, bytes], local: Ref) -> Done | None:
-        """Send what our log has beyond a base; None if that is nothing."""
-        tracking = self._tracking
-        self._made = made
-        read = overlay(self._repository.store.read_nodes, self._made)
-        target = merge(read, base, local.root)
-        self._made.update(target.nodes)
-        self._accepted_root = base
-        if target.root == base:
-            if base not in self._repository.store.agreed(
-                tracking.remote.peer, tracking.log, tracking.view
-            ):
-                tracking.agree(base, reason=self._reason, nodes=self._made)
-            tracking.learn(base, reason=self._reason)
-            return None
-        total = target.count - count(read, base)
-        head = Transfer(
-            tracking.log,
-            base,
-            target.root,
-            view=tracking.view,
-        )
-        self._session.send(head)
-        number = self._sent
-        for part in cut_batches(self._repository, base, target.root, overlaid=self._made):
-            number += 1
-            self._session.send(Batch(number, len(part.keys), part.index.root, part.content))
-            self._pending.append(part)
-            self._numbers.append(number)
-            if len(self._pending) > WINDOW:
-                self._await_acknowledgement(total)
-        self._sent = number
-        self._session.send(End())
-        while self._pending:
-            self._await_acknowledgement(total)
-        done = self._session.expect(Done)
-        tracking.learn(self._accepted_root, reason=self._reason)
-        return done
-
-    @property
-    def _reason(self) -> str:
-        return f"push to {self._tracking.remote.name or 'a remote'}"
-
-    def _await_acknowledgement(self, total: int) -> None:
-        """Take the answer to the oldest batch under way, and remember durably what it says."""
-        while isinstance(event := self._session.expect(Refused, Acknowledged), Refused):
-            self._refused.append(Refusal(event.key, event.code, event.why))
-        part, number = self._pending.popleft(), self._numbers.popleft()
-        refused, self._refused = self._refused, []
-        turned_down = {refusal.key for refusal in refused}
-        if not turned_down.issubset(part.keys):
-            raise FalseAcknowledgementError("the remote refused a message that was not sent")
-        accepted = [key for key in part.keys if key not in turned_down]
-        self._all_refused.extend(refused)
-        index = part.index
-        if self._all_refused:
-            read = overlay(self._repository.store.read_nodes, self._made)
-            index = insert(read, self._accepted_root, accepted)
-        if event.number != number or event.root != index.root:
-            raise FalseAcknowledgementError(
-                f"the remote did not acknowledge batch {number} as it was sent"
-            )
-        self._made.update(index.nodes)
-        tracking = self._tracking
-        held = self._repository.store.held_back(tracking.remote.peer, tracking.log)
-        changes = []
-        if refused or held:
-            changes.append(
-                HeldBack(tracking.remote.peer, tracking.log, tuple(refused), tuple(accepted))
-            )
-        tracking.agree(index.root, reason=self._reason, nodes=dict(self._made), held_back=changes)
-        self._accepted_root = index.root
-        self._accepted += len(accepted)
-        self._acknowledged += len(part.keys)
-        self._progress(self._acknowledged, total)
-
-
-def push_request(tracking: Tracking) -> Push:
-    """Return the request with which pushing a log begins."""
-    return Push(tracking.log, tracking.have(), tracking.view)
+def run(arguments: Namespace, context: Context) -> int:
+    r"""Print `<root>\t<ref>` for each log, with our root."""
+    logs = [check_log_name(ref.removeprefix(LOG_PREFIX)) for ref in arguments.refs]
+    repository = open_repository(context)
+    status = 0
+    try:
+        config = load_config(context)
+        target = find_target(config, arguments.remote)
+        session = open_session(target, context, config)
+        try:
+            remote = Remote(target.name, session.greeting.repository)
+            for log in logs or [log.name for log in repository.logs()]:
+                tracking = Tracking(repository, remote, log, clock=context.now)
+                done = Pusher(session, tracking).run()
+                root = tracking.local().root.hex()
+                if context.json:
+                    fields = {"ref": log_ref(log), "root": root, "messages": done.messages}
+                    context.write(to_json(fields))
+                else:
+                    context.write(f"{root}\t{log_ref(log)}\n")
+                for refusal in done.refused:
+                    context.stderr.write(
+                        f"refused {key_object_id(refusal.key).hex()} {refusal.code}\n".encode()
+                    )
+                    status = RefusedError.exit_status
+        finally:
+            session.close()
+    finally:
+        repository.close()
+    return status

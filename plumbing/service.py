@@ -21,7 +21,7 @@ from msglog.repository import Insertion, Repository, UnknownLogError, overlay
 from msglog.store.store import Agreement, Receipt, Ref, Refusal, StoreBusyError
 from msglog.wire import batch, descent
 from msglog.wire.batch import Item
-from msglog.wire.connection import Connection, Side, State
+from msglog.wire.connection import Connection, Side
 from msglog.wire.events import (
     Acknowledged,
     AdvertisedRef,
@@ -140,7 +140,7 @@ class Service:
     @property
     def failed(self) -> bool:
         """Whether the session is over but for throwing away what the client still sends."""
-        return self._connection.state is State.FAILED
+        return self._connection.has_failed()
 
     @property
     def finished(self) -> bool:
@@ -163,7 +163,11 @@ class Service:
             self._drained += len(data)
             return
         try:
-            self._events.extend(self._connection.receive(data))
+            for event in self._connection.receive(data):
+                if isinstance(event, Acknowledged):
+                    self._remember(event)
+                else:
+                    self._events.append(event)
         except MsglogError as error:
             self._events.clear()
             self._work = iter([self._connection.abort(_peer_error(error))])
@@ -192,10 +196,10 @@ class Service:
         return self._connection.send(KeepAlive())
 
     def _fail(self, error: PeerError) -> bytes | None:
-        if self.failed:
+        if self._connection.has_failed():
             return None
         data = self._connection.send(error)
-        if self.failed:
+        if self._connection.has_failed():
             self._events.clear()
         return data
 
@@ -215,8 +219,6 @@ class Service:
                 return self._batch(event)
             case End():
                 return self._end()
-            case Acknowledged():
-                return self._acknowledged(event)
         return iter(())
 
     # What a client reads.
@@ -263,7 +265,7 @@ class Service:
         store = self._repository.store
         agreed = set(store.agreed(self._peer, log, view))
         may_fetch = self._permissions.may(Capability.FETCH, log)
-        for root in have:
+        for root in dict.fromkeys(have):
             held = root in agreed or (
                 may_fetch
                 and (
@@ -315,8 +317,8 @@ class Service:
         if root not in self._advertised.get((log, view), ()):
             raise NotAuthorisedError("not authorised to read a root that was not advertised")
 
-    def _acknowledged(self, event: Acknowledged) -> Iterator[bytes]:
-        """Remember what the client now has; the answer to an acknowledgement is silence."""
+    def _remember(self, event: Acknowledged) -> None:
+        """Remember what the client now has, at once: the stream may be cut at any time."""
         sent = self._outgoing.pop(event.number, None)
         if sent is None or sent.root != event.root:
             raise ForgedTransferError("an acknowledgement does not fit what was sent")
@@ -328,7 +330,6 @@ class Service:
             nodes={**self._made, **sent.made},
             agreed=[Agreement(self._peer, sent.log, sent.view, sent.root)],
         )
-        return iter(())
 
     def _get_nodes(self, event: GetNodes) -> Iterator[bytes]:
         self._check_readable(event.log)

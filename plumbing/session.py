@@ -18,7 +18,7 @@ from msglog.wire.events import (
     PeerError,
 )
 from msglog.wire.pktline import FramingError
-from msglog.wire.request_line import EarlyRequest, format_request_line
+from msglog.wire.request_line import EarlyRequest, format_requests
 from plumbing.transport.channel import Channel, ChannelError
 
 _E = TypeVar("_E")
@@ -66,27 +66,25 @@ class Traffic:
 class Session:
     """One conversation with a server about one repository.
 
-    early: the first requests; those that fit go with the command line, the others follow it.
+    connect: starts the server with the words of requests on its command line.
+    early: the first requests; those that fit become such words, the others follow the greeting.
     Their answers are to be read in the same order.
     """
 
     def __init__(
-        self,
-        connect: Callable[[str], Channel],
-        path: str = "",
-        early: Sequence[EarlyRequest] = (),
+        self, connect: Callable[[Sequence[str]], Channel], early: Sequence[EarlyRequest] = ()
     ) -> None:
-        line, carried = format_request_line(path, early)
+        words = format_requests(early)
         self.traffic = Traffic()
         self._connection = Connection(Side.CLIENT)
         self._events: deque[Event] = deque()
         self._waiting = True
-        self._channel = connect(line)
+        self._channel = connect(words)
         try:
-            for request in early[:carried]:
+            for request in early[: len(words)]:
                 self._connection.presume(request)
             self.greeting = self._greet()
-            for request in early[carried:]:
+            for request in early[len(words) :]:
                 self.send(request)
         except BaseException:
             self.close()

@@ -134,6 +134,10 @@ class Connection:
         self._reader = EventReader()
         self._ahead: list[Event] = []
 
+    def has_failed(self) -> bool:
+        """Tell whether the session is over because of an error."""
+        return self.state is State.FAILED
+
     def send(self, event: Event) -> bytes:
         """Return the bytes of an event of ours."""
         self.presume(event)

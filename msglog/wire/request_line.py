@@ -6,49 +6,46 @@ and a round trip saved where it is not. `msglog receive-pack [PATH] [REQUEST...]
 
 import re
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from msglog.objectid import ObjectId
 from msglog.wire.codec import ProtocolError
 from msglog.wire.events import HAVE_LIMIT, Fetch, ListRefs, Push
 
-COMMAND = "msglog receive-pack"
 LINE_BYTES_LIMIT = 1024
+WORDS_BYTES_LIMIT = 700
+"""How long the words of the requests may be together: the rest of a line is for the path."""
 
 _PART = r"[a-z0-9][a-z0-9._-]{0,63}"
 _NAME = rf"{_PART}(?:/{_PART}){{0,3}}"
 _ROOTS = rf"(?:[0-9a-f]{{64}}(?:,[0-9a-f]{{64}}){{0,{HAVE_LIMIT - 1}}})?"
+_WORD = rf"(?:ls-refs=|(?:fetch|push):{_NAME}={_ROOTS})"
 _LINE = re.compile(
-    rf"{COMMAND}(?: (?P<path>{_NAME}))?"
-    rf"(?P<requests>(?: (?:ls-refs=|(?:fetch|push):{_NAME}={_ROOTS}))*)",
-    re.ASCII,
+    rf"msglog receive-pack(?: (?P<path>{_NAME}))?(?P<requests>(?: {_WORD})*)", re.ASCII
 )
 
-EarlyRequest = ListRefs | Fetch | Push
+EarlyRequest: TypeAlias = ListRefs | Fetch | Push
 
 
-def format_request_line(path: str, requests: Sequence[EarlyRequest]) -> tuple[str, int]:
-    """Return the line for a repository (or "") and how many of the requests it carries.
-
-    Only the first requests that fit LINE_BYTES_LIMIT and have no view are carried.
-    """
-    line = f"{COMMAND} {path}" if path else COMMAND
-    carried = 0
+def format_requests(requests: Sequence[EarlyRequest]) -> list[str]:
+    """Return the words for the first of these requests: those that fit and that words can say."""
+    words: list[str] = []
+    size = 0
     for request in requests:
         word = _format(request)
-        if word is None or len(line) + 1 + len(word) > LINE_BYTES_LIMIT:
+        if word is None or size + len(word) > WORDS_BYTES_LIMIT:
             break
-        line += f" {word}"
-        carried += 1
-    return line, carried
+        words.append(word)
+        size += len(word) + 1
+    return words
 
 
 def _format(request: EarlyRequest) -> str | None:
     if isinstance(request, ListRefs):
         return "ls-refs="
-    kind = "fetch" if isinstance(request, Fetch) else "push"
-    plain = type(request)(request.log, request.have)
-    if request != plain:
+    if request != type(request)(request.log, request.have):
         return None
+    kind = "fetch" if isinstance(request, Fetch) else "push"
     return f"{kind}:{request.log}={','.join(root.hex() for root in request.have)}"
 
 
@@ -63,15 +60,20 @@ def parse_request_line(line: str) -> tuple[str, list[EarlyRequest]]:
     path = match["path"] or ""
     if ".." in path:
         raise ProtocolError("the path has `..` in it")
+    return path, parse_requests(match["requests"].split())
+
+
+def parse_requests(words: Sequence[str]) -> list[EarlyRequest]:
+    """Return the requests that words say; raises ProtocolError."""
     requests: list[EarlyRequest] = []
-    for word in match["requests"].split():
+    for word in words:
+        if re.fullmatch(_WORD, word, re.ASCII) is None or ".." in word:
+            raise ProtocolError(f"{word[:40]!r} is not a request")
         name, _, value = word.partition("=")
         if name == "ls-refs":
             requests.append(ListRefs())
             continue
         kind, _, log = name.partition(":")
-        if ".." in log:
-            raise ProtocolError("a log's name has `..` in it")
         have = tuple([ObjectId(bytes.fromhex(root)) for root in value.split(",") if root])
         requests.append(Fetch(log, have) if kind == "fetch" else Push(log, have))
-    return path, requests
+    return requests

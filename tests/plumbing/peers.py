@@ -13,9 +13,9 @@ from msglog.refname import log_ref
 from msglog.repository import Repository
 from msglog.store.memory import MemoryStore
 from msglog.store.store import Commit, Ref, RefUpdate
-from msglog.wire.request_line import EarlyRequest, parse_request_line
-from plumbing.fetch_pack import Fetched, Fetcher, fetch_request
-from plumbing.send_pack import Pushed, Pusher, push_request
+from msglog.wire.request_line import EarlyRequest, parse_requests
+from plumbing.fetching import Fetched, Fetcher, fetch_request
+from plumbing.pushing import Pushed, Pusher, push_request
 from plumbing.service import Policy, Service, accept_all
 from plumbing.session import Session, Traffic
 from plumbing.tracking import Remote, Tracking
@@ -85,7 +85,7 @@ class Server:
         self.repository = make_repository(number)
         self.clock = Clock()
         self.policy = policy
-        self.lines: list[str] = []
+        self.words: list[list[str]] = []
         self.wrap: Callable[[Channel], Channel] = lambda channel: channel
 
     def service(self, rights: Rights, early: Sequence[EarlyRequest] = ()) -> Service:
@@ -99,11 +99,10 @@ class Server:
         service.open(early)
         return service
 
-    def connect(self, rights: Rights) -> Callable[[str], Channel]:
-        def connect(line: str) -> Channel:
-            self.lines.append(line)
-            _, early = parse_request_line(line)
-            return self.wrap(LocalChannel(self.service(rights, early)))
+    def connect(self, rights: Rights) -> Callable[[Sequence[str]], Channel]:
+        def connect(words: Sequence[str]) -> Channel:
+            self.words.append(list(words))
+            return self.wrap(LocalChannel(self.service(rights, parse_requests(words))))
 
         return connect
 

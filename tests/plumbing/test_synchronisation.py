@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msglog.account.role import Role
 from msglog.errors import NotAuthorisedError
 from msglog.wire.batch import Item
-from plumbing.send_pack import Pusher
+from plumbing.pushing import Pusher
 from tests.plumbing.peers import Client, Server, add, forget_log, keys, message
 
 

@@ -1,0 +1,122 @@
+"""Opening a session with a remote that was named or whose URL was given."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from msglog.config import Config, load
+from msglog.errors import RemoteError
+from msglog.store.store import StoreError
+from msglog.wire.request_line import EarlyRequest, parse_requests
+from plumbing.context import Context
+from plumbing.session import Session
+from plumbing.transport.channel import Channel
+from plumbing.transport.settings import HostKeyQuestion, Settings
+from plumbing.transport.url import RemoteUrl, parse_url, receive_pack_command
+
+CONFIG_NAME = "config.toml"
+"""A repository's configuration file, in its folder."""
+
+
+class NoRepositoryThereError(RemoteError):
+    """A local path has no repository."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a command means by a remote.
+
+    name: as set up, or "" for a bare URL. repository: the hex id that was met there last, or "".
+    """
+
+    name: str
+    url: RemoteUrl
+    repository: str = ""
+
+    @property
+    def shown(self) -> str:
+        """How to call it to people."""
+        return self.name or str(self.url)
+
+
+def load_config(context: Context) -> Config:
+    """Read the configuration files that count for the repository of a plumbing command."""
+    files: list[tuple[Path, bool]] = []
+    if context.repository_directory is not None:
+        files.append((context.repository_directory / CONFIG_NAME, False))
+    if context.user_config is not None:
+        files.append((context.user_config, True))
+    return load(files)
+
+
+def find_target(config: Config, text: str) -> Target:
+    """Return the remote of this name, or the one at this URL; raises UrlError."""
+    remote = config.remotes().get(text)
+    if remote is not None:
+        return Target(remote.name, parse_url(remote.url), remote.repository)
+    return Target("", parse_url(text))
+
+
+def open_session(
+    target: Target,
+    context: Context,
+    config: Config,
+    early: Sequence[EarlyRequest] = (),
+    *,
+    ask_host_key: Callable[[HostKeyQuestion], bool] | None = None,
+) -> Session:
+    """Connect to a remote and greet it; raises RemoteError and what the server refuses."""
+
+    def connect(words: Sequence[str]) -> Channel:
+        if target.url.kind == "local":
+            return _connect_local(target.url, words, context)
+        from plumbing.transport.selection import connect as connect_ssh  # noqa: PLC0415
+
+        command = receive_pack_command(target.url, words)
+        settings = _settings(context, config, ask_host_key)
+        return connect_ssh(target.url, command=command, settings=settings)
+
+    return Session(connect, early)
+
+
+def _connect_local(url: RemoteUrl, words: Sequence[str], context: Context) -> Channel:
+    from plumbing.direct import DirectPermissions  # noqa: PLC0415 - not for a remote over SSH
+    from plumbing.receive_pack import AGENT, open_path  # noqa: PLC0415
+    from plumbing.service import Service  # noqa: PLC0415
+    from plumbing.transport.local import LocalChannel  # noqa: PLC0415
+
+    path = local_path(url, context)
+    try:
+        repository = open_path(path)
+    except StoreError as error:
+        text = f"cannot open the repository {path}"
+        raise NoRepositoryThereError(text, why=error.why or error.what) from error
+    permissions = DirectPermissions(context.login)
+    service = Service(repository, permissions, agent=AGENT, clock=context.now)
+    service.open(parse_requests(words))
+    return LocalChannel(service, close=repository.close)
+
+
+def local_path(url: RemoteUrl, context: Context) -> Path:
+    """Return the folder that a local URL means, relative to where the command runs."""
+    if url.path == "~" or url.path.startswith("~/"):
+        return context.home / url.path[2:]
+    return context.directory / url.path
+
+
+def _settings(
+    context: Context, config: Config, ask: Callable[[HostKeyQuestion], bool] | None
+) -> Settings:
+    command = context.ssh_command or config.text("ssh.command") or ""
+    transport = config.text("ssh.transport") or "auto"
+    if not command and transport == "openssh":
+        command = "ssh"
+    return Settings(
+        home=context.home,
+        login=context.login,
+        agent_socket=context.agent_socket,
+        ssh_command=command,
+        ask_host_key=ask,
+        terminal=context.stdin_terminal and context.stderr_terminal,
+        environment=context.environment or None,
+    )

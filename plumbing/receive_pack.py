@@ -1,0 +1,175 @@
+"""`receive-pack`: serves one client of a repository over standard input and output."""
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from msglog.account.access import Access
+from msglog.account.account import DEFAULT_FOLDER, DEFAULT_REPOSITORY, Account
+from msglog.account.role import Capability, Role
+from msglog.errors import LocalError, MsglogError, NotAuthorisedError, UsageError
+from msglog.repository import Repository
+from msglog.version import __version__
+from msglog.wire.codec import ProtocolError, encode_event
+from msglog.wire.events import PeerError
+from msglog.wire.request_line import EarlyRequest, parse_request_line, parse_requests
+from plumbing.context import Context
+from plumbing.direct import DirectPermissions
+from plumbing.service import Permissions, Service
+from plumbing.transport.channel import ChannelError
+from plumbing.transport.pipe import PipeChannel
+
+AGENT = f"msglog/{__version__}"
+IDLE_SECONDS = 300.0
+"""How long a client may be silent before the server gives up on it."""
+
+
+class NotACommandError(UsageError):
+    """The account was asked for something else than msglog."""
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the arguments of `receive-pack`."""
+    parser.add_argument("user", metavar="USER", nargs="?", help="whom the key belongs to")
+    parser.add_argument("requests", metavar="REQUEST", nargs="*", help="with --direct only")
+    parser.add_argument("--key", metavar="FINGERPRINT", help="the key that the client came with")
+    parser.add_argument("--account", metavar="DIR", type=Path, help="the server account's folder")
+    parser.add_argument(
+        "--direct", metavar="PATH", help="serve this repository to whoever may start this command"
+    )
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Serve one client: of a server account, or with `--direct` of one's own repository."""
+    if arguments.direct is not None:
+        words = [arguments.user, *arguments.requests] if arguments.user else []
+        path = open_path(context.directory / arguments.direct)
+        return _serve(path, DirectPermissions(context.login), parse_requests(words), context)
+    if arguments.user is None or arguments.requests:
+        raise UsageError("receive-pack takes one USER, or --direct PATH")
+    return _serve_account(arguments, context)
+
+
+def open_path(path: Path) -> Repository:
+    """Open the repository in a folder, or in the `.msglog` of a folder."""
+    inside = path / ".msglog"
+    return Repository.open(inside if inside.is_dir() else path)
+
+
+@dataclass(slots=True)
+class AccountPermissions:
+    """What the users and grants of an account allow, asked anew before each write."""
+
+    account: Account
+    access: Access
+    role: str = field(init=False)
+    user: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Take what the greeting says."""
+        self.role = self.access.role.value
+        self.user = self.access.user
+
+    def may(self, capability: Capability, log: str) -> bool:
+        """Tell whether the user has a capability for a log."""
+        return self.access.may(capability, log)
+
+    def check(self) -> None:
+        """Raise NotAuthorisedError if the user, the key or a role was changed meanwhile."""
+        if not self.account.still_valid(self.access):
+            raise NotAuthorisedError("not authorised any more")
+
+
+def _serve_account(arguments: Namespace, context: Context) -> int:
+    folder = arguments.account or context.home / DEFAULT_FOLDER
+    line = context.ssh_original_command
+    try:
+        account = Account.open(folder)
+    except LocalError:
+        _say(context, PeerError("storage", "the server account cannot be opened"))
+        raise
+    try:
+        if not line:
+            return _greet_person(account, arguments, context)
+        try:
+            path, early = parse_request_line(line)
+        except ProtocolError as error:
+            raise NotACommandError(
+                "this account runs msglog and nothing else", why=error.why
+            ) from error
+        name = path or DEFAULT_REPOSITORY
+        try:
+            access = account.access(arguments.user, arguments.key, name)
+            repository = Repository.open(account.existing_repository(name))
+        except NotAuthorisedError as error:
+            _say(context, PeerError("not-authorised", error.what))
+            return error.exit_status
+        except MsglogError as error:
+            _say(context, PeerError("no-such-repository", f"there is no repository {name!r}"))
+            return error.exit_status
+        permissions = AccountPermissions(account, access)
+        return _serve(repository, permissions, early, context, arguments.key)
+    finally:
+        account.close()
+
+
+def _greet_person(account: Account, arguments: Namespace, context: Context) -> int:
+    """Tell somebody who came without a command who they are here, and that there is no shell."""
+    try:
+        access = account.access(arguments.user, arguments.key, DEFAULT_REPOSITORY)
+        role = access.role.value
+    except NotAuthorisedError:
+        role = Role.NONE.value
+    context.stderr.write(
+        f"Hello {arguments.user}: your key works, and your role here is {role}. "
+        "This account has no shell; use it as a remote of msglog.\n".encode()
+    )
+    return 0
+
+
+def _say(context: Context, error: PeerError) -> None:
+    context.stdout.write(encode_event(error))
+    context.stdout.flush()
+
+
+def _serve(
+    repository: Repository,
+    permissions: Permissions,
+    early: list[EarlyRequest],
+    context: Context,
+    key: str | None = None,
+) -> int:
+    """Run a session over the process's standard streams until the client has gone."""
+    service = Service(repository, permissions, agent=AGENT, clock=context.now, key=key or "")
+    service.open(early)
+    channel = PipeChannel(
+        context.stdin.fileno(), context.stdout.fileno(), idle_seconds=IDLE_SECONDS
+    )
+    try:
+        while not service.finished:
+            chunk = service.output()
+            if chunk is not None:
+                channel.send(chunk)
+                if arrived := channel.take():
+                    service.receive(arrived)
+                continue
+            data = channel.receive()
+            if not data:
+                service.end()
+                break
+            service.receive(data)
+    except ChannelError:
+        # The client has gone; what it still said, such as what it holds, is worth remembering.
+        while arrived := _rest(channel):
+            service.receive(arrived)
+    finally:
+        channel.close()
+        repository.close()
+    return 0
+
+
+def _rest(channel: PipeChannel) -> bytes:
+    try:
+        return channel.take()
+    except ChannelError:
+        return b""

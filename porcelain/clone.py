@@ -1,0 +1,96 @@
+"""`clone`: makes a repository from a remote."""
+
+import re
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from msglog.config import change, load
+from msglog.errors import LocalError, UsageError
+from msglog.refname import DEFAULT_REMOTE
+from msglog.repository import STORE_NAME
+from plumbing.context import Context
+from plumbing.opening import Target, local_path
+from plumbing.transport.url import RemoteUrl, parse_url
+from porcelain.display import one_line
+from porcelain.exchange import Exchange
+from porcelain.init import create
+from porcelain.places import FOLDER, repository_file, user_file
+from porcelain.printing import note
+from porcelain.taking import take
+
+_SAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class CloneFolderError(LocalError):
+    """The folder that a clone would be made in is taken."""
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the arguments of `clone`."""
+    parser.add_argument("url", metavar="URL", help="such as server@host or server@host:team/ops")
+    parser.add_argument("folder", nargs="?", metavar="DIR", help="where to make it")
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Make the folder, set up `origin`, and pull every log."""
+    url = parse_url(arguments.url)
+    if url.kind == "local":
+        url = RemoteUrl("local", path=str(local_path(url, context).resolve()))
+    folder = context.directory / (arguments.folder or _folder_name(url))
+    path = folder / FOLDER
+    if (path / STORE_NAME).exists():
+        raise CloneFolderError(f"there is a repository in {folder} already")
+    new = not folder.exists()
+    repository = create(path, context)
+    done = False
+    try:
+        change(repository_file(path), {f"remote.{DEFAULT_REMOTE}.url": str(url)})
+        config = load([(repository_file(path), False), (user_file(context), True)])
+        one = Exchange(context, repository, config, Target(DEFAULT_REMOTE, url))
+        try:
+            take(one, [], pull=True)
+            done = True
+        finally:
+            one.close()
+        return one.status()
+    finally:
+        repository.close()
+        kept = done or _has_messages(path)
+        if not kept:
+            _remove(path, folder, new=new)
+        elif not done:
+            note(
+                context,
+                f"msglog: what came is kept in {one_line(str(folder))}; "
+                "`msglog pull` there goes on from it",
+            )
+
+
+def _folder_name(url: RemoteUrl) -> str:
+    """Return the last part of the path, else the host, as the name of a folder."""
+    last = url.path.rstrip("/").rpartition("/")[2] if url.path else url.host
+    if last == FOLDER:
+        last = url.path.rstrip("/").split("/")[-2]
+    name = _SAFE.sub("-", last).strip(".-")
+    if not name:
+        raise UsageError("there is no name for the folder in the URL", hint="Give a DIR.")
+    return name
+
+
+def _has_messages(path: Path) -> bool:
+    from msglog.repository import Repository  # noqa: PLC0415 - only after a failure
+
+    repository = Repository.open(path)
+    try:
+        return any(ref.count for ref in repository.store.refs().values())
+    finally:
+        repository.close()
+
+
+def _remove(path: Path, folder: Path, *, new: bool) -> None:
+    """Take away a clone that brought nothing: what we made, and nothing else."""
+    for name in path.iterdir():
+        name.unlink()
+    path.rmdir()
+    if new:
+        folder.rmdir()

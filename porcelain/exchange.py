@@ -1,0 +1,187 @@
+"""What the commands that talk to a remote share: whom they talk to, and how they report."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from msglog.config import Config, change
+from msglog.errors import MsglogError, RemoteError
+from msglog.key import key_object_id
+from msglog.refname import DEFAULT_REMOTE, REMOTE_PREFIX, check_log_name
+from msglog.repository import Repository
+from msglog.store.store import Commit, RefUpdate, Refusal
+from msglog.wire.request_line import EarlyRequest
+from plumbing.context import Context
+from plumbing.opening import Target, find_target, open_session
+from plumbing.session import Session
+from plumbing.tracking import Remote, Tracking
+from plumbing.transport.settings import HostKeyQuestion
+from porcelain.discovery import open_repository
+from porcelain.display import one_line
+from porcelain.message_json import to_json
+from porcelain.places import repository_file
+from porcelain.printing import note
+from porcelain.settings import UnknownRemoteError, load_settings
+
+_REFUSALS_SHOWN = 10
+
+
+def configure_exchange(parser: ArgumentParser) -> None:
+    """Add the arguments that `fetch`, `pull`, `push` and `sync` have in common."""
+    parser.add_argument(
+        "remote", nargs="?", metavar="REMOTE", default=DEFAULT_REMOTE, help="a name or a URL"
+    )
+    parser.add_argument("logs", nargs="*", metavar="LOG", help="which logs (all)")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would travel, and change nothing"
+    )
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One command's dealings with one remote: the session is opened when it is first needed."""
+
+    context: Context
+    repository: Repository
+    config: Config
+    target: Target
+    statuses: list[int] = field(default_factory=list)
+    _session: Session | None = None
+    _remote: Remote | None = None
+
+    def open(self, early: Sequence[EarlyRequest] = ()) -> Session:
+        """Connect, and note which repository answers."""
+        session = open_session(
+            self.target, self.context, self.config, early, ask_host_key=host_key_asker(self.context)
+        )
+        self._session = session
+        self._remote = Remote(self.target.name, session.greeting.repository)
+        self._note_identity(session.greeting.repository.hex())
+        return session
+
+    def tracking(self, log: str) -> Tracking:
+        """Return what is remembered of one log of the remote; before `open` by what it was."""
+        remote = self._remote or Remote(
+            self.target.name, bytes.fromhex(self.target.repository or "00" * 16)
+        )
+        return Tracking(self.repository, remote, log, clock=self.context.now)
+
+    def _note_identity(self, identity: str) -> None:
+        """Bind the remote's name to the repository that answered."""
+        name, known = self.target.name, self.target.repository
+        if not name or known == identity:
+            return
+        if known:
+            note(
+                self.context,
+                f"msglog: {one_line(name)} is another repository than before; "
+                "what was known of it is forgotten",
+            )
+            gone = self.repository.store.refs(f"{REMOTE_PREFIX}{name}/")
+            updates = [RefUpdate(ref, value.root, None) for ref, value in gone.items()]
+            self.repository.store.commit(
+                Commit(self.context.now(), "the remote is another repository", refs=updates)
+            )
+        change(repository_file(self.repository.path), {f"remote.{name}.repository": identity})
+
+    def each(self, logs: Sequence[str], work: Callable[[str], None]) -> None:
+        """Do the work for each log; what fails for one does not stop the others.
+
+        A session that broke stops all: its error is raised.
+        """
+        for log in logs:
+            try:
+                work(log)
+            except RemoteError:
+                raise
+            except MsglogError as error:
+                if len(logs) == 1:
+                    raise
+                self.statuses.append(error.exit_status)
+                text = f"msglog: error: {self.target.shown} {log}: {error}\n"
+                self.context.stderr.write(one_line(text[:-1]).encode() + b"\n")
+
+    def report(self, log: str, fields: dict[str, object], text: str) -> None:
+        """Print the summary of one log."""
+        if self.context.json:
+            self.context.write(to_json({"remote": self.target.shown, "log": log, **fields}))
+        elif not self.context.quiet:
+            self.context.write(f"{one_line(self.target.shown)} {log}: {text}\n")
+
+    def warn_of_loss(self, log: str, lost: int, *, pushed: bool) -> None:
+        """Say that the remote has lost messages, which is never to be passed over."""
+        if lost:
+            hint = "they were pushed again" if pushed else f"push {log} to give them back"
+            shown = one_line(self.target.shown)
+            note(self.context, f"msglog: warning: {shown} lost {lost} messages of {log}; {hint}")
+
+    def warn_of_refusals(self, log: str, refused: Sequence[Refusal]) -> None:
+        """List what the remote refused, and remember the exit status for it."""
+        if not refused:
+            return
+        from msglog.errors import RefusedError  # noqa: PLC0415 - only where something was refused
+
+        self.statuses.append(RefusedError.exit_status)
+        for refusal in refused[:_REFUSALS_SHOWN]:
+            oid = key_object_id(refusal.key).hex()[: self.repository.abbreviation_length()]
+            note(self.context, f"msglog: {log} {oid} refused: {one_line(refusal.why)}")
+        if len(refused) > _REFUSALS_SHOWN:
+            rest = len(refused) - _REFUSALS_SHOWN
+            note(self.context, f"msglog: and {rest} more; `msglog status` counts them")
+
+    def status(self) -> int:
+        """Return the exit status of the whole: the most serious there was."""
+        return max(self.statuses, default=0)
+
+    def close(self) -> None:
+        """End the session."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+
+@contextmanager
+def exchange(arguments: Namespace, context: Context) -> Iterator[Exchange]:
+    """Open the repository and find the remote that a command names."""
+    for log in arguments.logs:
+        check_log_name(log)
+    repository = open_repository(context)
+    try:
+        config = load_settings(context, repository.path)
+        one = Exchange(context, repository, config, named_target(config, arguments.remote))
+        try:
+            yield one
+        finally:
+            one.close()
+    finally:
+        repository.close()
+
+
+def named_target(config: Config, text: str) -> Target:
+    """Return the remote that a word means; a plain word that is no remote is no host either."""
+    if text not in config.remotes() and not any(mark in text for mark in "@:/."):
+        raise UnknownRemoteError(text)
+    return find_target(config, text)
+
+
+def host_key_asker(context: Context) -> Callable[[HostKeyQuestion], bool] | None:
+    """Return how to ask about an unknown host key: on a terminal, else not at all."""
+    if not (context.stdin_terminal and context.stderr_terminal):
+        return None
+
+    def ask(question: HostKeyQuestion) -> bool:
+        context.stderr.write(
+            f"The host {one_line(question.host)} is not known. Its {question.kind} key is\n"
+            f"  {question.fingerprint}\n"
+            "Type yes if that is the fingerprint that its administrator gave you: ".encode()
+        )
+        context.stderr.flush()
+        return context.stdin.readline().strip() == b"yes"
+
+    return ask
+
+
+def plural(number: int, thing: str) -> str:
+    """Return a number of things in words."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -1,0 +1,50 @@
+"""Pushing logs to a remote: the work of `push` and `sync`."""
+
+from collections.abc import Sequence
+
+from msglog.wire.events import Push
+from plumbing.pushing import Pushed, Pusher, push_request
+from plumbing.session import Session
+from porcelain.exchange import Exchange
+from porcelain.progress import Progress
+
+
+def give(one: Exchange, logs: Sequence[str], session: Session | None = None) -> None:
+    """Push logs, or all that we have, over a session that is open or a new one."""
+    chosen = list(logs) or [log.name for log in one.repository.logs()]
+    for log in logs:
+        one.repository.log(log)
+    asked: dict[str, Push] = {}
+    if session is None:
+        asked = {log: push_request(one.tracking(log)) for log in chosen}
+        session = one.open(list(asked.values()))
+    used = session
+
+    def work(log: str) -> None:
+        with Progress(one.context, f"Pushing {log}") as progress:
+            pusher = Pusher(used, one.tracking(log), early=asked.get(log), progress=progress.update)
+            pushed = pusher.run()
+        _report(one, pushed)
+
+    one.each(chosen, work)
+
+
+def _report(one: Exchange, pushed: Pushed) -> None:
+    text = f"{pushed.messages} pushed"
+    if pushed.refused:
+        text += f", {len(pushed.refused)} refused"
+    if pushed.root is not None:
+        text += f", {pushed.count} in all, root {pushed.root.hex()[:12]}"
+    one.report(
+        pushed.log,
+        {
+            "pushed": pushed.messages,
+            "refused": len(pushed.refused),
+            "lost": pushed.lost,
+            "count": pushed.count,
+            "root": None if pushed.root is None else pushed.root.hex(),
+        },
+        text,
+    )
+    one.warn_of_loss(pushed.log, pushed.lost, pushed=True)
+    one.warn_of_refusals(pushed.log, pushed.refused)

@@ -1,0 +1,23 @@
+"""`pull`: takes what a remote has and we lack into our logs."""
+
+from argparse import ArgumentParser, Namespace
+
+from plumbing.context import Context
+from porcelain.exchange import configure_exchange, exchange
+from porcelain.forecast import forecast
+from porcelain.taking import take
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the arguments of `pull`."""
+    configure_exchange(parser)
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Take each log and print a line for it."""
+    with exchange(arguments, context) as one:
+        if arguments.dry_run:
+            forecast(one, arguments.logs, take=True, give=False)
+        else:
+            take(one, arguments.logs, pull=True)
+        return one.status()

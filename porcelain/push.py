@@ -1,0 +1,23 @@
+"""`push`: gives a remote what we have and it lacks."""
+
+from argparse import ArgumentParser, Namespace
+
+from plumbing.context import Context
+from porcelain.exchange import configure_exchange, exchange
+from porcelain.forecast import forecast
+from porcelain.giving import give
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the arguments of `push`."""
+    configure_exchange(parser)
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Push each log and print a line for it."""
+    with exchange(arguments, context) as one:
+        if arguments.dry_run:
+            forecast(one, arguments.logs, take=False, give=True)
+        else:
+            give(one, arguments.logs)
+        return one.status()

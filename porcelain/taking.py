@@ -1,0 +1,66 @@
+"""Fetching and pulling logs of a remote: the work of `fetch`, `pull`, `clone` and `sync`."""
+
+from collections.abc import Sequence
+
+from msglog.refname import DEFAULT_LOG, REMOTE_PREFIX
+from msglog.wire.events import Fetch, ListRefs
+from msglog.wire.request_line import EarlyRequest
+from plumbing.fetching import Fetched, Fetcher, fetch_request
+from plumbing.session import Session, UnknownRemoteLogError
+from porcelain.exchange import Exchange
+from porcelain.progress import Progress
+
+
+def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
+    """Fetch logs, or all that the remote lists, into tracking refs and, to pull, into our logs.
+
+    What we expect to want is asked for along with the connection, so that it costs no waiting.
+    """
+    guesses = list(logs) or _known_logs(one)
+    requests = [fetch_request(one.tracking(log)) for log in guesses]
+    early: list[EarlyRequest] = [*requests] if logs else [ListRefs(), *requests]
+    session = one.open(early)
+    listed = [] if logs else [ref.log for ref in session.listed_refs()]
+    asked = dict(zip(guesses, requests, strict=True))
+
+    def work(log: str) -> None:
+        guess = log in asked and not logs
+        try:
+            _take_one(one, session, log, asked.get(log), pull=pull)
+        except UnknownRemoteLogError:
+            if not guess:
+                raise
+
+    one.each(guesses, work)
+    one.each([log for log in listed if log not in asked], work)
+    return session
+
+
+def _known_logs(one: Exchange) -> list[str]:
+    """Return the logs that the remote had when it was last seen, `main` if it never was."""
+    prefix = f"{REMOTE_PREFIX}{one.target.name}/"
+    known = one.repository.store.refs(prefix) if one.target.name else {}
+    return [name.removeprefix(prefix) for name in known] or [DEFAULT_LOG]
+
+
+def _take_one(
+    one: Exchange, session: Session, log: str, early: Fetch | None, *, pull: bool
+) -> None:
+    with Progress(one.context, f"{'Pulling' if pull else 'Fetching'} {log}") as progress:
+        fetcher = Fetcher(
+            session, one.tracking(log), pull=pull, early=early, progress=progress.update
+        )
+        fetched = fetcher.run()
+    _report(one, fetched, pull=pull)
+
+
+def _report(one: Exchange, fetched: Fetched, *, pull: bool) -> None:
+    verb = "pulled" if pull else "fetched"
+    count = fetched.local.count if pull else fetched.count
+    root = fetched.local.root if pull else fetched.root
+    one.report(
+        fetched.log,
+        {verb: fetched.messages, "lost": fetched.lost, "count": count, "root": root.hex()},
+        f"{fetched.messages} {verb}, {count} in all, root {root.hex()[:12]}",
+    )
+    one.warn_of_loss(fetched.log, fetched.lost, pushed=False)

@@ -2,19 +2,17 @@
 
 import json
 import re
-import time
 from collections.abc import Mapping
 
 from msglog.message import Foreign, Message
 from msglog.objectid import ObjectId
+from msglog.timestamp import rfc3339
+from msglog.unsafe_text import UNSAFE, is_plain
 
-_SECOND = 1_000_000
+__all__ = ["json_safe", "message_fields", "rfc3339", "to_json"]
+
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
-# Controls, invisible and reordering characters, and all that some readers take for line ends.
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    "\u3164\ud800-\udfff\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e01ef]"
-)
+_UNSAFE = re.compile(f"[{UNSAFE}]")
 
 
 def to_json(value: Mapping[str, object]) -> str:
@@ -24,9 +22,7 @@ def to_json(value: Mapping[str, object]) -> str:
 
 def json_safe(document: str) -> str:
     """Return a JSON document with what is unsafe in its strings as JSON's own escapes."""
-    if document.isascii() and document.isprintable():
-        return document
-    return _UNSAFE.sub(_escape, document)
+    return document if is_plain(document) else _UNSAFE.sub(_escape, document)
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -57,18 +53,3 @@ def message_fields(oid: ObjectId, message: Message | Foreign) -> dict[str, objec
         "meta": dict(message.meta),
         "reply_to": None if message.reply_to is None else message.reply_to.hex(),
     }
-
-
-def rfc3339(moment: int, offset: int) -> str:
-    """Return a time (microseconds since 1970 UTC) as RFC 3339 with microseconds and its offset.
-
-    Years past 9999 and before 0 are written as ISO 8601 does, with a sign and six digits.
-    """
-    seconds, fraction = divmod(moment, _SECOND)
-    at = time.gmtime(seconds + offset * 60)
-    year = f"{at.tm_year:04d}" if 0 <= at.tm_year <= 9999 else f"{at.tm_year:+07d}"
-    sign, minutes = ("-", -offset) if offset < 0 else ("+", offset)
-    return (
-        f"{year}-{at.tm_mon:02d}-{at.tm_mday:02d}T{at.tm_hour:02d}:{at.tm_min:02d}"
-        f":{at.tm_sec:02d}.{fraction:06d}{sign}{minutes // 60:02d}:{minutes % 60:02d}"
-    )

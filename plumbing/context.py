@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-SECOND = 1_000_000
-"""Times are in microseconds since 1970 UTC."""
+from msglog.timestamp import SECOND
 
 
 def current_time() -> int:

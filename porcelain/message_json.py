@@ -2,50 +2,21 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 from msglog.errors import UsageError
-from msglog.message import UUID_BYTES, Foreign, Message, MetaValue
-from msglog.objectid import ObjectId, parse_object_id
-from porcelain.display import json_safe
-from porcelain.when import LocalOffset, Moment, parse, rfc3339
+from msglog.message import UUID_BYTES, Message, MetaValue
+from msglog.message_json import message_fields, to_json
+from msglog.objectid import parse_object_id
+from porcelain.when import LocalOffset, Moment, parse
 
-Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+__all__ = ["FIELDS", "message_fields", "parse_message", "to_json"]
 
 FIELDS = ("id", "uuid", "time", "author", "body", "tags", "meta", "reply_to")
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 class MessageJsonError(UsageError):
     """A line is not a message as JSON."""
-
-
-def to_json(value: Mapping[str, object]) -> str:
-    """Return one object as one line of JSON with its newline, safe to be printed anywhere."""
-    return json_safe(_ENCODER.encode(value)) + "\n"
-
-
-def message_fields(oid: ObjectId, message: Message | Foreign) -> dict[str, object]:
-    """Return the fields of a message in their order; of a foreign object, what can be told."""
-    if isinstance(message, Foreign):
-        return {
-            "id": oid.hex(),
-            "uuid": message.uuid.hex(),
-            "time": rfc3339(message.time, 0),
-            "type": message.type,
-            "needs": message.needs,
-        }
-    return {
-        "id": oid.hex(),
-        "uuid": message.uuid.hex(),
-        "time": rfc3339(message.time, message.offset),
-        "author": message.author,
-        "body": message.body,
-        "tags": list(message.tags),
-        "meta": dict(message.meta),
-        "reply_to": None if message.reply_to is None else message.reply_to.hex(),
-    }
 
 
 def parse_message(

@@ -9,11 +9,11 @@ from typing import TypeAlias
 from msglog.errors import UsageError
 from msglog.key import TIME_MAXIMUM, TIME_MINIMUM
 from msglog.message import OFFSET_MINUTES_LIMIT
+from msglog.timestamp import SECOND, rfc3339
 
 LocalOffset: TypeAlias = Callable[[int], int]
 """Minutes east of UTC that local clocks show at a time."""
 
-SECOND = 1_000_000
 DAY = 86_400 * SECOND
 _UNITS = {
     "second": SECOND,
@@ -32,18 +32,17 @@ _UNITS = {
 }
 _MONTHS = {"month": 1, "mon": 1, "year": 12, "y": 12}
 _DAYS = {"today": 0, "yesterday": -1, "tomorrow": 1}
-_WORDS = {"a": 1, "an": 1, "one": 1}
 _DATE = r"(?P<year>[+-]\d{4,6}|\d{4})-(?P<month>\d\d)-(?P<day>\d\d)"
 _CLOCK = r"(?P<hour>\d\d?):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
 _ZONE = r"(?P<zone>z|[+-]\d\d:?\d\d)"
 _ABSOLUTE = re.compile(rf"{_DATE}(?:[t ]{_CLOCK} ?{_ZONE}?)?", re.ASCII)
 _TIME_OF_DAY = re.compile(rf"(?:(?P<word>today|yesterday|tomorrow) ?)?(?:{_CLOCK})?", re.ASCII)
 _EPOCH = re.compile(r"@(-?\d{1,19})(?:\.(\d{1,9}))?", re.ASCII)
-_SPAN = r"(?:\d{1,9}|an?|one) ?[a-z]+"
+_SPAN = r"(?:\d{1,9} ?|(?:an?|one) )[a-z]+"
 _RELATIVE = re.compile(
-    rf"(?P<sign>[+-]|in )?(?P<spans>{_SPAN}(?:(?: |, | and )?{_SPAN})*)(?P<ago> ago)?"
+    rf"(?P<sign>[+-]|in )?(?P<spans>{_SPAN}(?:(?: |, | and )?{_SPAN})*)(?P<ago> ago)?", re.ASCII
 )
-_ONE_SPAN = re.compile(r"(\d{1,9}|an?|one) ?([a-z]+)")
+_ONE_SPAN = re.compile(r"(?:(\d{1,9}) ?|\b(?:an?|one) )([a-z]+)", re.ASCII)
 
 
 class WhenError(UsageError):
@@ -151,7 +150,7 @@ def _relative(match: re.Match[str], text: str, now: int, local_offset: LocalOffs
     direction = -1 if sign in (None, "-") else 1
     duration = months = 0
     for number, unit in _ONE_SPAN.findall(match["spans"]):
-        count = _WORDS[number] if number in _WORDS else int(number)
+        count = int(number or 1)
         singular = unit if unit in _UNITS or unit in _MONTHS else unit.removesuffix("s")
         if singular in _UNITS:
             duration += count * _UNITS[singular]
@@ -188,18 +187,6 @@ def _days_from_civil(year: int, month: int, day: int) -> int:
     era, of_era = divmod(shifted, 400)
     of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
     return era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468
-
-
-def rfc3339(moment: int, offset: int) -> str:
-    """Return a time as RFC 3339 with microseconds and its offset; years past 9999 as `+12345`."""
-    seconds, fraction = divmod(moment, SECOND)
-    at = time.gmtime(seconds + offset * 60)
-    year = f"{at.tm_year:04d}" if 0 <= at.tm_year <= 9999 else f"{at.tm_year:+07d}"
-    sign, minutes = ("-", -offset) if offset < 0 else ("+", offset)
-    return (
-        f"{year}-{at.tm_mon:02d}-{at.tm_mday:02d}T{at.tm_hour:02d}:{at.tm_min:02d}"
-        f":{at.tm_sec:02d}.{fraction:06d}{sign}{minutes // 60:02d}:{minutes % 60:02d}"
-    )
 
 
 def readable(moment: int, offset: int) -> str:

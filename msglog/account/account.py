@@ -160,7 +160,7 @@ class Account:
         with self._database.transaction():
             user = self.user(name)
             self._keep_an_admin(user, Role.NONE)
-            keys = self.keys(name)
+            keys = self.keys_of(name)
             self._database.execute("DELETE FROM users WHERE name = ?", name)
         return keys
 
@@ -200,7 +200,7 @@ class Account:
 
     # Keys
 
-    def keys(self, user: str | None = None) -> list[UserKey]:
+    def keys_of(self, user: str | None = None) -> list[UserKey]:
         """Return the keys of one user, or of all, by user and then by when they were added."""
         rows = self._database.select(
             "SELECT u.name, k.type, k.blob, k.comment, k.added FROM keys k"
@@ -303,21 +303,24 @@ class Account:
                 grant.role.value,
             )
 
-    def revoke(self, user: str, repository: str, pattern: str) -> None:
-        """Take a grant back; raises UnknownUserError or UnknownGrantError."""
+    def revoke(self, user: str, repository: str, pattern: str) -> Role:
+        """Take a grant back and return its role; raises UnknownUserError or UnknownGrantError."""
         check_repository_name(repository)
         check_pattern(pattern)
         with self._database.transaction():
             if user != EVERYBODY:
                 self.user(user)
-            if not self._delete_grant(user, repository, pattern):
-                raise UnknownGrantError(
-                    f"there is no grant to {user} for {pattern!r} in {repository}",
-                    hint="`msglog admin user show NAME` shows all.",
-                )
+            for grant in self.grants(user):
+                if (grant.repository, grant.pattern) == (repository, pattern):
+                    self._delete_grant(user, repository, pattern)
+                    return grant.role
+        raise UnknownGrantError(
+            f"there is no grant to {user} for {pattern!r} in {repository}",
+            hint="`msglog admin user show NAME` shows all.",
+        )
 
-    def _delete_grant(self, user: str, repository: str, pattern: str) -> int:
-        return self._database.execute(
+    def _delete_grant(self, user: str, repository: str, pattern: str) -> None:
+        self._database.execute(
             "DELETE FROM grants WHERE repository = ? AND pattern = ?"
             " AND ifnull(user, 0) = ifnull((SELECT id FROM users WHERE name = ?), 0)",
             repository,

@@ -1,0 +1,30 @@
+"""`admin`: looks after a server account: its users, their keys and what they may do."""
+
+from argparse import ArgumentParser, Namespace
+
+from plumbing.context import Context
+from porcelain.admin import create, grant, key, user
+from porcelain.admin.place import add_place_options
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the subcommands of `admin`; each leaf names the function that runs it as `run`."""
+    add_place_options(parser)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    first = actions.add_parser("init", help="make a server account")
+    create.configure(first)
+    add_place_options(first)
+    user.configure(actions.add_parser("user", help="add, remove, rename and show users"))
+    key.configure(actions.add_parser("key", help="add, remove, check and write keys"))
+    granting = actions.add_parser("grant", help="give a user a role for some logs")
+    grant.configure_grant(granting)
+    add_place_options(granting)
+    revoking = actions.add_parser("revoke", help="take such a role back")
+    grant.configure_revoke(revoking)
+    add_place_options(revoking)
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Run the subcommand."""
+    status: int = arguments.run(arguments, context)
+    return status

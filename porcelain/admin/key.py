@@ -1,0 +1,215 @@
+"""`admin key`: adds, removes, checks and writes the keys of a server account."""
+
+from argparse import ArgumentParser, Namespace
+
+from msglog.account.account import Account, UserKey
+from msglog.account.findings import Finding, check_lines
+from msglog.account.publickey import FILE_BYTES, PublicKey, PublicKeyError, parse_public_keys
+from msglog.errors import LocalError, UsageError
+from msglog.message_json import rfc3339, to_json
+from plumbing.context import Context
+from porcelain.admin.place import (
+    add_place_options,
+    check_writable,
+    follow,
+    inspected,
+    key_file_path,
+    opened,
+    synchronise,
+)
+from porcelain.display import one_line
+
+_NEGATIVE = 1
+
+
+class KeyChoiceError(UsageError):
+    """It cannot be told which of a user's keys is meant."""
+
+
+class KeySourceError(LocalError):
+    """A file of public keys cannot be read."""
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the subcommands of `admin key`."""
+    actions = parser.add_subparsers(dest="key_action", metavar="ACTION", required=True)
+    source = "a .pub file, one key a line; - or nothing: standard input, as from `ssh-add -L`"
+    add = actions.add_parser("add", help="give a user keys")
+    add.add_argument("user", metavar="USER")
+    add.add_argument("file", metavar="FILE", nargs="?", default="-", help=source)
+    add.set_defaults(run=_add)
+    remove = actions.add_parser("remove", aliases=["rm"], help="take a key from a user")
+    remove.add_argument("user", metavar="USER")
+    remove.add_argument("fingerprint", metavar="FINGERPRINT", help="SHA256:..., as in `list`")
+    remove.set_defaults(run=_remove)
+    rotate = actions.add_parser("rotate", help="put new keys in place of an old one")
+    rotate.add_argument("user", metavar="USER")
+    rotate.add_argument("file", metavar="FILE", nargs="?", default="-", help=source)
+    rotate.add_argument(
+        "--replacing", metavar="FINGERPRINT", help="the old key; needed if there are several"
+    )
+    rotate.set_defaults(run=_rotate)
+    listing = actions.add_parser("list", help="list the keys of a user, or of all")
+    listing.add_argument("user", metavar="USER", nargs="?")
+    listing.set_defaults(run=_list)
+    check = actions.add_parser(
+        "check", help="read authorized_keys as sshd does, name what is wrong"
+    )
+    check.set_defaults(run=_check)
+    sync = actions.add_parser("sync", help="write msglog's lines in authorized_keys anew")
+    sync.set_defaults(run=_sync)
+    for action in (add, remove, rotate, listing, check, sync):
+        add_place_options(action)
+
+
+def key_fields(key: UserKey) -> dict[str, object]:
+    """Return what `--json` says of a key."""
+    return {
+        "user": key.user,
+        "fingerprint": key.key.fingerprint,
+        "type": key.key.type,
+        "comment": key.key.comment,
+        "added": rfc3339(key.added, 0),
+    }
+
+
+def _add(arguments: Namespace, context: Context) -> int:
+    with opened(arguments, context) as account:
+        account.user(arguments.user)
+        keys = _read_keys(arguments.file, context)
+        check_writable(account, arguments, context)
+        new = account.add_keys(arguments.user, keys, time=context.now())
+        follow(account, arguments, context)
+    for key, is_new in zip(keys, new, strict=True):
+        said = "Added" if is_new else f"{arguments.user} has already"
+        _report(context, arguments.user, key, said, {"new": is_new})
+    return 0
+
+
+def _remove(arguments: Namespace, context: Context) -> int:
+    with opened(arguments, context) as account:
+        fingerprint = _full(arguments.fingerprint)
+        account.remove_key(arguments.user, fingerprint)
+        follow(account, arguments, context)
+    if context.json:
+        context.write(to_json({"user": arguments.user, "fingerprint": fingerprint}))
+    elif not context.quiet:
+        context.write(f"Removed {fingerprint} of {arguments.user}\n")
+    return 0
+
+
+def _rotate(arguments: Namespace, context: Context) -> int:
+    with opened(arguments, context) as account:
+        old = _replaced(account, arguments)
+        keys = _read_keys(arguments.file, context)
+        check_writable(account, arguments, context)
+        account.replace_key(arguments.user, old, keys, time=context.now())
+        follow(account, arguments, context)
+    for key in keys:
+        _report(context, arguments.user, key, f"In place of {old}:", {"old": old})
+    return 0
+
+
+def _replaced(account: Account, arguments: Namespace) -> str:
+    if arguments.replacing is not None:
+        return _full(arguments.replacing)
+    account.user(arguments.user)
+    keys = account.keys_of(arguments.user)
+    if len(keys) != 1:
+        raise KeyChoiceError(
+            f"{arguments.user} has {len(keys)} keys",
+            hint="Say which with --replacing FINGERPRINT." if keys else "Use `admin key add`.",
+        )
+    return keys[0].key.fingerprint
+
+
+def _list(arguments: Namespace, context: Context) -> int:
+    with opened(arguments, context) as account:
+        if arguments.user is not None:
+            account.user(arguments.user)
+        keys = account.keys_of(arguments.user)
+    for key in keys:
+        if context.json:
+            context.write(to_json(key_fields(key)))
+        else:
+            comment = one_line(key.key.comment)
+            line = f"{key.user:<16} {key.key.fingerprint} {key.key.type} {comment}"
+            context.write(f"{line.rstrip()}\n")
+    return 0
+
+
+def _check(arguments: Namespace, context: Context) -> int:
+    with opened(arguments, context) as account:
+        inspection = inspected(account, arguments, context)
+    findings = check_lines(inspection)
+    for finding in findings:
+        context.write(to_json(_finding_fields(finding)) if context.json else _as_line(finding))
+    if not findings and not context.json and not context.quiet:
+        context.write(f"{one_line(inspection.path)}: {len(inspection.entries())} lines, all good\n")
+    return _NEGATIVE if findings else 0
+
+
+def _finding_fields(finding: Finding) -> dict[str, object]:
+    return {
+        "file": finding.where,
+        "line": finding.line,
+        "severity": finding.severity.value,
+        "code": finding.code,
+        "what": finding.what,
+        "remedy": finding.remedy,
+    }
+
+
+def _as_line(finding: Finding) -> str:
+    where = finding.where if finding.line is None else f"{finding.where}:{finding.line}"
+    text = f"{where}: {finding.severity.value}: {finding.what}. {finding.remedy} [{finding.code}]"
+    return f"{one_line(text)}\n"
+
+
+def _sync(arguments: Namespace, context: Context) -> int:
+    with opened(arguments, context) as account:
+        changed = synchronise(account, arguments, context)
+        count = len(account.keys_of())
+    path = str(key_file_path(arguments, context))
+    if context.json:
+        context.write(to_json({"file": path, "keys": count, "changed": changed}))
+    elif not context.quiet:
+        said = "written anew" if changed else "as it should be"
+        context.write(f"{one_line(path)}: {said}, {count} keys\n")
+    return 0
+
+
+def _read_keys(name: str, context: Context) -> list[PublicKey]:
+    if name == "-":
+        data = context.stdin.read(FILE_BYTES + 1)
+    else:
+        path = context.directory / name
+        try:
+            if not path.is_file():
+                raise KeySourceError(f"cannot read {name}", why="there is no such file")
+            with path.open("rb") as file:
+                data = file.read(FILE_BYTES + 1)
+        except OSError as error:
+            raise KeySourceError(f"cannot read {name}", why=error.strerror or "") from error
+        except ValueError:
+            raise KeySourceError("cannot read that file", why="its name has a NUL") from None
+    try:
+        return parse_public_keys(data)
+    except PublicKeyError as error:
+        where = "standard input" if name == "-" else name
+        raise PublicKeyError(f"{where}: {error.what}", why=error.why, hint=error.hint) from None
+
+
+def _full(fingerprint: str) -> str:
+    return fingerprint if fingerprint.startswith("SHA256:") else f"SHA256:{fingerprint}"
+
+
+def _report(
+    context: Context, user: str, key: PublicKey, said: str, more: dict[str, object]
+) -> None:
+    if context.json:
+        fields = {"user": user, "fingerprint": key.fingerprint, "type": key.type}
+        context.write(to_json({**fields, "comment": key.comment, **more}))
+    elif not context.quiet:
+        line = f"{said} {key.fingerprint} {key.type} {key.comment}".rstrip()
+        context.write(f"{one_line(line)}\n")

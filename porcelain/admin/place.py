@@ -1,0 +1,107 @@
+"""Where the server account and its authorized_keys are, and keeping the two in step."""
+
+from argparse import SUPPRESS, ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from msglog.account.account import DEFAULT_FOLDER, Account
+from msglog.account.findings import Inspection
+from msglog.account.inspection import expected_commands, inspect
+from msglog.account.keyfile import read, rewrite
+from msglog.account.managed_block import key_line, replace_block
+from msglog.errors import LocalError
+from plumbing.context import Context
+from porcelain.admin.program import running_program
+
+
+class NotInStepError(LocalError):
+    """The account was changed, and authorized_keys could not be."""
+
+
+def add_place_options(parser: ArgumentParser) -> None:
+    """Give a parser `--account` and `--authorized-keys`."""
+    parser.add_argument(
+        "--account",
+        metavar="DIR",
+        default=SUPPRESS,
+        help=f"the server account (~/{DEFAULT_FOLDER})",
+    )
+    parser.add_argument(
+        "--authorized-keys",
+        metavar="FILE",
+        default=SUPPRESS,
+        help="the file that sshd reads (~/.ssh/authorized_keys)",
+    )
+
+
+def account_path(arguments: Namespace, context: Context) -> Path:
+    """Return the folder of the account that is meant."""
+    named: str | None = getattr(arguments, "account", None)
+    return default_account(context) if named is None else context.directory / named
+
+
+def default_account(context: Context) -> Path:
+    """Return the folder that receive-pack opens when it is told none."""
+    return context.home / DEFAULT_FOLDER
+
+
+def key_file_path(arguments: Namespace, context: Context) -> Path:
+    """Return the authorized_keys that is meant."""
+    named: str | None = getattr(arguments, "authorized_keys", None)
+    if named is None:
+        return context.home / ".ssh" / "authorized_keys"
+    return context.directory / named
+
+
+@contextmanager
+def opened(arguments: Namespace, context: Context) -> Iterator[Account]:
+    """Open the account that is meant, and close it; raises AccountError and its kin."""
+    account = Account.open(account_path(arguments, context))
+    try:
+        yield account
+    finally:
+        account.close()
+
+
+def synchronise(account: Account, arguments: Namespace, context: Context) -> bool:
+    """Write the managed block anew from the account; return whether it was otherwise."""
+    # Looked up again by whoever holds the file's lock: the last of two writers sees both.
+    return rewrite(key_file_path(arguments, context), lambda data: _changed(data, account, context))
+
+
+def check_writable(account: Account, arguments: Namespace, context: Context) -> None:
+    """Raise what `synchronise` would raise, before anything is changed."""
+    _changed(read(key_file_path(arguments, context)), account, context)
+
+
+def follow(account: Account, arguments: Namespace, context: Context) -> None:
+    """Bring authorized_keys in step with an account that has changed; raises NotInStepError.
+
+    The account comes first: what it no longer gives is denied, whatever the file says.
+    """
+    try:
+        synchronise(account, arguments, context)
+    except LocalError as error:
+        raise NotInStepError(
+            f"the account is changed, but {key_file_path(arguments, context)} is not",
+            why=str(error).rstrip("."),
+            hint="Run `msglog admin key sync` when that is put right.",
+        ) from error
+
+
+def inspected(account: Account, arguments: Namespace, context: Context) -> Inspection:
+    """Look at the account and its authorized_keys for the checks."""
+    return inspect(
+        account,
+        key_file_path(arguments, context),
+        running_program(),
+        home=context.home,
+        default_account=default_account(context),
+    )
+
+
+def _changed(data: bytes, account: Account, context: Context) -> bytes:
+    commands = expected_commands(account, running_program(), default_account(context))
+    lines = [key_line(commands[key.key.fingerprint], key.key) for key in account.keys_of()]
+    return replace_block(data, str(account.path.resolve()), lines)

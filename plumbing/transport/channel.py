@@ -15,6 +15,23 @@ class ChannelError(RemoteError):
     """The connection failed, fell silent past its deadline, or was closed in mid stream."""
 
 
+class SilenceError(ChannelError):
+    """Nothing moved for longer than the deadline."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("the remote fell silent", why=f"nothing moved for {seconds:g} seconds")
+
+
+class FloodError(ChannelError):
+    """More arrived while sending than a channel holds."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the remote floods the connection",
+            why=f"over {UNREAD_LIMIT >> 20} MiB arrived while sending",
+        )
+
+
 class Channel(Protocol):
     """A connection to a msglog server's standard input and output.
 

@@ -1,6 +1,7 @@
 """SSH by a subprocess of OpenSSH's client, which can all that its ssh_config can ask for."""
 
 import contextlib
+import math
 import os
 import select
 import shlex
@@ -8,13 +9,15 @@ import subprocess
 from pathlib import Path
 
 from msglog.errors import UsageError
-from plumbing.transport.channel import ChannelError
+from plumbing.transport.channel import ChannelError, FloodError, SilenceError
 from plumbing.transport.pipe import PipeChannel
 from plumbing.transport.settings import Settings
 from plumbing.transport.url import RemoteUrl
 
 EXIT_SECONDS = 2.0
 """How long ssh may take to end by itself, and again after being told to."""
+
+EXIT_ROUNDS = 100
 
 FAILED = 255
 """The exit status by which ssh says that it failed, not the command."""
@@ -23,7 +26,7 @@ FAILED = 255
 class OpensshChannel:
     """The Channel protocol over the standard streams of a subprocess of ssh."""
 
-    __slots__ = ("_destination", "_pipe", "_process", "_started")
+    __slots__ = ("_destination", "_given_up", "_pipe", "_process", "_started")
 
     def __init__(
         self, process: subprocess.Popen[bytes], pipe: PipeChannel, destination: str
@@ -32,18 +35,26 @@ class OpensshChannel:
         self._pipe = pipe
         self._destination = destination
         self._started = False
+        self._given_up = False
 
     def send(self, data: bytes) -> None:
         """Send all of data, reading meanwhile; raises ChannelError."""
         try:
             self._pipe.send(data)
+        except (SilenceError, FloodError):
+            self._given_up = True
+            raise
         except ChannelError as error:
             self._explain(error)
             raise
 
     def receive(self) -> bytes:
         """Return the next bytes, or b"" at the end; raises ChannelError on silence or failure."""
-        data = self._pipe.receive()
+        try:
+            data = self._pipe.receive()
+        except SilenceError:
+            self._given_up = True
+            raise
         if data:
             self._started = True
         else:
@@ -53,7 +64,7 @@ class OpensshChannel:
     def close(self) -> None:
         """Close both directions and end the subprocess."""
         self._pipe.close()
-        if _ended(self._process, EXIT_SECONDS):
+        if not self._given_up and _ended(self._process, EXIT_SECONDS):
             return
         for end in (self._process.terminate, self._process.kill):
             end()
@@ -66,7 +77,12 @@ class OpensshChannel:
 
     def _explain(self, cause: ChannelError | None) -> None:
         """Raise a ChannelError if it was ssh that failed rather than the remote command."""
-        if not _ended(self._process, EXIT_SECONDS) or self._process.returncode != FAILED:
+        for _ in range(EXIT_ROUNDS):
+            # ssh does not end before what it has for standard error is taken.
+            self._pipe.diagnosis()
+            if _ended(self._process, EXIT_SECONDS / EXIT_ROUNDS):
+                break
+        if self._process.returncode != FAILED:
             return
         said = [line.strip() for line in self._pipe.diagnosis().splitlines() if line.strip()]
         why = "; ".join(said[-3:]) or "ssh says nothing"
@@ -127,7 +143,7 @@ def ssh_arguments(
         "BatchMode": "no" if settings.terminal else "yes",
         # A key that nobody has vouched for is never accepted silently, whatever ssh_config says.
         "StrictHostKeyChecking": "ask" if settings.terminal else "yes",
-        "ConnectTimeout": f"{settings.connect_seconds:.0f}",
+        "ConnectTimeout": f"{max(1, math.ceil(settings.connect_seconds))}",
         "ServerAliveInterval": "15",
         "ClearAllForwardings": "yes",
         "PermitLocalCommand": "no",

@@ -7,7 +7,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from plumbing.transport.channel import RECEIVE_BYTES, UNREAD_LIMIT, ChannelError
+from plumbing.transport.channel import (
+    RECEIVE_BYTES,
+    UNREAD_LIMIT,
+    ChannelError,
+    FloodError,
+    SilenceError,
+)
 
 DIAGNOSIS_BYTES = 4096
 """How much of the peer's standard error is kept: its end."""
@@ -86,6 +92,12 @@ class PipeChannel:
             self._wait(deadline, writing=False)
         return received
 
+    def take(self) -> bytes:
+        """Return what has arrived already, without waiting; b"" if that is nothing."""
+        if not self._unread:
+            self._hold()
+        return self.receive() if self._unread else b""
+
     def close(self) -> None:
         """Close all descriptors; what the peer last wrote on standard error is still taken."""
         if not self._blocking:
@@ -138,19 +150,14 @@ class PipeChannel:
         self._unread.append(data)
         self._unread_bytes += len(data)
         if self._unread_bytes > UNREAD_LIMIT:
-            raise ChannelError(
-                "the remote floods the connection",
-                why=f"over {UNREAD_LIMIT >> 20} MiB arrived while sending",
-            )
+            raise FloodError
         return True
 
     def _wait(self, deadline: float, *, writing: bool) -> bool:
         """Wait until input, or room for output, is there; return whether there is input."""
         remaining = deadline - self._clock()
         if remaining <= 0:
-            raise ChannelError(
-                "the remote fell silent", why=f"nothing moved for {self._idle_seconds:g} seconds"
-            )
+            raise SilenceError(self._idle_seconds)
         events: dict[int, int] = {}
         if not self._ended:
             events[self._read_fd] = select.POLLIN

@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from msglog.errors import RemoteError
-from plumbing.transport.channel import RECEIVE_BYTES, UNREAD_LIMIT, ChannelError
+from plumbing.transport.channel import (
+    RECEIVE_BYTES,
+    UNREAD_LIMIT,
+    ChannelError,
+    FloodError,
+    SilenceError,
+)
 from plumbing.transport.guarded_socket import GuardedSocket
 from plumbing.transport.known_hosts import (
     HostKey,
@@ -189,7 +195,7 @@ class SshChannel:
             if sent or moved:
                 deadline = clock() + self._idle_seconds
             elif clock() > deadline:
-                raise self._silent()
+                raise SilenceError(self._idle_seconds)
 
     def receive(self) -> bytes:
         """Return the next bytes, or b"" at the end; raises ChannelError on silence."""
@@ -201,7 +207,7 @@ class SshChannel:
         try:
             received: bytes = self._channel.recv(RECEIVE_BYTES)
         except TimeoutError:
-            raise self._silent() from None
+            raise SilenceError(self._idle_seconds) from None
         if not received and not self._channel.eof_received and not self._channel.closed:
             raise self._lost(self._transport.get_exception())
         return received
@@ -228,21 +234,13 @@ class SshChannel:
             self._unread_bytes += len(data)
             held = True
             if self._unread_bytes > UNREAD_LIMIT:
-                raise ChannelError(
-                    "the remote floods the connection",
-                    why=f"over {UNREAD_LIMIT >> 20} MiB arrived while sending",
-                )
+                raise FloodError
         return held
 
     def _drain_errors(self) -> None:
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             while data := self._channel.recv_stderr(PACKET_BYTES):
                 self._errors = (self._errors + data)[-DIAGNOSIS_BYTES:]
-
-    def _silent(self) -> ChannelError:
-        return ChannelError(
-            "the remote fell silent", why=f"nothing moved for {self._idle_seconds:g} seconds"
-        )
 
     def _lost(self, error: BaseException | None) -> ChannelError:
         why = self._socket.failure or ("" if error is None else _reason(error))

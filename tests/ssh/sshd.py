@@ -112,9 +112,7 @@ class Sshd:
         ssh.mkdir(mode=0o700, parents=True)
         make_key(user.key, comment=name)
         user.known_hosts.write_text(f"[127.0.0.1]:{self.port} {self.host_key}\n")
-        user.config.write_text(
-            USER_CONFIG.format(port=self.port, login=self.login, home=user.home)
-        )
+        user.config.write_text(USER_CONFIG.format(port=self.port, login=self.login, home=user.home))
         return user
 
     def authorize(self, user: User, command: str | None) -> None:
@@ -220,4 +218,4 @@ def _free_port() -> int:
 
 
 def _quote(command: str) -> str:
-    return command.replace("\\", "\\\\").replace('"', '\\"')
+    return command.replace('"', '\\"')  # sshd takes a backslash before anything else as it is

@@ -1,0 +1,604 @@
+"""Both SSH transports against a real sshd: what works, and what must fail clearly and in time."""
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from msglog.errors import RemoteError
+from plumbing.transport.channel import Channel, ChannelError
+from plumbing.transport.openssh import OpensshChannel
+from plumbing.transport.selection import connect
+from plumbing.transport.settings import HostKeyQuestion, Settings
+from plumbing.transport.ssh import SshChannel
+from plumbing.transport.url import parse_url
+from tests.ssh.sshd import Sshd, User, make_key
+
+COMMAND = "msglog receive-pack"
+MIB = 1 << 20
+NOWHERE = Path("/nonexistent")
+_numbers = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One user of one of the two transports."""
+
+    sshd: Sshd
+    user: User
+    transport: str
+    settings: Settings
+    at_end: contextlib.ExitStack
+
+    def open(self, url: str = "server", *, command: str = COMMAND, **changes: Any) -> Channel:
+        settings = replace(self.settings, **changes)
+        channel = connect(parse_url(url), command=command, settings=settings)
+        self.at_end.callback(channel.close)
+        return channel
+
+    def fail(self, url: str = "server", **changes: Any) -> RemoteError:
+        """Connect and receive, which must fail in one line with exit status 4."""
+
+        def attempt() -> None:
+            with contextlib.closing(self.open(url, **changes)) as channel:
+                channel.receive()
+
+        with pytest.raises(RemoteError) as caught:
+            attempt()
+        assert caught.value.exit_status == 4
+        assert "\n" not in str(caught.value)
+        return caught.value
+
+    def write_config(self, text: str, *, indent: str = "    ") -> None:
+        """Put lines before what the alias `server` has: the first value counts."""
+        old = self.user.config.read_text()
+        head, _, rest = old.partition("\n")
+        lines = "".join(f"{indent}{line}\n" for line in text.splitlines())
+        self.user.config.write_text(f"{head}\n{lines}{rest}")
+
+
+MakeClient = Callable[..., Client]
+
+
+@pytest.fixture(params=["paramiko", "openssh"])
+def make_client(request: pytest.FixtureRequest, sshd: Sshd) -> Iterator[MakeClient]:
+    def make(command: str | None = "cat", *, authorized: bool = True) -> Client:
+        user = sshd.make_user(f"user{next(_numbers)}")
+        if authorized:
+            sshd.authorize(user, command)
+        ssh = f"ssh -F {shlex.quote(str(user.config))}" if request.param == "openssh" else ""
+        settings = Settings(
+            home=user.home,
+            login=sshd.login,
+            ssh_command=ssh,
+            system_config=NOWHERE,
+            idle_seconds=20.0,
+        )
+        return Client(sshd, user, request.param, settings, at_end)
+
+    with contextlib.ExitStack() as at_end:
+        yield make
+
+
+def receive_exactly(channel: Channel, size: int) -> bytes:
+    received = bytearray()
+    while len(received) < size:
+        data = channel.receive()
+        assert data, "the end came too early"
+        received += data
+    return bytes(received)
+
+
+def drain(channel: Channel) -> bytes:
+    received = bytearray()
+    while data := channel.receive():
+        received += data
+    return bytes(received)
+
+
+def test_bytes_go_both_ways(make_client: MakeClient) -> None:
+    client = make_client()
+    channel = client.open()
+    assert isinstance(channel, OpensshChannel if client.transport == "openssh" else SshChannel)
+    payload = bytes(range(256))
+    channel.send(payload)
+    assert receive_exactly(channel, 256) == payload
+    channel.close()
+    channel.close()
+
+
+def test_the_forced_command_is_told_what_was_asked_for(make_client: MakeClient) -> None:
+    channel = make_client('printf %s "$SSH_ORIGINAL_COMMAND"').open()
+    assert drain(channel) == COMMAND.encode()
+    channel.close()
+
+
+def test_user_port_and_address_may_come_from_the_url(make_client: MakeClient) -> None:
+    client = make_client()
+    client.write_config("", indent="")
+    text = client.user.config.read_text().replace("Host server", "Host 127.0.0.1")
+    text = re.sub(r" +(User|Port) .*\n", "", text)
+    client.user.config.write_text(text)
+    channel = client.open(f"ssh://{client.sshd.login}@127.0.0.1:{client.sshd.port}")
+    channel.send(b"x")
+    assert channel.receive() == b"x"
+    channel.close()
+
+
+def test_twenty_megabytes_go_both_ways_at_once(make_client: MakeClient) -> None:
+    channel = make_client().open()
+    piece = os.urandom(MIB)
+    sent, received = 20, hashlib.sha256()
+    lag = 0
+    for _ in range(sent):
+        channel.send(piece)
+        lag += MIB
+        while lag > 4 * MIB:
+            data = channel.receive()
+            received.update(data)
+            lag -= len(data)
+    received.update(receive_exactly(channel, lag))
+    channel.close()
+    assert received.digest() == hashlib.sha256(piece * sent).digest()
+
+
+def test_one_send_larger_than_all_buffers_does_not_block(make_client: MakeClient) -> None:
+    channel = make_client().open()
+    payload = os.urandom(12 * MIB)
+    channel.send(payload)
+    assert receive_exactly(channel, len(payload)) == payload
+    channel.close()
+
+
+def test_a_peer_that_floods_and_never_reads_is_refused(make_client: MakeClient) -> None:
+    channel = make_client("cat /dev/zero").open()
+    with pytest.raises(ChannelError, match="floods"):
+        channel.send(bytes(64 * MIB))
+    channel.close()
+
+
+def test_a_flood_on_standard_error_blocks_nothing(make_client: MakeClient) -> None:
+    channel = make_client("head -c 6000000 /dev/zero >&2; cat").open()
+    channel.send(b"still here")
+    assert receive_exactly(channel, 10) == b"still here"
+    channel.close()
+
+
+def test_the_end_of_a_flood_on_standard_error_is_kept(make_client: MakeClient) -> None:
+    channel = make_client("head -c 6000000 /dev/zero | tr '\\0' e >&2; echo END >&2").open()
+    assert drain(channel) == b""
+    assert channel.diagnosis().endswith("eEND")
+    assert len(channel.diagnosis()) <= 4096
+
+
+def test_an_endless_flood_on_standard_error_meets_the_idle_deadline(
+    make_client: MakeClient,
+) -> None:
+    channel = make_client("cat /dev/zero >&2").open(idle_seconds=0.5)
+    with pytest.raises(ChannelError, match="silent"):
+        channel.receive()
+    channel.close()
+
+
+def test_what_the_command_says_on_standard_error_is_kept(make_client: MakeClient) -> None:
+    channel = make_client("echo 'no such account' >&2; exit 3").open()
+    assert channel.receive() == b""
+    assert channel.diagnosis() == "no such account"
+    channel.close()
+
+
+def test_silence_meets_the_idle_deadline(make_client: MakeClient) -> None:
+    channel = make_client("cat >/dev/null").open(idle_seconds=0.5)
+    with pytest.raises(ChannelError, match="silent"):
+        channel.receive()
+    channel.close()
+
+
+def test_a_peer_that_takes_nothing_meets_the_idle_deadline(make_client: MakeClient) -> None:
+    channel = make_client("exec tail --pid=$PPID -f /dev/null").open(idle_seconds=0.5)
+    with pytest.raises(ChannelError, match="silent"):
+        channel.send(bytes(16 * MIB))
+    channel.close()
+
+
+def test_a_command_that_ends_at_once_is_the_end(make_client: MakeClient) -> None:
+    channel = make_client("true").open()
+    assert channel.receive() == b""
+    with pytest.raises(ChannelError):
+        channel.send(bytes(16 * MIB))
+    channel.close()
+
+
+def test_what_a_peer_said_before_it_left_is_still_received(make_client: MakeClient) -> None:
+    channel = make_client("printf 'ERR refused'; exec <&-; exit 1").open()
+    with pytest.raises(ChannelError):
+        channel.send(bytes(64 * MIB))
+    assert drain(channel) == b"ERR refused"
+    channel.close()
+
+
+def test_an_endless_message_of_the_day_arrives_as_data(make_client: MakeClient) -> None:
+    channel = make_client("yes Welcome").open()
+    assert receive_exactly(channel, 16).startswith(b"Welcome\nWelcome\n")
+    channel.close()
+
+
+def test_an_ordinary_shell_says_that_it_knows_no_msglog(make_client: MakeClient) -> None:
+    client = make_client(None)
+    channel = client.open(command="msglog-that-is-nowhere receive-pack")
+    assert drain(channel) == b""
+    assert "msglog-that-is-nowhere" in channel.diagnosis()
+    assert "not found" in channel.diagnosis()
+    channel.close()
+
+
+def test_a_key_that_is_not_authorised(make_client: MakeClient) -> None:
+    client = make_client(authorized=False)
+    error = client.fail()
+    if client.transport == "paramiko":
+        assert str(client.user.key) in error.why
+        assert error.what == f"{client.sshd.login}@127.0.0.1 does not let us in"
+    else:
+        assert "Permission denied" in error.why
+
+
+def test_no_key_at_all(make_client: MakeClient) -> None:
+    client = make_client()
+    client.user.key.unlink()
+    error = client.fail()
+    if client.transport == "paramiko":
+        assert "no such file" in error.why
+
+
+def test_a_key_that_others_may_read(make_client: MakeClient) -> None:
+    client = make_client()
+    client.user.key.chmod(0o644)
+    error = client.fail()
+    if client.transport == "paramiko":
+        assert "others may read it" in error.why
+
+
+def lock_key(user: User) -> None:
+    words = ["ssh-keygen", "-q", "-p", "-P", "", "-N", "secret", "-f", str(user.key)]
+    subprocess.run(words, check=True, capture_output=True)
+
+
+def test_a_locked_key_without_an_agent(make_client: MakeClient) -> None:
+    client = make_client()
+    lock_key(client.user)
+    error = client.fail()
+    if client.transport == "paramiko":
+        assert "needs a passphrase" in error.why
+        assert "ssh-add" in error.hint
+
+
+@pytest.fixture
+def agent() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="agent") as folder:
+        path = f"{folder}/s"
+        words = ["ssh-agent", "-s", "-a", path]
+        said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+        pid = int(said.partition("SSH_AGENT_PID=")[2].partition(";")[0])
+        yield path
+        os.kill(pid, signal.SIGTERM)
+
+
+@pytest.mark.parametrize("place", ["config", "environment"])
+@pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])
+def test_an_agent(make_client: MakeClient, agent: str, place: str, kind: str) -> None:
+    client = make_client(authorized=False)
+    for path in client.user.key.parent.glob("id_*"):
+        path.unlink()
+    make_key(client.user.key, kind=kind)
+    client.sshd.authorize(client.user, "cat")
+    environment = {"PATH": os.environ["PATH"], "SSH_AUTH_SOCK": agent}
+    words = ["ssh-add", "-q", str(client.user.key)]
+    subprocess.run(words, check=True, capture_output=True, env=environment)
+    lock_key(client.user)
+    text = client.user.config.read_text().replace("    IdentityAgent none\n", "")
+    client.user.config.write_text(text)
+    if place == "config":
+        client.write_config(f"IdentityAgent {agent}")
+        channel = client.open()
+    else:
+        channel = client.open(agent_socket=agent, environment=environment)
+    channel.send(b"x")
+    assert channel.receive() == b"x"
+    channel.close()
+
+
+def test_an_agent_that_is_gone(make_client: MakeClient) -> None:
+    client = make_client()
+    text = client.user.config.read_text().replace("IdentityAgent none", "IdentityAgent /nowhere/s")
+    client.user.config.write_text(text)
+    channel = client.open()
+    channel.send(b"x")
+    assert channel.receive() == b"x"
+    channel.close()
+
+
+def fingerprint_of(host_key: str) -> str:
+    digest = hashlib.sha256(base64.b64decode(host_key.split()[1])).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
+def test_an_unknown_host_key(make_client: MakeClient) -> None:
+    client = make_client()
+    client.user.known_hosts.unlink()
+    error = client.fail()
+    if client.transport == "openssh":
+        assert "verification failed" in error.why
+        return
+    assert fingerprint_of(client.sshd.host_key) in error.why
+    command = error.hint.partition("accept it: ")[2]
+    subprocess.run(["sh", "-c", command], check=True)
+    channel = client.open()
+    channel.send(b"x")
+    assert channel.receive() == b"x"
+    channel.close()
+
+
+def test_an_unknown_host_key_is_not_accepted_because_ssh_config_says_so(
+    make_client: MakeClient,
+) -> None:
+    client = make_client()
+    client.user.known_hosts.unlink()
+    client.write_config("StrictHostKeyChecking no")
+    client.fail()
+    assert not client.user.known_hosts.exists()
+
+
+@pytest.mark.parametrize("hashed", [False, True])
+def test_a_person_may_accept_a_host_key(sshd: Sshd, *, hashed: bool) -> None:
+    user = sshd.make_user(f"user{next(_numbers)}")
+    sshd.authorize(user, "cat")
+    user.known_hosts.write_text("# no newline at the end")
+    if hashed:
+        user.config.write_text(f"HashKnownHosts yes\n{user.config.read_text()}")
+    asked: list[HostKeyQuestion] = []
+    answer = False
+
+    def ask(question: HostKeyQuestion) -> bool:
+        asked.append(question)
+        return answer
+
+    settings = Settings(home=user.home, login=sshd.login, ask_host_key=ask, system_config=NOWHERE)
+    with pytest.raises(RemoteError, match="not known"):
+        connect(parse_url("server"), command=COMMAND, settings=settings)
+    answer = True
+    for _ in range(2):
+        connect(parse_url("server"), command=COMMAND, settings=settings).close()
+    name = f"[127.0.0.1]:{sshd.port}"
+    question = HostKeyQuestion(name, "ssh-ed25519", fingerprint_of(sshd.host_key), user.known_hosts)
+    assert asked == [question, question]
+    text = user.known_hosts.read_text()
+    assert (name in text) is not hashed
+    found = subprocess.run(
+        ["ssh-keygen", "-F", name, "-f", str(user.known_hosts)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert sshd.host_key.split()[1] in found.stdout
+
+
+def test_a_changed_host_key(make_client: MakeClient, tmp_path: Path) -> None:
+    client = make_client()
+    make_key(tmp_path / "other")
+    other = " ".join((tmp_path / "other.pub").read_text().split()[:2])
+    client.user.known_hosts.write_text(f"[127.0.0.1]:{client.sshd.port} {other}\n")
+
+    def ask(question: HostKeyQuestion) -> bool:
+        pytest.fail(f"asked about {question}")
+
+    error = client.fail(ask_host_key=ask)
+    if client.transport == "paramiko":
+        assert "has changed" in error.what
+        assert fingerprint_of(client.sshd.host_key) in error.why
+        assert fingerprint_of(other) in error.why
+        assert f"{client.user.known_hosts}:1" in error.why
+
+
+def test_a_revoked_host_key(make_client: MakeClient) -> None:
+    client = make_client()
+    text = client.user.known_hosts.read_text()
+    client.user.known_hosts.write_text(f"{text}@revoked * {client.sshd.host_key}\n")
+    error = client.fail()
+    assert "revoked" in str(error)
+
+
+def test_a_hashed_known_hosts_file(make_client: MakeClient) -> None:
+    client = make_client()
+    salt = os.urandom(20)
+    name = f"[127.0.0.1]:{client.sshd.port}".encode()
+    parts = [base64.b64encode(part).decode() for part in (salt, hmac.digest(salt, name, "sha1"))]
+    client.user.known_hosts.write_text(f"|1|{parts[0]}|{parts[1]} {client.sshd.host_key}\n")
+    channel = client.open()
+    channel.send(b"x")
+    assert channel.receive() == b"x"
+    channel.close()
+
+
+def test_a_host_known_by_another_type_of_key_is_asked_for_that_type(
+    make_client: MakeClient,
+) -> None:
+    client = make_client()
+    key = " ".join((client.sshd.folder / "host_ecdsa.pub").read_text().split()[:2])
+    client.user.known_hosts.write_text(f"[127.0.0.1]:{client.sshd.port} {key}\n")
+    channel = client.open()
+    channel.send(b"x")
+    assert channel.receive() == b"x"
+    channel.close()
+
+
+def test_a_host_name_that_does_not_exist(make_client: MakeClient) -> None:
+    make_client().fail("ann@host.invalid")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_a_port_where_nobody_listens(make_client: MakeClient) -> None:
+    error = make_client().fail(f"ssh://127.0.0.1:{free_port()}")
+    assert "refused" in error.why
+
+
+Talk = Callable[[socket.socket], None]
+
+
+@pytest.fixture
+def fake_server() -> Iterator[Callable[[Talk], int]]:
+    listeners: list[socket.socket] = []
+    threads: list[threading.Thread] = []
+
+    def start(talk: Talk) -> int:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+
+        def serve() -> None:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                try:
+                    talk(connection)
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        threads.append(thread)
+        port: int = listener.getsockname()[1]
+        return port
+
+    yield start
+    for listener in listeners:
+        listener.close()
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def answer_http(connection: socket.socket) -> None:
+    connection.recv(4096)
+    connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+
+def answer_nothing(connection: socket.socket) -> None:
+    while connection.recv(4096):
+        pass
+
+
+def answer_lines_for_ever(connection: socket.socket) -> None:
+    while True:
+        connection.sendall(b"Welcome to this machine\r\n" * 100)
+
+
+def answer_one_line_for_ever(connection: socket.socket) -> None:
+    while True:
+        connection.sendall(b"x" * 65536)
+
+
+def answer_and_fall_silent(connection: socket.socket) -> None:
+    connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+    answer_nothing(connection)
+
+
+def answer_and_talk_nonsense(connection: socket.socket) -> None:
+    connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n" + b"\x00\x00\x10\x00" + os.urandom(8192))
+    answer_nothing(connection)
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [
+        answer_http,
+        answer_nothing,
+        answer_lines_for_ever,
+        answer_one_line_for_ever,
+        answer_and_fall_silent,
+        answer_and_talk_nonsense,
+        socket.socket.close,
+    ],
+)
+def test_a_port_where_something_else_listens(
+    make_client: MakeClient, fake_server: Callable[[Talk], int], talk: Talk
+) -> None:
+    port = fake_server(talk)
+    client = make_client()
+    client.fail(
+        f"ssh://127.0.0.1:{port}", connect_seconds=1.0, handshake_seconds=1.0, idle_seconds=2.0
+    )
+
+
+PROXY = """\
+import os, socket, sys, threading
+connection = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+def up():
+    while data := os.read(0, 65536):
+        connection.sendall(data)
+    connection.shutdown(socket.SHUT_WR)
+threading.Thread(target=up, daemon=True).start()
+while data := connection.recv(65536):
+    os.write(1, data)
+os._exit(0)
+"""
+
+
+def test_what_paramiko_lacks_goes_to_openssh_by_itself(sshd: Sshd, tmp_path: Path) -> None:
+    user = sshd.make_user(f"user{next(_numbers)}")
+    sshd.authorize(user, "cat")
+    proxy = tmp_path / "proxy.py"
+    proxy.write_text(PROXY)
+    text = user.config.read_text()
+    user.config.write_text(f"{text}    ProxyCommand {sys.executable} {proxy} %h %p\n")
+    settings = Settings(home=user.home, login=sshd.login, system_config=NOWHERE)
+    channel = connect(parse_url("server"), command=COMMAND, settings=settings)
+    assert isinstance(channel, OpensshChannel)
+    channel.send(b"x")
+    assert channel.receive() == b"x"
+    channel.close()
+
+
+def test_nothing_of_paramiko_reaches_standard_error(
+    sshd: Sshd, fake_server: Callable[[Talk], int], capfd: pytest.CaptureFixture[str]
+) -> None:
+    user = sshd.make_user(f"user{next(_numbers)}")
+    settings = Settings(home=user.home, login=sshd.login, handshake_seconds=1.0)
+    for talk in (answer_http, answer_and_talk_nonsense):
+        url = parse_url(f"ssh://127.0.0.1:{fake_server(talk)}")
+        with pytest.raises(RemoteError):
+            connect(url, command=COMMAND, settings=settings)
+    with pytest.raises(RemoteError):
+        connect(parse_url("server"), command=COMMAND, settings=settings)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_no_thread_outlives_a_connection(make_client: MakeClient) -> None:
+    before = set(threading.enumerate())
+    client = make_client()
+    client.open().close()
+    client.user.known_hosts.unlink()
+    client.fail()
+    assert set(threading.enumerate()) <= before

@@ -289,3 +289,9 @@ def test_the_deepest_index_there_can_be_is_bounded_by_the_key() -> None:
         depth += 1
     assert depth <= KEY_NIBBLES
     assert max(map(len, index.nodes.values())) <= NODE_BYTES_LIMIT
+
+
+def test_the_largest_leaf_there_can_be() -> None:
+    """One nibble in common costs a byte of prefix and saves none of the suffixes."""
+    some = [Key(bytes([0x80 | number // 4]) + bytes([number]) + bytes(38)) for number in range(64)]
+    assert len(encode_leaf(some)) == 2568

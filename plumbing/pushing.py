@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from msglog.errors import IntegrityError
-from msglog.index.change import insert, merge
+from msglog.index.change import Index, insert, merge
 from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import count
 from msglog.objectid import ObjectId
@@ -16,6 +16,7 @@ from plumbing.navigation import find_common_ground
 from plumbing.outgoing import OutgoingBatch, cut_batches
 from plumbing.session import Session
 from plumbing.tracking import Tracking
+from plumbing.transport.channel import ChannelError
 
 WINDOW = 4
 """How many batches may be under way without an acknowledgement."""
@@ -61,8 +62,7 @@ class Pusher:
         self._repository = tracking.repository
         self._early = early
         self._progress = progress
-        self._pending: deque[OutgoingBatch] = deque()
-        self._numbers: deque[int] = deque()
+        self._pending: deque[tuple[int, OutgoingBatch]] = deque()
         self._refused: list[Refusal] = []
         self._all_refused: list[Refusal] = []
         self._accepted_root = EMPTY_ROOT
@@ -135,21 +135,37 @@ class Pusher:
             view=tracking.view,
         )
         self._session.send(head)
-        number = self._sent
+        try:
+            done = self._send_batches(base, target, total)
+        except ChannelError:
+            self._remember_pending()
+            raise
+        tracking.learn(self._accepted_root, reason=self._reason)
+        return done
+
+    def _send_batches(self, base: ObjectId, target: Index, total: int) -> Done:
         for part in cut_batches(self._repository, base, target.root, overlaid=self._made):
-            number += 1
-            self._session.send(Batch(number, len(part.keys), part.index.root, part.content))
-            self._pending.append(part)
-            self._numbers.append(number)
+            self._sent += 1
+            batch = Batch(self._sent, len(part.keys), part.index.root, part.content)
+            self._pending.append((self._sent, part))
+            self._session.send(batch)
             if len(self._pending) > WINDOW:
                 self._await_acknowledgement(total)
-        self._sent = number
         self._session.send(End())
         while self._pending:
             self._await_acknowledgement(total)
-        done = self._session.expect(Done)
-        tracking.learn(self._accepted_root, reason=self._reason)
-        return done
+        return self._session.expect(Done)
+
+    def _remember_pending(self) -> None:
+        """Remember what the remote may have made durable before the connection broke.
+
+        Offered as a base next time, such a root is taken if the remote has it and passed over if
+        not, so that what arrived is not sent again.
+        """
+        if not self._all_refused:
+            for _, part in self._pending:
+                nodes = {**self._made, **part.index.nodes}
+                self._tracking.agree(part.index.root, reason=self._reason, nodes=nodes)
 
     @property
     def _reason(self) -> str:
@@ -159,7 +175,7 @@ class Pusher:
         """Take the answer to the oldest batch under way, and remember durably what it says."""
         while isinstance(event := self._session.expect(Refused, Acknowledged), Refused):
             self._refused.append(Refusal(event.key, event.code, event.why))
-        part, number = self._pending.popleft(), self._numbers.popleft()
+        number, part = self._pending.popleft()
         refused, self._refused = self._refused, []
         turned_down = {refusal.key for refusal in refused}
         if not turned_down.issubset(part.keys):

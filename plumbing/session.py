@@ -186,7 +186,9 @@ class Session:
 
 
 def _remote_error(error: PeerError) -> MsglogError:
-    return _ERRORS.get(error.code, RemoteFailureError)(
-        "not authorised" if error.code == "not-authorised" else "the remote reports an error",
-        why=error.text,
-    )
+    if error.code == "not-authorised":
+        why = "" if error.text == "not authorised" else error.text
+        hint = "The administrator of the server can give you a role that allows it."
+        return RemoteRefusedError("not authorised", why=why, hint=hint)
+    kind = _ERRORS.get(error.code, RemoteFailureError)
+    return kind("the remote reports an error", why=error.text)

@@ -12,7 +12,7 @@ from msglog.repository import Repository
 from msglog.store.store import Agreement, HeldBack, Ref
 from msglog.wire.events import HAVE_LIMIT
 
-_NEWEST = 4
+_NEWEST = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,123 @@
+"""Transfers that are cut: nothing is lost, nothing is half there, and little is sent twice."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from msglog.errors import MsglogError
+from msglog.index.node import EMPTY_ROOT
+from plumbing.transport.channel import Channel, ChannelError
+from tests.plumbing.peers import Client, Server, add, keys, message
+
+
+@dataclass
+class CutChannel:
+    """A channel that breaks after so many bytes each way."""
+
+    inner: Channel
+    receive_limit: int = 1 << 62
+    send_limit: int = 1 << 62
+    received: int = 0
+    sent: int = 0
+
+    def send(self, data: bytes) -> None:
+        room = self.send_limit - self.sent
+        self.inner.send(data[:room])
+        self.sent += min(len(data), room)
+        if room < len(data):
+            raise ChannelError("the remote closed the connection")
+
+    def receive(self) -> bytes:
+        room = self.receive_limit - self.received
+        if room <= 0:
+            raise ChannelError("the remote closed the connection")
+        data = self.inner.receive()[:room]
+        self.received += len(data)
+        return data
+
+    def close(self) -> None:
+        self.inner.close()
+
+    def diagnosis(self) -> str:
+        return ""
+
+
+def test_a_clone_cut_at_ninety_percent_does_not_send_the_ninety_again() -> None:
+    server = Server()
+    add(server.repository, *map(message, range(30_000)))
+    whole = Client(1, server)
+    whole.pull()
+    size = whole.traffic.received
+    bob = Client(2, server)
+    server.wrap = lambda channel: CutChannel(channel, receive_limit=size * 9 // 10)
+    with pytest.raises(ChannelError):
+        bob.pull()
+    reached = bob.repository.log("main").count
+    assert 20_000 < reached < 30_000
+    assert reached % 4096 == 0  # whole batches only
+    server.wrap = lambda channel: channel
+    got = bob.pull()
+    assert got.messages == 30_000 - reached
+    assert bob.traffic.received < size / 4
+    assert bob.repository.log("main").root == server.repository.log("main").root
+
+
+def test_a_push_cut_at_ninety_percent_does_not_send_the_ninety_again() -> None:
+    server = Server()
+    whole, ann = Client(1, server), Client(2, Server())
+    for client in (whole, ann):
+        client.add(*map(message, range(30_000)))
+    whole.push()
+    size = whole.traffic.sent
+    other = ann.server
+    other.wrap = lambda channel: CutChannel(channel, send_limit=size * 9 // 10)
+    with pytest.raises(ChannelError):
+        ann.push()
+    reached = other.repository.log("main").count
+    assert 20_000 < reached < 30_000
+    other.wrap = lambda channel: channel
+    # What was made durable is not sent again, even where its acknowledgement never came.
+    assert ann.push().messages == 30_000 - reached
+    assert ann.traffic.sent < size / 4
+    assert other.repository.log("main").root == ann.repository.log("main").root
+
+
+@pytest.mark.parametrize("way", ["pull", "push"])
+def test_a_session_cut_at_any_byte_harms_nothing(way: str) -> None:
+    def sites() -> tuple[Server, Client]:
+        server = Server()
+        client = Client(2, server)
+        add(server.repository, *map(message, range(10)))
+        client.add(*map(message, range(5, 12)))
+        return server, client
+
+    server, client = sites()
+    getattr(client, way)()
+    total = client.traffic.received + client.traffic.sent
+    everything = keys(server.repository) | keys(client.repository)
+    for limit in range(total):
+        server, client = sites()
+        mine, theirs = keys(client.repository), keys(server.repository)
+        server.wrap = lambda channel, limit=limit: CutChannel(  # type: ignore[misc]
+            channel, receive_limit=limit, send_limit=limit
+        )
+        try:
+            getattr(client, way)()
+        except MsglogError as error:
+            assert error.exit_status in (4, 5), error
+        assert mine <= keys(client.repository) <= everything
+        assert theirs <= keys(server.repository) <= everything
+        server.wrap = lambda channel: channel
+        client.pull()
+        client.push()
+        assert keys(client.repository) == keys(server.repository) == everything
+
+
+def test_the_tracking_ref_never_claims_more_than_was_acknowledged() -> None:
+    server = Server()
+    ann = Client(1, server)
+    ann.add(*map(message, range(9000)))
+    server.wrap = lambda channel: CutChannel(channel, send_limit=100)
+    with pytest.raises(ChannelError):
+        ann.push()
+    assert ann.tracking().known().root == EMPTY_ROOT

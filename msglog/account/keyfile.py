@@ -123,16 +123,18 @@ def _snapshot(path: Path) -> Snapshot:
         return Snapshot(b"", None, _FILE_MODE, None)
     except OSError as error:
         raise KeyFileError(f"cannot read {path}", why=_reason(error)) from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise KeyFileError(f"cannot use {path}", why="it is not a regular file")
         if status.st_size > FILE_BYTES:
             raise KeyFileError(f"cannot use {path}", why="it is too large")
-        try:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             data = file.read(FILE_BYTES + 1)
-        except OSError as error:
-            raise KeyFileError(f"cannot read {path}", why=_reason(error)) from error
+    except OSError as error:
+        raise KeyFileError(f"cannot read {path}", why=_reason(error)) from error
+    finally:
+        os.close(descriptor)
     return Snapshot(
         data, _identity(status), stat.S_IMODE(status.st_mode), (status.st_uid, status.st_gid)
     )

@@ -6,6 +6,7 @@ user's own file alone. Keys are dotted: the last part is the name, the rest the 
 
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -158,7 +159,9 @@ def _read_bytes(path: Path) -> bytes | None:
         raise ConfigError(f"cannot read {path}", why=error.strerror or "") from error
     try:
         with open(descriptor, "rb") as file:  # noqa: PTH123 - it is a descriptor
-            data = file.read(CONFIG_BYTES_LIMIT + 1) or b""
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ConfigError(f"cannot read {path}", why="it is not a file")
+            data = file.read(CONFIG_BYTES_LIMIT + 1)
     except OSError as error:
         raise ConfigError(f"cannot read {path}", why=error.strerror or "") from error
     if len(data) > CONFIG_BYTES_LIMIT:

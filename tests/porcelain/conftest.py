@@ -1,7 +1,8 @@
 """What the tests of porcelain share: a command line in process, in an empty folder."""
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -78,13 +79,17 @@ class CommandLine:
 
 
 @pytest.fixture
-def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    """A command line in an empty folder without a repository."""
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CommandLine]:
+    """A command line in an empty folder without a repository, where clocks show UTC."""
     folder, home = tmp_path / "notes", tmp_path / "home"
     folder.mkdir()
     home.mkdir()
     monkeypatch.chdir(folder)
-    return CommandLine(folder, home)
+    with monkeypatch.context() as zone:
+        zone.setenv("TZ", "UTC")
+        time.tzset()
+        yield CommandLine(folder, home)
+    time.tzset()
 
 
 @pytest.fixture

@@ -1,0 +1,252 @@
+import os
+import signal
+import subprocess
+import sys
+from io import BytesIO, RawIOBase
+from pathlib import Path
+
+import pytest
+
+from msglog.errors import (
+    IntegrityError,
+    LocalError,
+    MsglogError,
+    NegativeAnswer,
+    NotAuthorisedError,
+    RefusedError,
+    RemoteError,
+    UsageError,
+)
+from msglog.repository import Repository
+from msglog.version import __version__
+from porcelain import status
+from porcelain.cli import main
+from tests.porcelain.conftest import CommandLine
+
+RUN = [sys.executable, "-c", "import sys; from porcelain.cli import run; sys.exit(run())"]
+
+
+def test_alone_it_shows_what_there_is(empty: CommandLine) -> None:
+    screen = empty.ok()
+    assert "msglog init" in screen
+    assert empty.ok("help") == empty.ok("--help") == empty.ok("-h") == screen
+
+
+def test_the_version(empty: CommandLine) -> None:
+    assert empty.ok("--version") == f"msglog {__version__}\n"
+
+
+def test_mistyped_commands_and_options_are_guessed(cli: CommandLine) -> None:
+    assert cli.fails(2, "lst").endswith("Did you mean list?")
+    assert cli.fails(2, "xyzzy").endswith("See `msglog help`.")
+    assert cli.fails(2, "list", "--jsn").endswith("Did you mean --json?")
+    assert cli.fails(2, "--jsn", "list").endswith("Did you mean --json?")
+    assert cli.fails(2, "help", "statsu").endswith("Did you mean status?")
+
+
+def test_names_from_the_command_line_do_not_reach_the_terminal(cli: CommandLine) -> None:
+    for name in ("\x1b]0;x\x07", "a\nb", "\u202e"):
+        cli.fails(2, name)
+        cli.fails(2, "list", f"--{name}")
+        cli.fails(2, "list", name)
+        cli.fails(2, "list", "--log", name)
+        cli.fails(2, "list", "--since", name)
+        cli.fails(2, "list", "--format", f"%{name}")
+        cli.fails(2, "-C", name, "list")
+        cli.fails(2, "remote", "get-url", name)
+        cli.fails(2, "remote", name)
+
+
+def test_global_options_stand_before_or_after_the_command(cli: CommandLine) -> None:
+    cli.ok("add", "hello")
+    before, after = cli.run("--json", "list").json(), cli.run("list", "--json").json()
+    assert before == after
+    assert before[0]["body"] == "hello"
+    assert cli.run("--json", "logs", "new", "a").json()[0]["log"] == "a"
+    assert cli.run("logs", "new", "b", "--json").json()[0]["log"] == "b"
+    assert cli.run("logs", "--json", "new", "c").json()[0]["log"] == "c"
+
+
+def test_abbreviated_options_are_refused(cli: CommandLine) -> None:
+    cli.fails(2, "list", "--js")
+    cli.fails(2, "--js", "list")
+
+
+def test_text_and_options_may_be_mixed(cli: CommandLine) -> None:
+    cli.ok("add", "hello", "--tag", "t", "world")
+    (message,) = cli.run("list", "--json").json()
+    assert (message["body"], message["tags"]) == ("hello world", ["t"])
+
+
+def test_a_value_that_begins_with_a_hyphen_is_explained(cli: CommandLine) -> None:
+    assert "Write `--since=-2h`" in cli.fails(2, "list", "--since", "-2h")
+    assert "Write `--since=-2h`" in cli.fails(2, "list", "--after", "-2h").replace("after", "since")
+    assert "Write `--file=-x`" in cli.fails(2, "add", "-F", "-x").replace("-F-x", "--file=-x")
+    cli.ok("list", "--since=-2h")
+    assert "See `msglog list --help`" in cli.fails(2, "list", "--since")
+
+
+def test_after_two_hyphens_nothing_is_an_option(cli: CommandLine) -> None:
+    cli.ok("add", "--tag", "t", "--", "--json", "-h")
+    cli.ok("-C", ".", "add", "--", "--", "-x")
+    bodies = [message["body"] for message in cli.run("list", "--json").json()]
+    assert bodies == ["-- -x", "--json -h"]
+
+
+def test_chosen_folders_add_up(cli: CommandLine) -> None:
+    (cli.folder / "a" / "b").mkdir(parents=True)
+    cli.ok("-C", "a", "init", "-C", "b", "-q")
+    assert (cli.folder / "a" / "b" / ".msglog").is_dir()
+    assert "not a folder" in cli.fails(2, "-C", "nowhere", "list")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MsglogError, 70),
+        (NegativeAnswer, 1),
+        (UsageError, 2),
+        (NotAuthorisedError, 3),
+        (RemoteError, 4),
+        (IntegrityError, 5),
+        (RefusedError, 6),
+        (LocalError, 7),
+    ],
+)
+def test_each_kind_of_error_has_its_status(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, error: type[MsglogError], expected: int
+) -> None:
+    def fail(*_: object) -> int:
+        raise error("it\x1b[31m failed", why="a\nb", hint="Do this.")
+
+    monkeypatch.setattr(status, "run", fail)
+    assert cli.fails(expected, "status") == "it\\x1b[31m failed (a\\nb). Do this."
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OSError(28, "No space left on device", "/x"), 7),
+        (MemoryError(), 7),
+        (ValueError("a\nb"), 70),
+        (SystemExit(0), 70),
+    ],
+)
+def test_what_nobody_meant_is_one_line_too(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, error: BaseException, expected: int
+) -> None:
+    def fail(*_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(status, "run", fail)
+    line = cli.fails(expected, "status")
+    assert ("MSGLOG_DEBUG=1" in line) == (expected == 70)
+    debugged = cli.run("status", environment={"MSGLOG_DEBUG": "1"})
+    assert debugged.status == expected
+    assert "Traceback" in debugged.error
+
+
+def test_an_interrupt_is_130_in_silence(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(status, "run", interrupt)
+    assert cli.run("status").status == 130
+    assert cli.run("status").error == ""
+
+
+class FullDisk(RawIOBase):
+    def writable(self) -> bool:
+        return True
+
+    def write(self, _data: object) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_output_that_cannot_be_written_is_a_local_failure(cli: CommandLine) -> None:
+    error = BytesIO()
+    full = FullDisk()
+    status_code = main(["logs"], cli.environment, BytesIO(), full, error)  # type: ignore[arg-type]
+    assert status_code == 7
+    assert error.getvalue() == b"msglog: error: No space left on device.\n"
+
+
+def processes(cli: CommandLine) -> dict[str, str]:
+    root = str(Path(__file__).parents[2])
+    return {**cli.environment, "PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def test_a_closed_pipe_is_141_in_silence(cli: CommandLine) -> None:
+    cli.ok("add", "--batch", stdin="".join(f"{'x' * 100} {n}\n" for n in range(3000)))
+    for unbuffered in ("", "1"):
+        process = subprocess.Popen(
+            [*RUN, "list", "--json"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**processes(cli), "PYTHONUNBUFFERED": unbuffered},
+        )
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        process.stderr.close()
+        assert process.wait(timeout=60) == 141
+
+
+def test_a_pipe_that_is_closed_from_the_start(cli: CommandLine) -> None:
+    cli.ok("add", "one line fits the buffer")
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [*RUN, "list"], stdout=write, stderr=subprocess.PIPE, env=processes(cli), check=False
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_control_c_is_130_and_adds_nothing(cli: CommandLine) -> None:
+    process = subprocess.Popen(
+        [*RUN, "add", "--batch", "-v"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=processes(cli),
+    )
+    assert process.stdin is not None
+    # Two pipes full: when the second has been taken, it is reading, and past its start.
+    process.stdin.write(b"a line\n" * 40_000)
+    process.stdin.flush()
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=60)
+    assert (process.returncode, out, error) == (130, b"", b"")
+    with_store = Repository.open(cli.folder / ".msglog")
+    assert with_store.log("main").count == 0
+    with_store.close()
+
+
+def test_receive_pack_starts_on_little() -> None:
+    heavy = ("rich", "paramiko", "tomlkit", "tomllib", "json", "logging", "platformdirs")
+    code = (
+        "import sys; from porcelain.commands import load; import porcelain.cli\n"
+        f"load('receive-pack'); print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert done.stdout == b"[]\n"
+
+
+@pytest.mark.parametrize("arguments", [["add", "x"], ["list", "-n", "1"]])
+def test_what_is_typed_daily_starts_on_little(cli: CommandLine, arguments: list[str]) -> None:
+    cli.ok("add", "x")
+    heavy = ("rich", "paramiko", "tomlkit", "tomllib", "json", "logging", "subprocess", "zstandard")
+    code = (
+        "import sys; from porcelain.cli import run\n"
+        f"status = run(); print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=processes(cli),
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == b"[]"

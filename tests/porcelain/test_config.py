@@ -1,0 +1,78 @@
+import json
+
+from tests.porcelain.conftest import CommandLine
+
+
+def test_settings_of_the_repository_and_of_the_user(cli: CommandLine) -> None:
+    cli.ok("config", "--global", "set", "user.author", "ann")
+    assert cli.ok("config", "get", "user.author") == "ann\n"
+    cli.ok("config", "set", "user.author", "bob")
+    assert cli.ok("config", "get", "user.author") == "bob\n"
+    assert cli.ok("config", "get", "user.author", "--global") == "ann\n"
+    cli.ok("config", "set", "--global", "core.pager", "most -x")
+    cli.ok("config", "set", "tool.lab.count", "5")
+    cli.ok("config", "set", "tool.lab.on", "true")
+    assert cli.ok("config", "list") == (
+        "core.pager=most -x\ntool.lab.count=5\ntool.lab.on=true\nuser.author=bob\n"
+    )
+    assert cli.run("config", "list", "--json").json()[1] == {
+        "key": "tool.lab.count",
+        "value": 5,
+        "file": str(cli.folder / ".msglog" / "config.toml"),
+    }
+    cli.ok("config", "unset", "user.author")
+    assert cli.ok("config", "get", "user.author") == "ann\n"
+
+
+def test_what_is_not_set(cli: CommandLine) -> None:
+    cli.fails(1, "config", "get", "user.author")
+    cli.fails(1, "config", "unset", "user.author")
+    cli.fails(1, "config", "--global", "unset", "user.author")
+
+
+def test_what_cannot_be_set(cli: CommandLine) -> None:
+    assert "Did you mean user.author?" in cli.fails(2, "config", "set", "user.autor", "x")
+    assert "--global" in cli.fails(2, "config", "set", "core.pager", "x")
+    cli.fails(2, "config", "set", "ssh.transport", "carrier-pigeon")
+    cli.fails(2, "config", "set", "user.author", "a\nb")
+    cli.fails(2, "config", "set", "nonsense", "x")
+    cli.fails(2, "config")
+    assert cli.ok("config", "list") == ""
+
+
+def test_outside_of_a_repository_there_are_the_users(empty: CommandLine) -> None:
+    empty.ok("config", "--global", "set", "user.author", "ann")
+    assert empty.ok("config", "list") == "user.author=ann\n"
+    empty.fails(7, "config", "set", "user.author", "x")
+    environment = {"XDG_CONFIG_HOME": str(empty.folder)}
+    empty.ok("config", "--global", "set", "user.author", "xdg", environment=environment)
+    assert (empty.folder / "msglog" / "config.toml").read_text() == ('[user]\nauthor = "xdg"\n')
+
+
+def test_a_repository_names_no_command(cli: CommandLine) -> None:
+    marker = cli.folder / "ran"
+    (cli.folder / ".msglog" / "config.toml").write_text(
+        f"[core]\npager = {json.dumps(f'touch {marker}')}\n"
+        f"editor = {json.dumps(f'touch {marker}')}\n"
+        f"[ssh]\ncommand = {json.dumps(f'touch {marker}')}\n"
+    )
+    cli.fails(1, "config", "get", "core.pager")
+    assert cli.ok("config", "list") == ""
+    cli.ok("add", "x")
+    cli.ok("list")
+    assert not marker.exists()
+
+
+def test_a_file_that_is_not_toml_is_named_with_its_line(cli: CommandLine) -> None:
+    config = cli.folder / ".msglog" / "config.toml"
+    config.write_text("[user]\nauthor = ann\n")
+    for arguments in (
+        ["status"],
+        ["remote"],
+        ["config", "list"],
+        ["config", "set", "tool.a.b", "x"],
+    ):
+        line = cli.fails(7, *arguments)
+        assert str(config) in line
+        assert "line 2" in line
+    assert config.read_text() == "[user]\nauthor = ann\n"

@@ -1,0 +1,72 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from porcelain import discovery
+from tests.porcelain.conftest import CommandLine
+
+
+def test_here_or_above(cli: CommandLine) -> None:
+    deep = cli.folder / "a" / "b"
+    deep.mkdir(parents=True)
+    cli.ok("-C", str(deep), "add", "x")
+    assert cli.ok("logs") == "main  1\n"
+    assert cli.ok("-C", ".msglog", "logs") == "main  1\n"
+
+
+def test_none_anywhere(empty: CommandLine) -> None:
+    for arguments in (["add", "x"], ["list"], ["status"], ["remote"], ["drop"], ["show", "abcd"]):
+        assert "msglog init" in empty.fails(7, *arguments)
+    assert "MSGLOG_DIR" in empty.run("list", environment={"MSGLOG_DIR": "x"}).error
+
+
+def test_the_users_own_log_comes_last(empty: CommandLine) -> None:
+    empty.ok("init", "--user", "-q")
+    empty.ok("add", "mine")
+    assert empty.ok("logs") == "main  1\n"
+    empty.ok("init", "-q")
+    assert empty.ok("logs") == "main  0\n"
+    data = {"XDG_DATA_HOME": str(empty.folder / "data")}
+    empty.ok("init", "--user", "-q", environment=data)
+    assert (empty.folder / "data" / "msglog" / ".msglog").is_dir()
+
+
+def test_a_chosen_folder_beats_the_environment_and_never_falls_back(cli: CommandLine) -> None:
+    cli.ok("init", "--user", "-q")
+    other = cli.folder.parent / "other"
+    other.mkdir()
+    cli.fails(7, "-C", str(other), "list")
+    cli.ok("-C", str(other), "init", "-q")
+    named = {"MSGLOG_DIR": str(other / ".msglog")}
+    cli.ok("add", "x", environment=named)
+    assert cli.ok("logs") == "main  0\n"
+    assert cli.ok("-C", ".", "logs", environment=named) == "main  0\n"
+    assert cli.ok("-C", str(other), "logs") == "main  1\n"
+
+
+def test_a_server_account_is_not_found(empty: CommandLine) -> None:
+    account = empty.folder / "repositories" / "main"
+    account.parent.mkdir()
+    empty.ok("init", "-q", environment={"MSGLOG_DIR": str(account)})
+    empty.fails(7, "-C", str(account), "list")
+    empty.ok("list", environment={"MSGLOG_DIR": str(account)})
+
+
+def test_one_that_everybody_may_write_to_is_refused(cli: CommandLine) -> None:
+    (cli.folder / ".msglog").chmod(0o777)
+    assert "chmod o-w" in cli.fails(7, "list")
+    (cli.folder / ".msglog").chmod(0o775)
+    cli.ok("list")
+
+
+def test_one_of_another_user_is_used_only_when_it_is_named(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = Path(cli.folder / ".msglog").stat().st_uid
+    monkeypatch.setattr(discovery.os, "geteuid", lambda: owner + 1)
+    assert "another user" in cli.fails(7, "list")
+    cli.ok("list", environment={"MSGLOG_DIR": str(cli.folder / ".msglog")})
+    monkeypatch.setattr(discovery.os, "geteuid", lambda: 0)
+    cli.ok("list")
+    assert os.geteuid() == 0

@@ -1,0 +1,180 @@
+import json
+import re
+
+import pytest
+
+from msglog.encoding import encode
+from msglog.key import make_key
+from msglog.objectid import object_id
+from msglog.repository import Insertion, Repository
+from msglog.store.store import Receipt
+from tests.porcelain.conftest import CommandLine
+
+LINES = [
+    {"time": "2026-01-01T10:00:00+00:00", "author": "ann", "body": "alpha", "tags": ["t"]},
+    {
+        "time": "2026-01-02T10:00:00+00:00",
+        "author": "bob",
+        "body": "beta\nBETA",
+        "tags": ["t", "u"],
+    },
+    {"time": "2026-01-03T10:00:00+02:00", "author": "joanna", "body": "gamma"},
+    {"time": "2026-01-04T10:00:00+00:00", "author": "ann", "body": "delta", "meta": {"k": 1}},
+]
+
+
+@pytest.fixture
+def filled(cli: CommandLine) -> CommandLine:
+    text = "".join(json.dumps(line) + "\n" for line in LINES)
+    cli.ok("add", "--batch", "--json", stdin=text)
+    return cli
+
+
+def bodies(cli: CommandLine, *arguments: str) -> list[str]:
+    return [
+        message["body"].split("\n")[0] for message in cli.run("list", "--json", *arguments).json()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "delta gamma beta alpha"),
+        (["--reverse"], "alpha beta gamma delta"),
+        (["-n", "2"], "delta gamma"),
+        (["-n2", "--reverse"], "gamma delta"),
+        (["-n", "0"], ""),
+        (["-n", "99"], "delta gamma beta alpha"),
+        (["--since", "2026-01-02T10:00:00Z"], "delta gamma beta"),
+        (["--until", "2026-01-02T10:00:00Z"], "beta alpha"),
+        (["--since", "2026-01-02", "--until", "2026-01-03 09:00"], "gamma beta"),
+        (["--since", "2026-01-03", "--until", "2026-01-02"], ""),
+        (["--since=-2h"], ""),
+        (["--author", "ann"], "delta gamma alpha"),
+        (["--author", "^ann$"], "delta alpha"),
+        (["--author", "^ann$", "--author", "bob"], "delta beta alpha"),
+        (["--author", "ANN", "-i", "-n", "1"], "delta"),
+        (["--author", "^ann$", "-n", "2", "--reverse"], "alpha delta"),
+        (["--tag", "t"], "beta alpha"),
+        (["--tag", "t", "--tag", "u"], "beta"),
+        (["--grep", "^BETA$"], "beta"),
+        (["--grep", "alp|delt"], "delta alpha"),
+        (["--received-since", "@0"], ""),
+    ],
+)  # fmt: skip
+def test_what_is_shown(filled: CommandLine, arguments: list[str], expected: str) -> None:
+    assert bodies(filled, *arguments) == expected.split()
+
+
+def test_json_is_the_same_to_the_byte_wherever_a_log_came_together(filled: CommandLine) -> None:
+    printed = filled.ok("list", "--json")
+    other = str(filled.folder.parent / "home")
+    filled.ok("-C", other, "init", "-q")
+    for line in sorted(printed.splitlines(keepends=True)):
+        filled.ok("-C", other, "add", "--batch", "--json", stdin=line)
+    assert filled.ok("-C", other, "list", "--json") == printed
+
+
+def test_in_full_on_one_line_and_in_a_format(filled: CommandLine) -> None:
+    beta = filled.run("list", "--json", "--grep", "beta").json()[0]
+    one = ["list", "--grep", "beta"]
+    assert filled.ok(*one) == (
+        f"message {beta['id']}\nAuthor: bob\nTime:   2026-01-02 10:00:00 +0000\nTags:   t, u\n"
+        "\n    beta\n    BETA\n"
+    )
+    short = beta["id"][:7]
+    assert filled.ok(*one, "--oneline") == f"{short} 2026-01-02 10:00 bob: beta (t, u)\n"
+    assert filled.ok(*one, "--format", "oneline") == filled.ok(*one, "--oneline")
+    assert filled.ok(*one, "--format", "%h|%H|%an|%ad|%aI|%at|%s|%(tags)|%(uuid)|%%|%x41%n%B") == (
+        f"{short}|{beta['id']}|bob|2026-01-02 10:00:00 +0000|2026-01-02T10:00:00.000000+00:00"
+        f"|1767348000|beta|t,u|{beta['uuid']}|%|A\nbeta\nBETA\n"
+    )
+    assert filled.ok("list", "-n1", "--format=%(meta:k)%(meta:none)%(reply_to)") == "1\n"
+    assert filled.ok("list").count("\n\nmessage ") == 3
+    assert filled.ok("log") == filled.ok("list")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--format", "%q"], ["--format", "%"], ["--grep", "("], ["--author", "*"], ["-n", "-1"],
+        ["-n", "x"], ["-n", "٣"], ["--since", "soon"], ["--log", "none"], ["--log", "A"], ["extra"],
+    ],
+)  # fmt: skip
+def test_what_cannot_be_shown_is_refused(filled: CommandLine, arguments: list[str]) -> None:
+    filled.fails(2, "list", *arguments)
+
+
+def test_nothing_in_a_message_acts_on_the_terminal(cli: CommandLine) -> None:
+    evil = "\x1b[2J\x1b]8;;http://x\x07\x9b31m\u202e\rgone\x08[red]markup[/red]"
+    cli.ok("add", evil, "--author", evil, "--tag", evil, "--meta", f"{evil}={evil}")
+    (message,) = cli.run("list", "--json").json()
+    assert (message["body"], message["author"], message["tags"]) == (evil, evil, [evil])
+    for arguments in (
+        ["list"], ["list", "--oneline"], ["list", "--json"], ["show", message["id"]],
+        ["list", "--format", "%an%s%B%(tags)%(meta:x)"],
+        ["show", "--json", message["id"]], ["list", "--color", "always"],
+        ["list", "--oneline", "--color", "always"],
+    ):  # fmt: skip
+        shown = (
+            re.sub(r"\x1b\[[0-9;]*m", "", cli.ok(*arguments))
+            if "always" in arguments
+            else (cli.ok(*arguments))
+        )
+        assert shown.replace("\n", "").isprintable()
+        assert "[red]markup[/red]" in shown
+
+
+def test_what_needs_a_newer_msglog_is_carried_and_said_so(cli: CommandLine) -> None:
+    data = encode({"type": "vote\x1b", "uuid": bytes(16), "time": 5, "choice": "yes"})
+    repository = Repository.open(cli.folder / ".msglog")
+    repository.add("main", {make_key(5, object_id(data)): data}, time=5)
+    repository.close()
+    (shown,) = cli.run("list", "--json").json()
+    assert shown == {
+        "id": object_id(data).hex(),
+        "uuid": "00" * 16,
+        "time": "1970-01-01T00:00:00.000005+00:00",
+        "type": "vote\x1b",
+        "needs": shown["needs"],
+    }
+    for arguments in (["list"], ["list", "--oneline"], ["list", "--format", "%s"]):
+        out = cli.ok(*arguments)
+        assert "needs a newer msglog" in out
+        assert "\x1b" not in out
+    assert "needs a newer msglog" in cli.ok("show", shown["id"])
+    assert cli.ok("list", "--author", "x") == ""
+
+
+def test_received_since_goes_by_the_receipt(cli: CommandLine) -> None:
+    repository = Repository.open(cli.folder / ".msglog")
+    keys = []
+    for number in (1, 2):
+        cli.ok("add", f"m{number}", "--time", f"@{number}")
+    cli.ok("logs", "new", "other")
+    for number in (3, 4):
+        body: dict[str, str | int | bytes] = {
+            "type": "message", "uuid": bytes([number]) * 16, "time": number, "offset": 0,
+            "author": "bob", "body": f"m{number}",
+        }  # fmt: skip
+        data = encode({**body})
+        key = make_key(number, object_id(data))
+        keys.append(key)
+        repository.commit(
+            [Insertion("refs/logs/main", [key])],
+            messages={key: data},
+            time=number,
+            reason="pull",
+            receipt=Receipt("origin", number * 1_000_000_000, "main"),
+        )
+    repository.close()
+    assert bodies(cli, "--received-since", "@0") == ["m4", "m3"]
+    assert bodies(cli, "--received-since", "@3500") == ["m4"]
+    assert "From:   origin on 1970-01-01 01:06:40 +0000" in cli.ok("show", keys[1][8:].hex())
+
+
+def test_a_long_log_is_listed_whole_in_either_order(cli: CommandLine) -> None:
+    cli.ok("add", "--batch", "-q", stdin="".join(f"{number}\n" for number in range(2000)))
+    assert bodies(cli) == [str(number) for number in reversed(range(2000))]
+    assert bodies(cli, "--reverse") == [str(number) for number in range(2000)]
+    assert bodies(cli, "-n", "300", "--reverse") == [str(number) for number in range(1700, 2000)]

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from porcelain import discovery
 from tests.porcelain.conftest import CommandLine
 
 
@@ -64,9 +63,9 @@ def test_one_of_another_user_is_used_only_when_it_is_named(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owner = Path(cli.folder / ".msglog").stat().st_uid
-    monkeypatch.setattr(discovery.os, "geteuid", lambda: owner + 1)
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
     assert "another user" in cli.fails(7, "list")
     cli.ok("list", environment={"MSGLOG_DIR": str(cli.folder / ".msglog")})
-    monkeypatch.setattr(discovery.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     cli.ok("list")
     assert os.geteuid() == 0

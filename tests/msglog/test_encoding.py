@@ -1,5 +1,6 @@
 """Deterministic CBOR: exactly one form of each value, and nothing else reaches a decoder."""
 
+import random
 import struct
 import tracemalloc
 from typing import Any
@@ -150,21 +151,29 @@ REFUSED = {
     "fa ff800000": "not finite",
     "fb 7ff0000000000000": "not finite",
     "fb fff8000000000000": "not finite",
-    "fa 3fc00000": "not deterministic",  # 1.5 in four bytes
-    "fb 3ff8000000000000": "not deterministic",
-    "fb 3fb99999a0000000": "not deterministic",  # fits four bytes
+    "fa 3fc00000": "float is longer",  # 1.5 in four bytes
+    "fb 3ff8000000000000": "float is longer",
+    "fa 00000000": "float is longer",
+    "fa 80000000": "float is longer",
+    "fb 0000000000000000": "float is longer",
+    "fb 8000000000000000": "float is longer",
+    "fa 33800000": "float is longer",  # the smallest that two bytes have
+    "fb 36a0000000000000": "float is longer",  # the smallest that four bytes have
+    "fb 3fb99999a0000000": "float is longer",  # fits four bytes
     "a1 00 00": "key is not text",
     "a1 41 61 00": "key is not text",
     "a1 80 00": "key is not text",
     "a1 f5 00": "key is not text",
-    "a2 61 61 00 61 61 00": "not deterministic",  # the same key twice
-    "a2 61 62 00 61 61 00": "not deterministic",  # keys in the wrong order
-    "a2 62 61 61 00 61 62 00": "not deterministic",  # a longer key before a shorter one
-    "61 ff": "cannot be decoded",
-    "62 c3 28": "cannot be decoded",
-    "63 ed a0 80": "cannot be decoded",  # a lone surrogate
-    "62 c0 80": "cannot be decoded",  # an overlong NUL
-    "64 f4 90 80 80": "cannot be decoded",  # past U+10FFFF
+    "a2 61 61 00 61 61 00": "not in order",  # the same key twice
+    "a2 61 62 00 61 61 00": "not in order",  # keys in the wrong order
+    "a1 61 61 a2 61 62 00 61 61 00": "not in order",
+    "a2 61 61 a1 61 7a 00 61 61 00": "not in order",  # a map between does not forget the key
+    "a2 62 61 61 00 61 62 00": "not in order",  # a longer key before a shorter one
+    "61 ff": "not UTF-8",
+    "62 c3 28": "not UTF-8",
+    "63 ed a0 80": "not UTF-8",  # a lone surrogate
+    "62 c0 80": "not UTF-8",  # an overlong NUL
+    "64 f4 90 80 80": "not UTF-8",  # past U+10FFFF
     "c0 60": "tag",
     "c1 00": "tag",
     "c2 41 01": "tag",
@@ -213,6 +222,10 @@ ACCEPTED = {
     "f9 8000": -0.0,
     "fa 7f7fffff": 3.4028234663852886e38,
     "fb 3ff199999999999a": 1.1,
+    "fa 33000000": 2.9802322387695312e-08,  # half of the smallest that two bytes have
+    "fb 3690000000000000": 7.006492321624085e-46,
+    "fa 47800000": 65536.0,  # one past the largest that two bytes have
+    "fb 47f0000000000000": 3.402823669209385e38,
     "40": b"",
     "60": "",
     "63 65 cc 81": "e\u0301",  # not normalised
@@ -290,3 +303,76 @@ def test_a_cycle_has_no_encoding() -> None:
     cycle.append(cycle)
     with pytest.raises(EncodingError):
         encode(cycle)
+
+
+class Sloppy:
+    """Writes CBOR without tags that is well formed, and deterministic only by chance."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def item(self, depth: int = 0) -> bytes:
+        kind = self._random.randrange(7 if depth < 5 else 4)
+        if kind == 0:
+            return self._head(self._random.randrange(2), self._number())
+        if kind == 1:
+            return self._float()
+        if kind == 2:
+            return self._text()
+        if kind == 3:
+            return self._random.choice([b"\xf4", b"\xf5", b"\x40"])
+        if kind < 6:
+            items = [self.item(depth + 1) for _ in range(self._random.randrange(4))]
+            return self._head(4, len(items)) + b"".join(items)
+        names = [self._text() for _ in range(self._random.randrange(4))]
+        if self._random.random() < 0.8:
+            names = sorted(set(names))
+        return self._head(5, len(names)) + b"".join(name + self.item(depth + 1) for name in names)
+
+    def _head(self, major: int, number: int) -> bytes:
+        short = number < 24
+        width = 0 if short else next(w for w in range(4) if number < 1 << (8 << w)) + 1
+        if self._random.random() < 0.02:
+            width = min(width + 1, 4)
+        if width == 0:
+            return bytes([major << 5 | number])
+        return bytes([major << 5 | 23 + width]) + number.to_bytes(1 << (width - 1), "big")
+
+    def _number(self) -> int:
+        some = self._random.getrandbits(self._random.randrange(1, 64))
+        return self._random.choice([0, 23, 24, 255, 256, 65535, 65536, (1 << 63) - 1, some])
+
+    def _float(self) -> bytes:
+        initial, form = self._random.choice([(0xF9, ">e"), (0xFA, ">f"), (0xFB, ">d")])
+        source = self._random.choice([">e", ">f", ">d"])
+        width = struct.calcsize(source)
+        (value,) = struct.unpack(source, self._random.randbytes(width))
+        try:
+            return bytes([initial]) + struct.pack(form, value)
+        except OverflowError:
+            return b"\xf9\x00\x00"
+
+    def _text(self) -> bytes:
+        data = self._random.choice(
+            ["", "a", "b", "aa", "ab", "\u00e9", "z" * 23, "y" * 24]
+        ).encode()
+        return self._head(3, len(data)) + data
+
+
+def test_a_form_is_accepted_exactly_when_encoding_gives_it_again() -> None:
+    """The scanner alone must decide as the definition does: decode, encode, compare."""
+    accepted = 0
+    for seed in range(20_000):
+        data = Sloppy(seed).item()
+        try:
+            value = cbor2.loads(data)
+            expected = encode(value) == data
+        except (EncodingError, cbor2.CBORError):
+            expected = False
+        try:
+            found = same(decode(data), cbor2.loads(data))
+        except EncodingError:
+            found = False
+        assert found == expected, data.hex()
+        accepted += found
+    assert 5_000 < accepted < 19_000

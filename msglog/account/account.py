@@ -390,13 +390,16 @@ class Account:
         It lies below the account's own folder of repositories: no symbolic link leads out.
         """
         check_repository_name(name)
-        root = (self.path / REPOSITORIES_NAME).resolve()
-        path = (root / name).resolve()
-        if not path.is_relative_to(root) or path == root:
-            raise InvalidRepositoryError(
-                f"the repository {name!r} cannot be used", why="it lies outside of the account"
-            )
-        return path
+        try:
+            root = (self.path / REPOSITORIES_NAME).resolve()
+            path = (root / name).resolve()
+            if root in path.parents:
+                return path
+        except (OSError, RuntimeError):
+            pass  # links in a circle
+        raise InvalidRepositoryError(
+            f"the repository {name!r} cannot be used", why="it lies outside of the account"
+        )
 
     def existing_repository(self, name: str) -> Path:
         """Return where a repository is; raises UnknownRepositoryError, InvalidRepositoryError."""

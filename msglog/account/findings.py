@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from msglog.account.authorized_keys import Entry, Unreadable, parse_authorized_keys
-from msglog.account.forced_command import ForcedCommand, WrittenCommand, parse_command
+from msglog.account.forced_command import ForcedCommand, Program, WrittenCommand, parse_command
 from msglog.account.managed_block import Block, DamagedBlockError, find_block
 from msglog.account.publickey import PublicKeyError, PublicKeyRefusedError, check_blob
 
@@ -111,6 +111,10 @@ def named_programs(data: bytes) -> set[str]:
 
 def _command(entry: Entry) -> WrittenCommand | None:
     return None if entry.options.command is None else parse_command(entry.options.command)
+
+
+def _words(program: Program) -> tuple[str, ...]:
+    return program.interpreter, "-I", program.script
 
 
 def _check_readable(inspection: Inspection) -> Iterator[Finding]:
@@ -278,7 +282,7 @@ def _check_users(inspection: Inspection) -> Iterator[Finding]:
                 f"the line lets the key of {expected.user} in as {command.user}",
                 _SYNC,
             )
-        elif command.exact and entry.options.command != expected.text():
+        elif command.exact and command.before != _words(expected.program):
             yield Finding(
                 Severity.WARNING,
                 "other-program",

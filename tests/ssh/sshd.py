@@ -22,7 +22,7 @@ ListenAddress 127.0.0.1
 HostKey {folder}/host_ed25519
 HostKey {folder}/host_ecdsa
 PidFile none
-AuthorizedKeysFile {folder}/authorized_keys
+AuthorizedKeysFile {folder}/authorized_keys {folder}/home/server/.ssh/authorized_keys
 StrictModes no
 UsePAM no
 AllowUsers {login}

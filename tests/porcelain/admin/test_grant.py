@@ -1,0 +1,34 @@
+"""`admin grant` and `admin revoke`."""
+
+import pytest
+
+from tests.porcelain.admin.running import Home
+
+
+def test_a_grant_and_its_revocation(home: Home) -> None:
+    home.do("user", "add", "ann")
+    assert home.do("grant", "ann", "read", "ops/*").output == "Granted ann read: main ops/*\n"
+    assert home.do("grant", "*", "append", "team/a", "x").output == "Granted * append: team/a x\n"
+    assert home.do("revoke", "ann", "ops/*").output == "Revoked ann read: main ops/*\n"
+    (record,) = home.do("revoke", "*", "team/a", "x", "--json").records
+    assert record == {"user": "*", "repository": "team/a", "pattern": "x", "role": "append"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["grant", "bob", "read", "x"], "no user"),
+        (["grant", "ann", "root", "x"], "no role"),
+        (["grant", "ann", "read", "../x"], "pattern"),
+        (["grant", "ann", "read", "../x", "x"], "repository"),
+        (["grant", "ann", "read", "a", "b", "c"], "unexpected"),
+        (["grant", "ann", "read"], "LOG-PATTERN"),
+        (["revoke", "ann", "x"], "no grant"),
+        (["revoke", "bob", "x"], "no user"),
+    ],
+)
+def test_what_is_refused(home: Home, words: list[str], said: str) -> None:
+    home.do("user", "add", "ann")
+    result = home.admin(*words)
+    assert result.status == 2
+    assert said in result.errors

@@ -70,26 +70,42 @@ class Fetcher:
         self._repository = tracking.repository
         self._store = tracking.repository.store
         self._pull = pull
-        self._early = early
+        self._request = early
         self._progress = progress
+        self._known = Ref(EMPTY_ROOT, 0)
+        self._intake: _Intake | None = None
+        self._answer: Transfer | Base | None = None
+
+    def take_answer(self) -> None:
+        """Take the answer to the request, and the messages where both sides have a common root.
+
+        Requests that were sent ahead are answered one after the other: all the answers are to be
+        taken before `run` has anything more to ask.
+        """
+        if self._request is None:
+            self._request = fetch_request(self._tracking)
+            self._session.send(self._request)
+        self._known = self._tracking.known()
+        answer = self._session.expect(Transfer, Base)
+        if isinstance(answer, Transfer):
+            if answer.base != EMPTY_ROOT and answer.base not in self._request.have:
+                raise ForgedTransferError("the remote chose a base that it was not offered")
+            self._intake = _Intake(answer.base)
+            self._receive(self._intake, answer)
+        self._answer = answer
 
     def run(self) -> Fetched:
         """Fetch, and return what became of it."""
         tracking = self._tracking
-        request = self._early
-        if request is None:
-            request = fetch_request(tracking)
-            self._session.send(request)
-        known = tracking.known()
-        answer = self._session.expect(Transfer, Base)
-        if isinstance(answer, Transfer):
-            if answer.base != EMPTY_ROOT and answer.base not in request.have:
-                raise ForgedTransferError("the remote chose a base that it was not offered")
-            intake = _Intake(answer.base)
-            self._receive(intake, answer)
-            ref = Ref(answer.root, count(self._reader(intake), answer.root))
-        else:
+        if self._answer is None:
+            self.take_answer()
+        known, intake, answer = self._known, self._intake, self._answer
+        if isinstance(answer, Base):
             intake, ref = self._fetch_without_base(answer)
+        else:
+            assert answer is not None
+            assert intake is not None
+            ref = Ref(answer.root, count(self._reader(intake), answer.root))
         self._conclude(ref, intake)
         lost = 0
         if known.root not in (EMPTY_ROOT, ref.root):

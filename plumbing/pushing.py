@@ -45,8 +45,7 @@ class Pushed:
 class Pusher:
     """Pushes one log in a session.
 
-    early: the request was sent already. progress: called with the messages acknowledged so far
-    and those to be sent.
+    early: the request was sent already.
     """
 
     def __init__(
@@ -55,33 +54,45 @@ class Pusher:
         tracking: Tracking,
         *,
         early: Push | None = None,
-        progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> None:
         self._session = session
         self._tracking = tracking
         self._repository = tracking.repository
-        self._early = early
-        self._progress = progress
+        self._request = early
+        self._answer: Base | None = None
+        self._progress: Callable[[int, int], None] = _ignore
         self._pending: deque[tuple[int, OutgoingBatch]] = deque()
         self._refused: list[Refusal] = []
         self._all_refused: list[Refusal] = []
         self._accepted_root = EMPTY_ROOT
         self._accepted = 0
         self._acknowledged = 0
-        self._sent = 0
         self._made: dict[ObjectId, bytes] = {}
 
-    def run(self) -> Pushed:
-        """Push, and return what became of it."""
-        tracking = self._tracking
-        request = self._early
-        if request is None:
-            request = push_request(tracking)
-            self._session.send(request)
-        local = tracking.local()
+    def take_answer(self) -> Base:
+        """Take the answer to the request: where the push is to start from.
+
+        Requests that were sent ahead are answered one after the other: all the answers are to be
+        taken before `run` has anything more to say.
+        """
+        if self._request is None:
+            self._request = push_request(self._tracking)
+            self._session.send(self._request)
         answer = self._session.expect(Base)
-        if answer.base is not None and answer.base not in request.have:
+        if answer.base is not None and answer.base not in self._request.have:
             raise FalseAcknowledgementError("the remote chose a base that it was not offered")
+        self._answer = answer
+        return answer
+
+    def run(self, progress: Callable[[int, int], None] | None = None) -> Pushed:
+        """Push, and return what became of it.
+
+        progress: called with the messages acknowledged so far and those to be sent.
+        """
+        tracking = self._tracking
+        self._progress = progress or _ignore
+        answer = self._answer or self.take_answer()
+        local = tracking.local()
         lost = 0
         if answer.base is None and answer.root is not None and local.count and answer.count:
             done, lost = self._push_without_base(local, answer.root)
@@ -145,9 +156,9 @@ class Pusher:
 
     def _send_batches(self, base: ObjectId, target: Index, total: int) -> Done:
         for part in cut_batches(self._repository, base, target.root, overlaid=self._made):
-            self._sent += 1
-            batch = Batch(self._sent, len(part.keys), part.index.root, part.content)
-            self._pending.append((self._sent, part))
+            number = self._session.next_batch()
+            batch = Batch(number, len(part.keys), part.index.root, part.content)
+            self._pending.append((number, part))
             self._session.send(batch)
             if len(self._pending) > WINDOW:
                 self._await_acknowledgement(total)
@@ -203,6 +214,10 @@ class Pusher:
         self._accepted += len(accepted)
         self._acknowledged += len(part.keys)
         self._progress(self._acknowledged, total)
+
+
+def _ignore(_done: int, _total: int) -> None:
+    """Report progress to nobody."""
 
 
 def push_request(tracking: Tracking) -> Push:

@@ -79,6 +79,7 @@ class Session:
         self._connection = Connection(Side.CLIENT)
         self._events: deque[Event] = deque()
         self._waiting = True
+        self._batches = 0
         self._channel = connect(words)
         try:
             for request in early[: len(words)]:
@@ -119,6 +120,11 @@ class Session:
         except ChannelError:
             self._raise_what_was_said()
             raise
+
+    def next_batch(self) -> int:
+        """Return the number of the next batch to be sent: they are counted through the session."""
+        self._batches += 1
+        return self._batches
 
     def _raise_what_was_said(self) -> None:
         """Raise the error with which the server ended the session, if it said one."""

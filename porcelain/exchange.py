@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from msglog.config import Config, change
-from msglog.errors import MsglogError, RemoteError
+from msglog.errors import NotAuthorisedError, UsageError
 from msglog.key import key_object_id
 from msglog.refname import DEFAULT_REMOTE, REMOTE_PREFIX, check_log_name
 from msglog.repository import Repository
@@ -86,16 +86,14 @@ class Exchange:
         change(repository_file(self.repository.path), {f"remote.{name}.repository": identity})
 
     def each(self, logs: Sequence[str], work: Callable[[str], None]) -> None:
-        """Do the work for each log; what fails for one does not stop the others.
+        """Do the work for each log; what one log is refused does not stop the others.
 
-        A session that broke stops all: its error is raised.
+        Any other error leaves the session in mid sentence and stops all: it is raised.
         """
         for log in logs:
             try:
                 work(log)
-            except RemoteError:
-                raise
-            except MsglogError as error:
+            except (NotAuthorisedError, UsageError) as error:
                 if len(logs) == 1:
                     raise
                 self.statuses.append(error.exit_status)

@@ -19,14 +19,19 @@ def give(one: Exchange, logs: Sequence[str], session: Session | None = None) -> 
         asked = {log: push_request(one.tracking(log)) for log in chosen}
         session = one.open(list(asked.values()))
     used = session
+    ready: dict[str, Pusher] = {}
 
-    def work(log: str) -> None:
+    def take_answer(log: str) -> None:
+        pusher = Pusher(used, one.tracking(log), early=asked.get(log))
+        pusher.take_answer()
+        ready[log] = pusher
+
+    def finish(log: str) -> None:
         with Progress(one.context, f"Pushing {log}") as progress:
-            pusher = Pusher(used, one.tracking(log), early=asked.get(log), progress=progress.update)
-            pushed = pusher.run()
-        _report(one, pushed)
+            _report(one, ready[log].run(progress.update))
 
-    one.each(chosen, work)
+    one.each(chosen, take_answer)
+    one.each(list(ready), finish)
 
 
 def _report(one: Exchange, pushed: Pushed) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from msglog.refname import DEFAULT_LOG, REMOTE_PREFIX
-from msglog.wire.events import Fetch, ListRefs
+from msglog.wire.events import ListRefs
 from msglog.wire.request_line import EarlyRequest
 from plumbing.fetching import Fetched, Fetcher, fetch_request
 from plumbing.session import Session, UnknownRemoteLogError
@@ -22,17 +22,34 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
     session = one.open(early)
     listed = [] if logs else [ref.log for ref in session.listed_refs()]
     asked = dict(zip(guesses, requests, strict=True))
+    answered: dict[str, Fetcher] = {}
 
-    def work(log: str) -> None:
-        guess = log in asked and not logs
-        try:
-            _take_one(one, session, log, asked.get(log), pull=pull)
-        except UnknownRemoteLogError:
-            if not guess:
-                raise
+    def take_answer(log: str) -> None:
+        with Progress(one.context, f"{'Pulling' if pull else 'Fetching'} {log}") as progress:
+            fetcher = Fetcher(
+                session,
+                one.tracking(log),
+                pull=pull,
+                early=asked.get(log),
+                progress=progress.update,
+            )
+            try:
+                fetcher.take_answer()
+            except UnknownRemoteLogError:
+                if logs:
+                    raise
+                return  # it was a guess
+            answered[log] = fetcher
 
-    one.each(guesses, work)
-    one.each([log for log in listed if log not in asked], work)
+    def finish(log: str) -> None:
+        _report(one, answered[log].run(), pull=pull)
+
+    one.each(guesses, take_answer)
+    one.each(list(answered), finish)
+    for log in listed:
+        if log not in asked:
+            one.each([log], take_answer)
+            one.each([log] if log in answered else [], finish)
     return session
 
 
@@ -41,17 +58,6 @@ def _known_logs(one: Exchange) -> list[str]:
     prefix = f"{REMOTE_PREFIX}{one.target.name}/"
     known = one.repository.store.refs(prefix) if one.target.name else {}
     return [name.removeprefix(prefix) for name in known] or [DEFAULT_LOG]
-
-
-def _take_one(
-    one: Exchange, session: Session, log: str, early: Fetch | None, *, pull: bool
-) -> None:
-    with Progress(one.context, f"{'Pulling' if pull else 'Fetching'} {log}") as progress:
-        fetcher = Fetcher(
-            session, one.tracking(log), pull=pull, early=early, progress=progress.update
-        )
-        fetched = fetcher.run()
-    _report(one, fetched, pull=pull)
 
 
 def _report(one: Exchange, fetched: Fetched, *, pull: bool) -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from msglog.account.role import Role
 from msglog.errors import NotAuthorisedError
 from msglog.wire.batch import Item
-from plumbing.pushing import Pusher
+from plumbing.fetching import Fetcher, fetch_request
+from plumbing.pushing import Pusher, push_request
 from tests.plumbing.peers import Client, Server, add, forget_log, keys, message
 
 
@@ -302,3 +303,35 @@ def test_any_order_of_adding_and_exchanging_ends_in_equal_logs(
         assert client.repository.log("main").root == server.repository.log("main").root
         client.push()
         assert client.traffic.sent == 0
+
+
+def test_requests_for_several_logs_go_ahead_together() -> None:
+    server = Server()
+    ann = Client(1, server)
+    names = [f"log{number}" for number in range(12)]
+    for name in names:
+        ann.repository.create_log(name, time=0)
+        ann.add(*map(message, range(80)), log=name)
+        server.repository.create_log(name, time=0)
+        add(server.repository, *map(message, range(40, 200)), log=name)
+    requests = [push_request(ann.tracking(name)) for name in names]
+    session = ann.session(requests)
+    pushers = [
+        Pusher(session, ann.tracking(name), early=request)
+        for name, request in zip(names, requests, strict=True)
+    ]
+    for pusher in pushers:
+        pusher.take_answer()
+    assert [pusher.run().messages for pusher in pushers] == [40] * 12
+    session.close()
+    fetches = [fetch_request(ann.tracking(name)) for name in names]
+    session = ann.session(fetches)
+    fetchers = [
+        Fetcher(session, ann.tracking(name), pull=True, early=request)
+        for name, request in zip(names, fetches, strict=True)
+    ]
+    for fetcher in fetchers:
+        fetcher.take_answer()
+    assert [fetcher.run().messages for fetcher in fetchers] == [120] * 12
+    for name in names:
+        assert keys(ann.repository, name) == keys(server.repository, name)

@@ -46,8 +46,10 @@ def iterate(
         oid = stack.pop()
         node = frontier.take(oid, reversed(stack[-FRONTIER_LIMIT:]))
         if isinstance(node, Leaf):
-            keys = reversed(node.keys) if reverse else node.keys
-            yield from [key for key in keys if first <= key <= last]
+            keys = node.keys
+            if keys[0] < first or keys[-1] > last:
+                keys = tuple([key for key in keys if first <= key <= last])
+            yield from reversed(keys) if reverse else keys
             continue
         if (
             last_below(node.prefix, node.depth) < first

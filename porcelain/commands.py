@@ -101,7 +101,7 @@ def summary(module: Module) -> str:
     first = (module.__doc__ or "").partition("\n")[0].strip().rstrip(".")
     if first.startswith("`"):
         first = first.partition(": ")[2]
-    return first
+    return first[:1].lower() + first[1:]
 
 
 def description(module: Module) -> str:

@@ -1,4 +1,4 @@
-"""`status`: shows the logs and how they compare with what remotes held when last seen; offline."""
+"""`status`: compares the logs with what remotes held when last seen, offline."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator

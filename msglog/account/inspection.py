@@ -1,47 +1,66 @@
 """Gathering what the checks of authorized_keys look at, from the disk and from the account."""
 
 import os
+import pwd
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from msglog.account.account import DATABASE_NAME, Account
+from msglog.account.account import DATABASE_NAME, DEFAULT_FOLDER, Account
 from msglog.account.findings import Inspection, Place, named_programs
 from msglog.account.forced_command import ForcedCommand, Program
 from msglog.account.keyfile import read
 
 
-def expected_commands(
-    account: Account, program: Program, default_account: Path
-) -> dict[str, ForcedCommand]:
+def expected_commands(account: Account, program: Program) -> dict[str, ForcedCommand]:
     """Return the forced command of every key of an account, by fingerprint."""
     folder = account.path.resolve()
-    named = None if folder == default_account.resolve() else str(folder)
+    default = default_account(folder.stat().st_uid)
+    named = None if default is not None and folder == default.resolve() else str(folder)
     return {
         key.key.fingerprint: ForcedCommand(program, key.user, key.key.fingerprint, named)
         for key in account.keys_of()
     }
 
 
-def inspect(
-    account: Account, key_file: Path, program: Program, *, home: Path, default_account: Path
-) -> Inspection:
+def default_account(owner: int) -> Path | None:
+    """Return the folder that receive-pack opens for a UNIX user when it is told none.
+
+    It is below the home that sshd takes from the user database, whatever `$HOME` an administrator
+    has; None for a user whom the database does not know.
+    """
+    home = _login_home(owner)
+    return None if home is None else home / DEFAULT_FOLDER
+
+
+def inspect(account: Account, key_file: Path, program: Program, *, home: Path) -> Inspection:
     """Look at an account and at an authorized_keys; raises KeyFileError and AccountError.
 
-    home: where sshd stops looking for folders that others may write to.
+    home: of whoever asks; there, and at the home of the account's owner, sshd stops to look for
+    folders that others may write to.
     """
     data = read(key_file)
     folder = account.path.resolve()
+    owner = folder.stat().st_uid
+    default = default_account(owner)
+    ends = {home.resolve(), (_login_home(owner) or home).resolve()}
     return Inspection(
         path=str(key_file),
         data=data,
-        expected=expected_commands(account, program, default_account),
+        expected=expected_commands(account, program),
         account=str(folder),
-        default_account=str(default_account.resolve()),
-        owner=folder.stat().st_uid,
-        places=(*_way_to(key_file, home), *_account_places(folder)),
+        default_account="" if default is None else str(default.resolve()),
+        owner=owner,
+        places=(*_way_to(key_file, ends), *_account_places(folder)),
         missing=frozenset(name for name in named_programs(data) if not _is_there(name)),
     )
+
+
+def _login_home(owner: int) -> Path | None:
+    try:
+        return Path(pwd.getpwuid(owner).pw_dir)
+    except KeyError:
+        return None
 
 
 def _is_there(program: str) -> bool:
@@ -49,15 +68,15 @@ def _is_there(program: str) -> bool:
     return path.is_file() and os.access(path, os.R_OK)
 
 
-def _way_to(key_file: Path, home: Path) -> Iterator[Place]:
-    """Yield the file and the folders above it up to the home: what sshd's StrictModes looks at."""
-    path, end = key_file.resolve(), home.resolve()
+def _way_to(key_file: Path, ends: set[Path]) -> Iterator[Place]:
+    """Yield the file and the folders above it up to a home: what sshd's StrictModes looks at."""
+    path = key_file.resolve()
     if path.exists():
         yield _place(path)
     for folder in path.parents:
         if folder.exists():
             yield _place(folder)
-        if folder == end:
+        if folder in ends:
             return
 
 

@@ -38,12 +38,7 @@ def add_place_options(parser: ArgumentParser) -> None:
 def account_path(arguments: Namespace, context: Context) -> Path:
     """Return the folder of the account that is meant."""
     named: str | None = getattr(arguments, "account", None)
-    return default_account(context) if named is None else context.directory / named
-
-
-def default_account(context: Context) -> Path:
-    """Return the folder that receive-pack opens when it is told none."""
-    return context.home / DEFAULT_FOLDER
+    return context.home / DEFAULT_FOLDER if named is None else context.directory / named
 
 
 def key_file_path(arguments: Namespace, context: Context) -> Path:
@@ -67,12 +62,12 @@ def opened(arguments: Namespace, context: Context) -> Iterator[Account]:
 def synchronise(account: Account, arguments: Namespace, context: Context) -> bool:
     """Write the managed block anew from the account; return whether it was otherwise."""
     # Looked up again by whoever holds the file's lock: the last of two writers sees both.
-    return rewrite(key_file_path(arguments, context), lambda data: _changed(data, account, context))
+    return rewrite(key_file_path(arguments, context), lambda data: _changed(data, account))
 
 
 def check_writable(account: Account, arguments: Namespace, context: Context) -> None:
     """Raise what `synchronise` would raise, before anything is changed."""
-    _changed(read(key_file_path(arguments, context)), account, context)
+    _changed(read(key_file_path(arguments, context)), account)
 
 
 def follow(account: Account, arguments: Namespace, context: Context) -> None:
@@ -97,11 +92,10 @@ def inspected(account: Account, arguments: Namespace, context: Context) -> Inspe
         key_file_path(arguments, context),
         running_program(),
         home=context.home,
-        default_account=default_account(context),
     )
 
 
-def _changed(data: bytes, account: Account, context: Context) -> bytes:
-    commands = expected_commands(account, running_program(), default_account(context))
+def _changed(data: bytes, account: Account) -> bytes:
+    commands = expected_commands(account, running_program())
     lines = [key_line(commands[key.key.fingerprint], key.key) for key in account.keys_of()]
     return replace_block(data, str(account.path.resolve()), lines)

@@ -1,11 +1,13 @@
 """`admin key`: the file that sshd reads follows the account, and the check sees what is wrong."""
 
 import os
+import pwd
 import subprocess
 import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -71,6 +73,22 @@ def test_the_default_account_named_is_still_the_default(home: Home) -> None:
     home.do("user", "add", "ann")
     home.do("key", "add", "ann", home.public_key(1), "--account", str(home.account))
     assert "--account" not in home.key_file.read_text()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_sshd_looks_in_the_home_of_the_user_database(
+    home: Home, monkeypatch: pytest.MonkeyPatch, *, known: bool
+) -> None:
+    def of_the_database(_: int) -> SimpleNamespace:
+        if not known:
+            raise KeyError
+        return SimpleNamespace(pw_name="server", pw_dir="/nonexistent")
+
+    monkeypatch.setattr(pwd, "getpwuid", of_the_database)
+    home.do("user", "add", "ann")
+    home.do("key", "add", "ann", home.public_key(1))
+    assert f'--account {home.account}"' in home.key_file.read_text()
+    home.do("key", "check")
 
 
 def test_keys_from_standard_input(home: Home) -> None:

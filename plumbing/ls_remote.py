@@ -22,7 +22,12 @@ def configure(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, context: Context) -> int:
     r"""Print `<root>\t<ref>` for each log that we may list, and nothing else."""
     config = load_config(context)
-    session = open_session(find_target(config, arguments.remote), context, config, [ListRefs()])
+    session = open_session(
+        find_target(config, arguments.remote, context, context.repository_directory),
+        context,
+        config,
+        [ListRefs()],
+    )
     try:
         refs = session.listed_refs()
     finally:

@@ -26,11 +26,13 @@ class NoRepositoryThereError(RemoteError):
 class Target:
     """What a command means by a remote.
 
-    name: as set up, or "" for a bare URL. repository: the hex id that was met there last, or "".
+    name: as set up, or "" for a bare URL. base: where a relative path starts from.
+    repository: the hex id that was met there last, or "".
     """
 
     name: str
     url: RemoteUrl
+    base: Path
     repository: str = ""
 
     @property
@@ -49,12 +51,17 @@ def load_config(context: Context) -> Config:
     return load(files)
 
 
-def find_target(config: Config, text: str) -> Target:
-    """Return the remote of this name, or the one at this URL; raises UrlError."""
+def find_target(config: Config, text: str, context: Context, repository: Path | None) -> Target:
+    """Return the remote of this name, or the one at this URL; raises UrlError.
+
+    repository: the folder of ours. A path that was set up starts from the folder that this lies
+    in, as in git; one that is typed starts from where the command runs.
+    """
     remote = config.remotes().get(text)
     if remote is not None:
-        return Target(remote.name, parse_url(remote.url), remote.repository)
-    return Target("", parse_url(text))
+        base = context.directory if repository is None else repository.parent
+        return Target(remote.name, parse_url(remote.url), base, remote.repository)
+    return Target("", parse_url(text), context.directory)
 
 
 def open_session(
@@ -69,7 +76,7 @@ def open_session(
 
     def connect(words: Sequence[str]) -> Channel:
         if target.url.kind == "local":
-            return _connect_local(target.url, words, context)
+            return _connect_local(target, words, context)
         from plumbing.transport.selection import connect as connect_ssh  # noqa: PLC0415
 
         command = receive_pack_command(target.url, words)
@@ -79,13 +86,13 @@ def open_session(
     return Session(connect, early)
 
 
-def _connect_local(url: RemoteUrl, words: Sequence[str], context: Context) -> Channel:
+def _connect_local(target: Target, words: Sequence[str], context: Context) -> Channel:
     from plumbing.direct import DirectPermissions  # noqa: PLC0415 - not for a remote over SSH
     from plumbing.receive_pack import AGENT, open_path  # noqa: PLC0415
     from plumbing.service import Service  # noqa: PLC0415
     from plumbing.transport.local import LocalChannel  # noqa: PLC0415
 
-    path = local_path(url, context)
+    path = local_path(target.url, target.base, context)
     try:
         repository = open_path(path)
     except StoreError as error:
@@ -97,11 +104,11 @@ def _connect_local(url: RemoteUrl, words: Sequence[str], context: Context) -> Ch
     return LocalChannel(service, close=repository.close)
 
 
-def local_path(url: RemoteUrl, context: Context) -> Path:
-    """Return the folder that a local URL means, relative to where the command runs."""
+def local_path(url: RemoteUrl, base: Path, context: Context) -> Path:
+    """Return the folder that a local URL means; base: where a relative path starts from."""
     if url.path == "~" or url.path.startswith("~/"):
         return context.home / url.path[2:]
-    return context.directory / url.path
+    return base / url.path
 
 
 def _settings(

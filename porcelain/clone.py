@@ -35,7 +35,7 @@ def run(arguments: Namespace, context: Context) -> int:
     """Make the folder, set up `origin`, and pull every log."""
     url = parse_url(arguments.url)
     if url.kind == "local":
-        url = RemoteUrl("local", path=str(local_path(url, context).resolve()))
+        url = RemoteUrl("local", path=str(local_path(url, context.directory, context).resolve()))
     folder = context.directory / (arguments.folder or _folder_name(url))
     path = folder / FOLDER
     if (path / STORE_NAME).exists():
@@ -46,7 +46,7 @@ def run(arguments: Namespace, context: Context) -> int:
     try:
         change(repository_file(path), {f"remote.{DEFAULT_REMOTE}.url": str(url)})
         config = load([(repository_file(path), False), (user_file(context), True)])
-        one = Exchange(context, repository, config, Target(DEFAULT_REMOTE, url))
+        one = Exchange(context, repository, config, Target(DEFAULT_REMOTE, url, folder))
         try:
             take(one, [], pull=True)
             done = True

@@ -147,7 +147,9 @@ def exchange(arguments: Namespace, context: Context) -> Iterator[Exchange]:
     repository = open_repository(context)
     try:
         config = load_settings(context, repository.path)
-        one = Exchange(context, repository, config, named_target(config, arguments.remote))
+        check_is_remote(config, arguments.remote)
+        target = find_target(config, arguments.remote, context, repository.path)
+        one = Exchange(context, repository, config, target)
         try:
             yield one
         finally:
@@ -156,11 +158,10 @@ def exchange(arguments: Namespace, context: Context) -> Iterator[Exchange]:
         repository.close()
 
 
-def named_target(config: Config, text: str) -> Target:
-    """Return the remote that a word means; a plain word that is no remote is no host either."""
+def check_is_remote(config: Config, text: str) -> None:
+    """Raise UnknownRemoteError for a plain word that is no remote: it is hardly meant as a host."""
     if text not in config.remotes() and not any(mark in text for mark in "@:/."):
         raise UnknownRemoteError(text)
-    return find_target(config, text)
 
 
 def host_key_asker(context: Context) -> Callable[[HostKeyQuestion], bool] | None:

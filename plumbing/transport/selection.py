@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from plumbing.transport.channel import Channel
@@ -31,6 +32,8 @@ def connect(url: RemoteUrl, *, command: str, settings: Settings) -> Channel:
         system_config=settings.system_config,
     )
     if openssh_reason(config):
+        if config.connect_timeout is not None:
+            settings = replace(settings, connect_seconds=config.connect_timeout)
         return _by_openssh(url, command, settings)
     from plumbing.transport.ssh import (  # noqa: PLC0415 - its import takes 115 ms
         AuthenticationError,

@@ -72,6 +72,9 @@ PACKET_BYTES = 1 << 17
 POLL_SECONDS = 0.005
 """How long a full window is waited for before looking again whether something arrived."""
 
+REASON_CHARACTERS = 200
+"""How much of what paramiko says, which may quote the peer, goes into an error."""
+
 AGENT_SECONDS = 60.0
 """How long an agent may take: some ask a person."""
 
@@ -208,7 +211,7 @@ class SshChannel:
             received: bytes = self._channel.recv(RECEIVE_BYTES)
         except TimeoutError:
             raise SilenceError(self._idle_seconds) from None
-        if not received and not self._channel.eof_received and not self._channel.closed:
+        if not received and not self._channel.eof_received and not self._transport.is_active():
             raise self._lost(self._transport.get_exception())
         return received
 
@@ -400,11 +403,15 @@ def _authenticate(
     if methods and "publickey" not in methods:
         notes.append(f"the host takes {', '.join(methods)}")
     attempts = f"tried {', '.join(tried)}" if tried else "there is no key to try"
-    locked = any("passphrase" in note for note in notes)
+    hint = ""
+    if any("passphrase" in note for note in notes):
+        hint = "Load the key into an agent: ssh-add."
+    elif len(tried) > 1 and not transport.is_active():
+        hint = "Name the one key for this host in ssh_config: IdentityFile, and IdentitiesOnly yes."
     raise AuthenticationError(
         f"{account} does not let us in",
         why="; ".join([attempts, *notes]),
-        hint="Load the key into an agent: ssh-add." if locked else "",
+        hint=hint,
         methods=methods,
     )
 
@@ -466,6 +473,9 @@ def _public_blob(path: Path) -> bytes:
 
 def _load_key(path: Path, notes: list[str], *, chosen: bool) -> paramiko.PKey | None:
     """Return a private key, or None with a note why not."""
+    if path.suffix == ".pub":
+        notes.append(f"{path}: the agent does not have it")
+        return None
     try:
         if path.stat().st_mode & 0o077:
             notes.append(f"{path}: others may read it (chmod 600)")
@@ -510,4 +520,4 @@ def _reason(error: BaseException) -> str:
         return error.strerror
     if isinstance(error, EOFError):
         return "it closed the connection"
-    return " ".join(str(error).split()) or type(error).__name__
+    return " ".join(str(error).split())[:REASON_CHARACTERS] or type(error).__name__

@@ -233,6 +233,14 @@ def test_what_a_peer_said_before_it_left_is_still_received(make_client: MakeClie
     channel.close()
 
 
+def test_a_connection_that_breaks_is_no_end(make_client: MakeClient) -> None:
+    channel = make_client("printf hello; read line; kill -9 $PPID; cat").open()
+    assert channel.receive() == b"hello"
+    channel.send(b"\n")
+    with pytest.raises(ChannelError):
+        channel.receive()
+
+
 def test_an_endless_message_of_the_day_arrives_as_data(make_client: MakeClient) -> None:
     channel = make_client("yes Welcome").open()
     assert receive_exactly(channel, 16).startswith(b"Welcome\nWelcome\n")
@@ -321,6 +329,25 @@ def test_an_agent(make_client: MakeClient, agent: str, place: str, kind: str) ->
     channel.send(b"x")
     assert channel.receive() == b"x"
     channel.close()
+
+
+def test_an_agent_with_more_keys_than_the_server_tries(
+    sshd: Sshd, agent: str, tmp_path: Path
+) -> None:
+    user = sshd.make_user(f"user{next(_numbers)}")
+    sshd.authorize(user, "cat")
+    for number in range(7):
+        make_key(tmp_path / f"key{number}")
+    environment = {"PATH": os.environ["PATH"], "SSH_AUTH_SOCK": agent}
+    words = ["ssh-add", "-q", *(str(tmp_path / f"key{number}") for number in range(7))]
+    subprocess.run(words, check=True, capture_output=True, env=environment)
+    text = user.config.read_text().replace("IdentitiesOnly yes", "IdentitiesOnly no")
+    user.config.write_text(text.replace("IdentityAgent none", f"IdentityAgent {agent}"))
+    settings = Settings(home=user.home, login=sshd.login, system_config=NOWHERE)
+    with pytest.raises(RemoteError, match="does not let us in") as caught:
+        connect(parse_url("server"), command=COMMAND, settings=settings)
+    assert caught.value.why.count("(agent)") == 6
+    assert "IdentitiesOnly yes" in caught.value.hint
 
 
 def test_an_agent_that_is_gone(make_client: MakeClient) -> None:

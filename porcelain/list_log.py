@@ -78,8 +78,7 @@ def _print(
             else:
                 if not first:
                     printer.line("")
-                for pieces in full(key, message):
-                    printer.line(*pieces)
+                printer.line(*full(key, message))
             first = False
 
 

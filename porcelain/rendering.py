@@ -1,7 +1,7 @@
 """Messages as people read them: in full, on one line, or by a format of theirs."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 
 from msglog.errors import UsageError
 from msglog.key import Key, key_object_id, key_time
@@ -19,25 +19,29 @@ class FormatError(UsageError):
     """A --format has a placeholder that there is not."""
 
 
-def full(key: Key, message: Message | Foreign) -> Iterator[list[Piece]]:
-    """Yield the lines of a message in full, as `git log` has them."""
-    yield [("id", f"message {key_object_id(key).hex()}")]
+def full(
+    key: Key, message: Message | Foreign, details: Sequence[tuple[str, str]] = ()
+) -> list[Piece]:
+    """Return the lines of a message in full, as `git log` has them.
+
+    details: further lines of the head, each a word and a text that is safe to show.
+    """
+    shown: list[Piece] = [("id", f"message {key_object_id(key).hex()}"), "\n"]
     if isinstance(message, Foreign):
-        yield ["Time:   ", ("time", readable(key_time(key), 0))]
-        yield [""]
-        yield [("attention", f"    {_NEWER}: {one_line(message.needs)}")]
-        return
-    yield ["Author: ", ("author", one_line(message.author))]
-    yield ["Time:   ", ("time", readable(message.time, message.offset))]
-    if message.tags:
-        yield ["Tags:   ", ("tag", ", ".join(map(one_line, message.tags)))]
-    for name, value in message.meta.items():
-        yield ["Meta:   ", f"{one_line(name)}={meta_text(value)}"]
-    if message.reply_to is not None:
-        yield ["Reply:  ", ("id", message.reply_to.hex())]
-    yield [""]
-    for line in block(message.body).split("\n"):
-        yield [f"    {line}" if line else ""]
+        shown += ["Time:   ", ("time", readable(key_time(key), 0)), "\n"]
+        body: Piece = ("attention", f"    {_NEWER}: {one_line(message.needs)}")
+    else:
+        shown += ["Author: ", ("author", one_line(message.author)), "\n"]
+        shown += ["Time:   ", ("time", readable(message.time, message.offset)), "\n"]
+        if message.tags:
+            shown += ["Tags:   ", ("tag", ", ".join(map(one_line, message.tags))), "\n"]
+        for name, value in message.meta.items():
+            shown.append(f"Meta:   {one_line(name)}={meta_text(value)}\n")
+        if message.reply_to is not None:
+            shown += ["Reply:  ", ("id", message.reply_to.hex()), "\n"]
+        body = "    " + block(message.body).replace("\n", "\n    ")
+    shown += [f"{f'{word}:':8}{text}\n" for word, text in details]
+    return [*shown, "\n", body]
 
 
 def line(key: Key, message: Message | Foreign, length: int) -> list[Piece]:

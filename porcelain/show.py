@@ -10,7 +10,7 @@ from plumbing.context import Context
 from porcelain.discovery import open_repository
 from porcelain.display import one_line
 from porcelain.message_json import message_fields, to_json
-from porcelain.printing import Piece, Printer, make_printer, paged
+from porcelain.printing import Printer, make_printer, paged
 from porcelain.rendering import full
 from porcelain.selection import find_message
 from porcelain.settings import load_settings
@@ -61,15 +61,12 @@ def _print(
 ) -> None:
     if not first:
         printer.line("")
-    lines = list(full(key, message))
+    details = [("Uuid", message.uuid.hex())]
     receipt = repository.store.receipts([key]).get(key)
-    details: list[list[Piece]] = [[f"Uuid:   {message.uuid.hex()}"]]
     if receipt is not None:
         when = readable(receipt.time, context.local_offset(receipt.time))
-        details.append([f"From:   {one_line(receipt.user)} on {when}"])
-    end = lines.index([""])
-    for pieces in [*lines[:end], *details, *lines[end:]]:
-        printer.line(*pieces)
+        details.append(("From", f"{one_line(receipt.user)} on {when}"))
+    printer.line(*full(key, message, details))
 
 
 def _severity(error: MsglogError) -> int:

@@ -11,10 +11,11 @@ from msglog.errors import LocalError, MsglogError, NotAuthorisedError, UsageErro
 from msglog.repository import Repository
 from msglog.version import __version__
 from msglog.wire.codec import ProtocolError, encode_event
-from msglog.wire.events import PeerError
+from msglog.wire.events import KeepAlive, PeerError
 from msglog.wire.request_line import EarlyRequest, parse_request_line, parse_requests
 from plumbing.context import Context
 from plumbing.direct import DirectPermissions
+from plumbing.heartbeat import Heartbeat
 from plumbing.service import Permissions, Service
 from plumbing.transport.channel import ChannelError
 from plumbing.transport.pipe import PipeChannel
@@ -142,22 +143,12 @@ def _serve(
     """Run a session over the process's standard streams until the client has gone."""
     service = Service(repository, permissions, agent=AGENT, clock=context.now, key=key or "")
     service.open(early)
-    channel = PipeChannel(
-        context.stdin.fileno(), context.stdout.fileno(), idle_seconds=IDLE_SECONDS
-    )
+    output = context.stdout.fileno()
+    channel = PipeChannel(context.stdin.fileno(), output, idle_seconds=IDLE_SECONDS)
+    heartbeat = Heartbeat(output, encode_event(KeepAlive()))
     try:
-        while not service.finished:
-            chunk = service.output()
-            if chunk is not None:
-                channel.send(chunk)
-                if arrived := channel.take():
-                    service.receive(arrived)
-                continue
-            data = channel.receive()
-            if not data:
-                service.end()
-                break
-            service.receive(data)
+        with heartbeat.running():
+            _converse(service, channel, heartbeat)
     except ChannelError:
         # The client has gone; what it still said, such as what it holds, is worth remembering.
         while arrived := _rest(channel):
@@ -166,6 +157,24 @@ def _serve(
         channel.close()
         repository.close()
     return 0
+
+
+def _converse(service: Service, channel: PipeChannel, heartbeat: Heartbeat) -> None:
+    """Carry bytes between a service and its client until one of them has had enough."""
+    while not service.finished:
+        with heartbeat.working():
+            chunk = service.output()
+        if chunk is None:
+            data = channel.receive()
+            if not data:
+                service.end()
+                return
+        else:
+            channel.send(chunk)
+            data = channel.take()
+        if data:
+            with heartbeat.working():
+                service.receive(data)
 
 
 def _rest(channel: PipeChannel) -> bytes:

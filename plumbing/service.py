@@ -33,7 +33,6 @@ from msglog.wire.events import (
     Fetch,
     GetNodes,
     Greeting,
-    KeepAlive,
     ListRefs,
     NodeData,
     PeerError,
@@ -190,10 +189,6 @@ class Service:
             except MsglogError as error:
                 self._work = iter(())
                 return self._fail(_peer_error(error))
-
-    def keep_alive(self) -> bytes:
-        """Return a packet that says that we are busy."""
-        return self._connection.send(KeepAlive())
 
     def _fail(self, error: PeerError) -> bytes | None:
         if self._connection.has_failed():

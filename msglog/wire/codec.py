@@ -43,6 +43,9 @@ from msglog.wire.pktline import (
 GROUP_BYTES_LIMIT = 4 << 20
 """How long the packets of one request or answer may be together."""
 
+ARGUMENTS_LIMIT = PATH_LIMIT + 16
+"""How many packets a request or an answer may have: short ones cost more than their bytes."""
+
 TEXT_BYTES_LIMIT = 1000
 """How long the text of an error or a refusal may be; longer ones are cut by the sender."""
 
@@ -226,7 +229,7 @@ class EventReader:
         except UnicodeDecodeError as error:
             raise ProtocolError("a packet is not UTF-8") from error
         word, _, rest = text.partition(" ")
-        if word == "keep-alive" and not rest:
+        if text == "keep-alive":
             return KeepAlive()
         if self._head:
             if self._head.startswith("batch"):
@@ -235,14 +238,14 @@ class EventReader:
                 self._head = ""
                 return _single_error(rest)
             self._size += len(packet)
-            if self._size > GROUP_BYTES_LIMIT:
+            if self._size > GROUP_BYTES_LIMIT or len(self._arguments) >= ARGUMENTS_LIMIT:
                 raise ProtocolError("a request or an answer is too long")
             self._arguments.append(text)
             return None
         single = _SINGLES.get(word)
         if single is not None:
             return single(rest)
-        if word not in _GROUPS or (rest and word not in ("msglog", "batch")):
+        if word not in _GROUPS or (text != word and word not in ("msglog", "batch")):
             raise ProtocolError(f"{text[:40]!r} was not expected")
         self._head, self._arguments, self._size = text, [], 0
         self._content = bytearray()

@@ -1,8 +1,8 @@
 """authorized_keys read as sshd reads it: which lines let somebody in, and to do what.
 
 Follows `auth_check_authkeys_file`, `sshkey_read` and `sshauthopt_parse` of OpenSSH 9 and 10. Where
-sshd looks deeper into a value than is done here (addresses, times, the numbers of a key), the line
-is taken to be in force: a check that errs must not overlook one.
+sshd looks deeper into a value than is done here (addresses, times, devices, the numbers of a key),
+the line is taken to be in force: a check that errs must not overlook one.
 """
 
 import base64
@@ -40,7 +40,6 @@ KEY_TYPES = frozenset(
 
 _SPACE = " \t"
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z0-9_]+=", re.ASCII)
-_TUNNEL = re.compile(r"any|[0-9]+(?::[0-9]+|:any)?", re.ASCII | re.IGNORECASE)
 _C_SPACE = re.compile("[ \t\n\v\f\r]")
 
 
@@ -275,8 +274,6 @@ def _with_value(options: Options, name: str, value: str) -> Options:
             raise OptionsError("it sets a variable whose name is none")
         return replace(options, environment=(*options.environment, value))
     if name == "tunnel":
-        if _TUNNEL.fullmatch(value) is None:
-            raise OptionsError("its tunnel is none")
         return replace(options, tunnel=value)
     if name in _ONCE and name in options.limits:
         raise OptionsError(f"it says {name} twice")

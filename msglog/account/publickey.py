@@ -1,7 +1,7 @@
 """OpenSSH public keys: parsed whole and strictly, judged by policy, named by their fingerprint.
 
-Written here rather than taken from paramiko or cryptography, which cost more to import than the
-rest of the command takes and which know no `sk-ecdsa` keys; it only has to read, never to verify.
+Written here because this only has to read keys, never to use them, and has to read them more
+narrowly than libraries do: docs/adr/0006-server-account.md says what others take.
 """
 
 import base64

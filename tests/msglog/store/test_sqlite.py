@@ -1,0 +1,55 @@
+"""What is particular to the store in a SQLite file."""
+
+from pathlib import Path
+
+import pytest
+
+from msglog.key import make_key
+from msglog.objectid import object_id
+from msglog.store.sqlite import DamagedStoreError, SqliteStore
+from msglog.store.store import Commit, Ref, RefUpdate
+
+
+@pytest.mark.parametrize("size", [100, 500, 1200, 1900])
+def test_messages_take_little_more_than_their_bytes(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "store.db"
+    store = SqliteStore.create(path, identity=bytes(16), first=Commit(0, "made"))
+    empty = path.stat().st_size
+    messages = {}
+    for number in range(1000):
+        data = b"%d " % number + bytes(size)
+        messages[make_key(number, object_id(data))] = data
+    store.commit(Commit(1, "add", messages=messages))
+    store.close()
+    assert path.stat().st_size - empty < 1000 * (1.25 * size + 100)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"CREATE TABLE refs (", b"CREATE TABLE \xfffs ("),
+        (b"name TEXT PRIMARY KEY, root BLOB", b"name TEXT PRIMARY KEY, \xf4oot BLOB"),
+    ],
+)
+def test_damaged_text_in_the_file_is_damage(tmp_path: Path, old: bytes, new: bytes) -> None:
+    path = tmp_path / "store.db"
+    update = RefUpdate("refs/logs/main", None, Ref(object_id(b""), 0))
+    SqliteStore.create(path, identity=bytes(16), first=Commit(0, "made", refs=[update])).close()
+    data = path.read_bytes()
+    assert data.count(old) == 1
+    path.write_bytes(data.replace(old, new))
+    with pytest.raises(DamagedStoreError) as caught:
+        SqliteStore.open(path).refs()
+    assert caught.value.exit_status == 5
+    assert str(caught.value).isprintable()
+
+
+def test_a_damaged_name_of_a_ref_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    update = RefUpdate("refs/logs/main", None, Ref(object_id(b""), 0))
+    SqliteStore.create(path, identity=bytes(16), first=Commit(0, "made", refs=[update])).close()
+    path.write_bytes(path.read_bytes().replace(b"refs/logs/main", b"refs/logs/\xffain"))
+    store = SqliteStore.open(path)
+    with pytest.raises(DamagedStoreError):
+        store.refs()
+    store.close()

@@ -37,19 +37,35 @@ def configure(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, context: Context) -> int:
     """Check all that refs reach; print a line for each ref and each damage; exit status 0 or 1."""
     del arguments
-    repository = open_repository(context)
-    damaged = False
     try:
-        for name, ref in repository.store.refs().items():
-            sound = True
-            for damage in check_ref(repository, name, ref):
-                sound = False
-                context.write(_damage_line(name, damage, as_json=context.json))
-            damaged = damaged or not sound
-            context.write(_ref_line(name, ref, sound=sound, context=context))
+        repository = open_repository(context)
+    except IntegrityError as error:
+        damage = Damage("store", str(context.repository_directory), f"{error.what}: {error.why}")
+        context.write(_damage_line(None, damage, as_json=context.json))
+        return 1
+    try:
+        return 0 if _check(repository, context) else 1
     finally:
         repository.close()
-    return 1 if damaged else 0
+
+
+def _check(repository: Repository, context: Context) -> bool:
+    """Check and report on every ref; return whether all is sound."""
+    try:
+        refs = repository.store.refs()
+    except IntegrityError as error:
+        damage = Damage("store", str(repository.path), f"{error.what}: {error.why}")
+        context.write(_damage_line(None, damage, as_json=context.json))
+        return False
+    all_sound = True
+    for name, ref in refs.items():
+        sound = True
+        for damage in check_ref(repository, name, ref):
+            sound = False
+            context.write(_damage_line(name, damage, as_json=context.json))
+        all_sound = all_sound and sound
+        context.write(_ref_line(name, ref, sound=sound, context=context))
+    return all_sound
 
 
 def check_ref(repository: Repository, name: str, ref: Ref) -> Iterator[Damage]:
@@ -97,10 +113,11 @@ def _fault(key: Key, data: bytes | None) -> str:
     return "" if time == key_time(key) else "its time is not that of its key"
 
 
-def _damage_line(ref: str, damage: Damage, *, as_json: bool) -> str:
+def _damage_line(ref: str | None, damage: Damage, *, as_json: bool) -> str:
     if as_json:
         return to_json({"ref": ref, "kind": damage.kind, "id": damage.name, "why": damage.why})
-    return f"{ref}: {damage.kind} {damage.name}: {damage.why}\n"
+    where = "" if ref is None else f"{ref}: "
+    return f"{where}{damage.kind} {damage.name}: {damage.why}\n"
 
 
 def _ref_line(name: str, ref: Ref, *, sound: bool, context: Context) -> str:

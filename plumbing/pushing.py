@@ -210,6 +210,7 @@ class Pusher:
                 HeldBack(tracking.remote.peer, tracking.log, tuple(refused), tuple(accepted))
             )
         tracking.agree(index.root, reason=self._reason, nodes=dict(self._made), held_back=changes)
+        self._made.clear()  # all of it is stored now
         self._accepted_root = index.root
         self._accepted += len(accepted)
         self._acknowledged += len(part.keys)

@@ -30,7 +30,8 @@ def changelog_lines() -> Iterator[str]:
 
 
 def _entries(package: str, text: str) -> Iterator[str]:
-    version, paragraphs = "", []
+    version = ""
+    paragraphs: list[str] = []
     for line in text.splitlines():
         if start := _START.match(line):
             version, paragraphs = start[2], []

@@ -113,9 +113,12 @@ def _with_repository(context: Context) -> Context:
         find_repository,
     )
 
-    with suppress(NoRepositoryError):  # not all of them need one; those that do say so
+    try:
         return replace(context, repository_directory=find_repository(context))
-    return replace(context, repository_directory=None)
+    except NoRepositoryError:
+        if context.repository_directory is not None:
+            raise
+        return context  # not all of them need one; those that do say so
 
 
 def _context(

@@ -20,6 +20,15 @@ def test_none_anywhere(empty: CommandLine) -> None:
     assert "MSGLOG_DIR" in empty.run("list", environment={"MSGLOG_DIR": "x"}).error
 
 
+def test_plumbing_is_told_where_its_repository_is(cli: CommandLine) -> None:
+    (cli.folder / "below").mkdir()
+    assert cli.ok("-C", "below", "for-each-ref").endswith("\trefs/logs/main\n")
+    assert "msglog init" in cli.fails(7, "-C", "/", "for-each-ref")
+    result = cli.run("for-each-ref", environment={"MSGLOG_DIR": "/nowhere"})
+    assert result.status == 7
+    assert "/nowhere (MSGLOG_DIR names it)" in result.error
+
+
 def test_the_users_own_log_comes_last(empty: CommandLine) -> None:
     empty.ok("init", "--user", "-q")
     empty.ok("add", "mine")

@@ -175,12 +175,12 @@ class SqliteStore:
     def find_nodes(self, ids: Sequence[ObjectId]) -> dict[ObjectId, bytes]:
         """Return the nodes that are there, unchecked."""
         rows = self._select_in("SELECT oid, data FROM nodes WHERE oid IN", ids)
-        return {ObjectId(oid): data for oid, data in rows}
+        return {ObjectId(oid): _as_bytes(data) for oid, data in rows}
 
     def find_messages(self, keys: Sequence[Key]) -> dict[Key, bytes]:
         """Return the messages that are there, unchecked."""
         rows = self._select_in("SELECT key, data FROM messages WHERE key IN", keys)
-        return {Key(key): data for key, data in rows}
+        return {Key(key): _as_bytes(data) for key, data in rows}
 
     def receipts(self, keys: Sequence[Key]) -> dict[Key, Receipt]:
         """Return the receipts of those of these messages that have one."""
@@ -281,7 +281,7 @@ class SqliteStore:
     def ref(self, name: str) -> Ref | None:
         """Return one ref."""
         rows = self._select("SELECT root, count FROM refs WHERE name = ?", (name,))
-        return Ref(ObjectId(rows[0][0]), rows[0][1]) if rows else None
+        return self._as_ref(*rows[0]) if rows else None
 
     def refs(self, prefix: str = "") -> dict[str, Ref]:
         """Return the refs whose names begin with prefix."""
@@ -290,7 +290,12 @@ class SqliteStore:
             " ORDER BY name",
             (prefix, len(prefix), prefix),
         )
-        return {name: Ref(ObjectId(root), count) for name, root, count in rows}
+        return {name: self._as_ref(root, count) for name, root, count in rows}
+
+    def _as_ref(self, root: object, count: object) -> Ref:
+        if isinstance(root, bytes) and len(root) == DIGEST_BYTES and isinstance(count, int):
+            return Ref(ObjectId(root), count)
+        raise DamagedStoreError(f"{self._path} is damaged", why="a ref points to no root")
 
     def reflog(self, name: str, limit: int) -> list[ReflogEntry]:
         """Return the past values of a ref, newest first."""
@@ -379,6 +384,11 @@ class SqliteStore:
             raise _translation(error, self._path) from error
         except UnicodeDecodeError as error:  # in a text of the file, or in what SQLite says of it
             raise DamagedStoreError(f"{self._path} is damaged", why="it has bad text") from error
+
+
+def _as_bytes(data: object) -> bytes:
+    """Return data as read; damage can make them of another type, which is no object's digest."""
+    return data if isinstance(data, bytes) else b""
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -1,11 +1,12 @@
 """What is particular to the store in a SQLite file."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from msglog.key import make_key
-from msglog.objectid import object_id
+from msglog.objectid import DamagedObjectError, object_id
 from msglog.store.sqlite import DamagedStoreError, SqliteStore
 from msglog.store.store import Commit, Ref, RefUpdate
 
@@ -50,6 +51,38 @@ def test_a_damaged_name_of_a_ref_is_damage(tmp_path: Path) -> None:
     SqliteStore.create(path, identity=bytes(16), first=Commit(0, "made", refs=[update])).close()
     path.write_bytes(path.read_bytes().replace(b"refs/logs/main", b"refs/logs/\xffain"))
     store = SqliteStore.open(path)
+    with pytest.raises(DamagedStoreError):
+        store.refs()
+    store.close()
+
+
+@pytest.mark.parametrize("value", ["NULL", "7", "0.5", "'text'", "x'00'"])
+def test_values_of_another_type_are_damage(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "store.db"
+    key = make_key(0, object_id(b"object"))
+    oid = object_id(b"node")
+    update = RefUpdate("refs/logs/main", None, Ref(oid, 0))
+    first = Commit(0, "made", messages={key: b"object"}, nodes={oid: b"node"}, refs=[update])
+    SqliteStore.create(path, identity=bytes(16), first=first).close()
+    connection = sqlite3.connect(path)
+    # What damage does, and SQLite itself would refuse: NULL where the schema says NOT NULL.
+    connection.execute("PRAGMA writable_schema = ON")
+    connection.execute("UPDATE sqlite_schema SET sql = replace(sql, ' NOT NULL', '')")
+    connection.commit()
+    connection.close()
+    connection = sqlite3.connect(path)
+    connection.execute(f"UPDATE messages SET data = {value}")
+    connection.execute(f"UPDATE nodes SET data = {value}")
+    connection.execute(f"UPDATE refs SET root = {value}")
+    connection.commit()
+    connection.close()
+    store = SqliteStore.open(path)
+    with pytest.raises(DamagedObjectError):
+        store.read_messages([key])
+    with pytest.raises(DamagedObjectError):
+        store.read_nodes([oid])
+    with pytest.raises(DamagedStoreError):
+        store.ref("refs/logs/main")
     with pytest.raises(DamagedStoreError):
         store.refs()
     store.close()

@@ -1,7 +1,6 @@
 """A server account: its users, their keys and what they may do, and where its repositories are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from msglog.account.access import Access, Grant, check_pattern, sorted_grants
@@ -15,8 +14,21 @@ from msglog.account.name import (
     is_user_name,
 )
 from msglog.account.publickey import PublicKey
+from msglog.account.record import (
+    EVERYBODY,
+    KeyTakenError,
+    LastAdminError,
+    UnknownGrantError,
+    UnknownKeyError,
+    UnknownRepositoryError,
+    UnknownUserError,
+    User,
+    UserExistsError,
+    UserGrant,
+    UserKey,
+)
 from msglog.account.role import Role
-from msglog.errors import LocalError, NotAuthorisedError, RefusedError, UsageError
+from msglog.errors import LocalError, NotAuthorisedError
 
 DEFAULT_FOLDER = ".msglog-server"
 """Where an account is when nobody says otherwise, in the home of its UNIX account."""
@@ -24,71 +36,12 @@ DEFAULT_FOLDER = ".msglog-server"
 DATABASE_NAME = "account.db"
 REPOSITORIES_NAME = "repositories"
 DEFAULT_REPOSITORY = "main"
-EVERYBODY = "*"
-"""Stands for every user in a grant; no user can have this name."""
 
 _FOLDER_MODE = 0o700
 
 
-class UnknownUserError(UsageError):
-    """The account has no such user."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(
-            f"there is no user {name[:80]!r}", hint="`msglog admin user list` shows all."
-        )
-
-
-class UserExistsError(UsageError):
-    """A user was to be made under a name that is taken."""
-
-
-class UnknownKeyError(UsageError):
-    """The account has no such key."""
-
-
-class UnknownGrantError(UsageError):
-    """The account has no such grant."""
-
-
-class UnknownRepositoryError(LocalError):
-    """The account has no such repository."""
-
-
-class KeyTakenError(RefusedError):
-    """A key belongs to another user already: sshd could not tell the two apart."""
-
-
-class LastAdminError(RefusedError):
-    """The last administrator was to be removed or demoted."""
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """A user. created: in microseconds since 1970 UTC."""
-
-    name: str
-    role: Role
-    created: int
-
-
-@dataclass(frozen=True, slots=True)
-class UserKey:
-    """A key of a user. added: in microseconds since 1970 UTC."""
-
-    user: str
-    key: PublicKey
-    added: int
-
-
-@dataclass(frozen=True, slots=True)
-class UserGrant:
-    """A grant as it is kept. user: a name, or EVERYBODY."""
-
-    user: str
-    repository: str
-    pattern: str
-    role: Role
+class NotEmptyError(LocalError):
+    """A folder that was to become an account has something else in it."""
 
 
 class Account:
@@ -103,9 +56,17 @@ class Account:
     def create(cls, path: Path, *, suffix: str) -> "Account":
         """Make an account without users in the folder path, readable by its owner alone.
 
-        suffix: some random text, for a file name that nobody else uses meanwhile.
+        suffix: some random text, for a file name that nobody else uses meanwhile. A folder that
+        is there must hold nothing but what a cut-off run left, since it is closed to others;
+        raises NotEmptyError and AccountError.
         """
         path.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        if not all(_is_left_over(entry.name) for entry in path.iterdir()):
+            raise NotEmptyError(
+                f"{path} cannot become a server account",
+                why="there is something else in it",
+                hint="Name an empty folder, or one that is not there.",
+            )
         path.chmod(_FOLDER_MODE)
         (path / REPOSITORIES_NAME).mkdir(mode=_FOLDER_MODE, exist_ok=True)
         return cls(Database.create(path / DATABASE_NAME, suffix=suffix), path)
@@ -407,3 +368,7 @@ class Account:
         if not path.is_dir():
             raise UnknownRepositoryError(f"there is no repository {name!r} here")
         return path
+
+
+def _is_left_over(name: str) -> bool:
+    return name == REPOSITORIES_NAME or name.startswith(DATABASE_NAME)

@@ -60,7 +60,7 @@ class Inspection:
     the account should have, by fingerprint. account: the account's folder. default_account: where
     commands without `--account` look. owner: who the account's files must belong to, unless root.
     places: what must not be writable by others. missing: programs named in the file that cannot
-    be run.
+    be run. unstartable: why the program of the expected commands does not start, or "".
     """
 
     path: str
@@ -71,6 +71,7 @@ class Inspection:
     owner: int
     places: tuple[Place, ...] = ()
     missing: frozenset[str] = frozenset()
+    unstartable: str = ""
 
     def lines(self) -> list[Entry | Unreadable]:
         """Return what sshd sees in the file."""
@@ -321,6 +322,18 @@ def _check_missing(inspection: Inspection) -> Iterator[Finding]:
             )
 
 
+def _check_program(inspection: Inspection) -> Iterator[Finding]:
+    if inspection.unstartable:
+        yield Finding(
+            Severity.ERROR,
+            "not-starting",
+            inspection.path,
+            None,
+            f"no key opens anything: {inspection.unstartable}",
+            "Install msglog into a virtual environment, with pipx or with `uv tool`.",
+        )
+
+
 def _check_strength(inspection: Inspection) -> Iterator[Finding]:
     for entry, _ in inspection.entries():
         try:
@@ -379,6 +392,7 @@ CHECKS: tuple[Check, ...] = (
     _check_users,
     _check_duplicates,
     _check_missing,
+    _check_program,
     _check_strength,
     _check_places,
 )

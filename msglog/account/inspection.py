@@ -33,11 +33,13 @@ def default_account(owner: int) -> Path | None:
     return None if home is None else home / DEFAULT_FOLDER
 
 
-def inspect(account: Account, key_file: Path, program: Program, *, home: Path) -> Inspection:
+def inspect(
+    account: Account, key_file: Path, program: Program, *, home: Path, unstartable: str = ""
+) -> Inspection:
     """Look at an account and at an authorized_keys; raises KeyFileError and AccountError.
 
     home: of whoever asks; there, and at the home of the account's owner, sshd stops to look for
-    folders that others may write to.
+    folders that others may write to. unstartable: why the program does not start, or "".
     """
     data = read(key_file)
     folder = account.path.resolve()
@@ -53,6 +55,7 @@ def inspect(account: Account, key_file: Path, program: Program, *, home: Path) -
         owner=owner,
         places=(*_way_to(key_file, ends), *_account_places(folder)),
         missing=frozenset(name for name in named_programs(data) if not _is_there(name)),
+        unstartable=unstartable,
     )
 
 

@@ -87,6 +87,7 @@ def _target(path: Path) -> Path:
 def _make_folder(folder: Path) -> None:
     if not folder.is_dir():
         folder.mkdir(mode=_FOLDER_MODE)
+        _give_away(folder, folder.parent)
         _sync_folder(folder.parent)
 
 
@@ -97,6 +98,7 @@ def _locked(target: Path, seconds: float) -> Iterator[None]:
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(lock, flags, _FILE_MODE)
     try:
+        _give_away(descriptor, target.parent)
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -159,7 +161,7 @@ def _replace(target: Path, old: Snapshot, data: bytes) -> bool:
         with os.fdopen(os.open(new, flags, _FILE_MODE), "wb") as file:
             file.write(data)
             file.flush()
-            _keep_owner(file.fileno(), old)
+            _keep_owner(file.fileno(), old, target.parent)
             os.fchmod(file.fileno(), old.mode)
             os.fsync(file.fileno())
         now = _snapshot(target)
@@ -172,10 +174,19 @@ def _replace(target: Path, old: Snapshot, data: bytes) -> bool:
     return True
 
 
-def _keep_owner(descriptor: int, old: Snapshot) -> None:
+def _keep_owner(descriptor: int, old: Snapshot, folder: Path) -> None:
     status = os.fstat(descriptor)
-    if old.owner is not None and old.owner != (status.st_uid, status.st_gid):
+    if old.owner is None:
+        _give_away(descriptor, folder)
+    elif old.owner != (status.st_uid, status.st_gid):
         os.fchown(descriptor, *old.owner)
+
+
+def _give_away(made: int | Path, folder: Path) -> None:
+    """Let what root has made for another user belong to that user: the owner of the folder."""
+    if os.geteuid() == 0:
+        status = folder.stat()
+        os.chown(made, status.st_uid, status.st_gid)
 
 
 def _sync_folder(folder: Path) -> None:

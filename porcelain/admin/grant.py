@@ -2,7 +2,8 @@
 
 from argparse import ArgumentParser, Namespace
 
-from msglog.account.account import DEFAULT_REPOSITORY, EVERYBODY, UserGrant
+from msglog.account.account import DEFAULT_REPOSITORY
+from msglog.account.record import EVERYBODY, UserGrant
 from msglog.account.role import Role, parse_role
 from msglog.errors import UsageError
 from msglog.message_json import to_json

@@ -2,9 +2,10 @@
 
 from argparse import ArgumentParser, Namespace
 
-from msglog.account.account import Account, UserKey
+from msglog.account.account import Account
 from msglog.account.findings import Finding, check_lines
 from msglog.account.publickey import FILE_BYTES, PublicKey, PublicKeyError, parse_public_keys
+from msglog.account.record import UserKey
 from msglog.errors import LocalError, UsageError
 from msglog.message_json import rfc3339, to_json
 from plumbing.context import Context

@@ -12,7 +12,7 @@ from msglog.account.keyfile import read, rewrite
 from msglog.account.managed_block import key_line, replace_block
 from msglog.errors import LocalError
 from plumbing.context import Context
-from porcelain.admin.program import running_program
+from porcelain.admin.program import check_starts, running_program, why_unstartable
 
 
 class NotInStepError(LocalError):
@@ -66,7 +66,11 @@ def synchronise(account: Account, arguments: Namespace, context: Context) -> boo
 
 
 def check_writable(account: Account, arguments: Namespace, context: Context) -> None:
-    """Raise what `synchronise` would raise, before anything is changed."""
+    """Raise what `synchronise` would raise, before anything is changed.
+
+    Also raises ProgramNotFoundError where the lines would start nothing.
+    """
+    check_starts(running_program())
     _changed(read(key_file_path(arguments, context)), account)
 
 
@@ -87,11 +91,13 @@ def follow(account: Account, arguments: Namespace, context: Context) -> None:
 
 def inspected(account: Account, arguments: Namespace, context: Context) -> Inspection:
     """Look at the account and its authorized_keys for the checks."""
+    program = running_program()
     return inspect(
         account,
         key_file_path(arguments, context),
-        running_program(),
+        program,
         home=context.home,
+        unstartable=why_unstartable(program),
     )
 
 

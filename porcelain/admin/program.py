@@ -1,6 +1,7 @@
 """Finding how msglog is started: the real interpreter and the console script."""
 
 import os
+import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from msglog.errors import LocalError
 _SCRIPT = "msglog"
 _SHIMS = "shims"
 _KINDS = ("python", "pypy")
+START_SECONDS = 20.0
 
 
 class ProgramNotFoundError(LocalError):
@@ -28,6 +30,43 @@ def running_program() -> Program:
     ]
     folders = [sysconfig.get_path("scripts"), sysconfig.get_path("scripts", "posix_user")]
     return find_program(interpreters, folders, sys.argv[0])
+
+
+def why_unstartable(program: Program) -> str:
+    """Return why a program does not start the way sshd starts it, or "" if it does.
+
+    In isolated mode Python sees neither the packages below a user's home nor PYTHONPATH: what
+    works when it is typed may not work as a forced command.
+    """
+    words = [program.interpreter, "-I", program.script, "--version"]
+    try:
+        done = subprocess.run(  # noqa: S603 - the program that is running now
+            words,
+            cwd="/",
+            env={"PATH": os.defpath},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=START_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"{program.interpreter} cannot be run: {error}"
+    if done.returncode == 0:
+        return ""
+    said = done.stderr.decode("utf-8", "backslashreplace").strip().splitlines()
+    return f"{program.script} does not start in isolated mode: {said[-1] if said else 'no reason'}"
+
+
+def check_starts(program: Program) -> None:
+    """Raise ProgramNotFoundError if a program does not start the way sshd starts it."""
+    why = why_unstartable(program)
+    if why:
+        raise ProgramNotFoundError(
+            "a key would open nothing",
+            why=why,
+            hint="Install msglog into a virtual environment, with pipx or with `uv tool`.",
+        )
 
 
 def find_program(interpreters: Sequence[str], folders: Sequence[str], called: str) -> Program:

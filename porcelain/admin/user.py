@@ -2,7 +2,8 @@
 
 from argparse import ArgumentParser, Namespace
 
-from msglog.account.account import Account, User
+from msglog.account.account import Account
+from msglog.account.record import User
 from msglog.account.role import Role, parse_role
 from msglog.message_json import rfc3339, to_json
 from plumbing.context import Context

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from msglog.account.access import Grant
-from msglog.account.account import (
+from msglog.account.account import Account, NotEmptyError
+from msglog.account.name import InvalidRepositoryError, InvalidUserError
+from msglog.account.record import (
     EVERYBODY,
-    Account,
     KeyTakenError,
     LastAdminError,
     UnknownGrantError,
@@ -20,7 +21,6 @@ from msglog.account.account import (
     UserExistsError,
     UserGrant,
 )
-from msglog.account.name import InvalidRepositoryError, InvalidUserError
 from msglog.account.role import Capability, Role
 from msglog.errors import NotAuthorisedError
 from tests.msglog.account import keymaking as make
@@ -54,6 +54,21 @@ def test_a_folder_that_was_open_to_others_is_closed(tmp_path: Path) -> None:
     (tmp_path / "open").mkdir(mode=0o755)
     Account.create(tmp_path / "open", suffix="x").close()
     assert stat.S_IMODE((tmp_path / "open").stat().st_mode) == 0o700
+
+
+def test_a_folder_with_something_else_is_left_as_it_is(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(NotEmptyError, match="something else"):
+        Account.create(tmp_path, suffix="x")
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
+    assert [entry.name for entry in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_what_a_cut_off_run_left_is_no_obstacle(path: Path) -> None:
+    (path / "repositories").mkdir(parents=True)
+    (path / "account.db.new-y").touch()
+    Account.create(path, suffix="x").close()
 
 
 def test_opening_makes_nothing(account: Account, path: Path) -> None:

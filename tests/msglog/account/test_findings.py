@@ -163,6 +163,12 @@ def test_programs_that_are_gone_are_named() -> None:
     ]
 
 
+def test_a_program_that_does_not_start_is_named() -> None:
+    (found,) = check(GOOD, unstartable="no module named msglog")
+    assert (found.line, found.code) == (None, "not-starting")
+    assert "no module named msglog" in found.what
+
+
 @pytest.mark.parametrize(
     ("place", "code"),
     [

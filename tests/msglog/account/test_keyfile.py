@@ -72,8 +72,24 @@ def test_the_owner_is_kept(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     snapshot = keyfile._snapshot(path)
     monkeypatch.setattr(os, "fstat", of_somebody)
     with path.open("rb") as file:
-        keyfile._keep_owner(file.fileno(), snapshot)
+        keyfile._keep_owner(file.fileno(), snapshot, path.parent)
     assert kept == [(path.stat().st_uid, path.stat().st_gid)]
+
+
+def test_what_root_makes_belongs_to_whose_folder_it_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "chown", lambda _, *owner: given.append(owner))
+    path = tmp_path / ".ssh" / "authorized_keys"
+    rewrite(path, append)
+    # The folder, the lock and the file.
+    assert given == [(tmp_path.stat().st_uid, tmp_path.stat().st_gid)] * 3
+    given.clear()
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    rewrite(path, append)
+    assert given == []
 
 
 def test_nothing_is_written_where_nothing_changes(path: Path) -> None:

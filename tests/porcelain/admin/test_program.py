@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from porcelain.admin.program import ProgramNotFoundError, find_program, running_program
+from msglog.account.forced_command import Program
+from porcelain.admin.program import (
+    ProgramNotFoundError,
+    check_starts,
+    find_program,
+    running_program,
+    why_unstartable,
+)
 
 
 def executable(path: Path, text: str) -> Path:
@@ -75,3 +82,25 @@ def test_the_script_may_be_elsewhere(tmp_path: Path, environment: Path) -> None:
     for called in ("", "msglog", str(tmp_path / "scripts" / "pytest")):
         with pytest.raises(ProgramNotFoundError, match="msglog program"):
             find_program([python], [], called)
+
+
+def test_the_running_one_starts_as_sshd_would_start_it() -> None:
+    assert why_unstartable(running_program()) == ""
+    check_starts(running_program())
+
+
+def test_what_only_works_when_typed_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with packages that were installed below a user's home."""
+    (tmp_path / "elsewhere.py").write_text("")
+    script = executable(tmp_path / "msglog", "import elsewhere\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    subprocess.run([sys.executable, str(script)], check=True)
+    program = Program(sys.executable, str(script))
+    assert "No module named 'elsewhere'" in why_unstartable(program)
+    with pytest.raises(ProgramNotFoundError, match="No module named 'elsewhere'"):
+        check_starts(program)
+    silent = executable(tmp_path / "silent", "raise SystemExit(3)\n")
+    assert "no reason" in why_unstartable(Program(sys.executable, str(silent)))
+    assert "cannot be run" in why_unstartable(Program(str(tmp_path / "none"), str(script)))

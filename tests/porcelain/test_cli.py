@@ -172,8 +172,8 @@ def test_output_that_cannot_be_written_is_a_local_failure(cli: CommandLine) -> N
 
 
 def processes(cli: CommandLine) -> dict[str, str]:
-    root = str(Path(__file__).parents[2])
-    return {**cli.environment, "PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1"}
+    path = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
+    return {**cli.environment, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def test_a_closed_pipe_is_141_in_silence(cli: CommandLine) -> None:

@@ -80,7 +80,7 @@ def test_what_a_page_shows_is_what_happens(empty: CommandLine, page: Path) -> No
     environment = {
         **empty.environment,
         "PATH": f"{programs}:{os.defpath}:{empty.environment['PATH']}",
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     ids: dict[str, str] = {}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from msglog.errors import RemoteError
 from msglog.index.change import Path
+from msglog.index.node import NODE_BYTES_LIMIT
 from msglog.key import FIRST_KEY, KEY_NIBBLES, Key
 from msglog.objectid import ObjectId
 from msglog.refname import LOG_PREFIX, is_log_name
@@ -261,6 +262,8 @@ class EventReader:
 
     def _data(self, packet: bytes) -> NodeData | None:
         if not self._head:
+            if len(packet) > NODE_BYTES_LIMIT:
+                raise ProtocolError("a node is too long")
             return NodeData(packet[1:])
         if not self._head.startswith("batch"):
             raise ProtocolError("data where text belongs")

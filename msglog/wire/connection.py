@@ -8,6 +8,7 @@ from enum import Enum, auto
 
 from msglog.wire.codec import EventReader, ProtocolError, encode_event
 from msglog.wire.events import (
+    BATCH_MESSAGES_LIMIT,
     Acknowledged,
     AdvertisedRef,
     Base,
@@ -114,11 +115,75 @@ TRANSITIONS: dict[State, dict[tuple[Side, type[Event]], State]] = {
 }
 """After a state: who may say what, and which state follows. KeepAlive is free to both, always."""
 
-AHEAD_LIMIT = 64
-"""How many requests may wait for the answers before them."""
+AHEAD_LIMIT = 1024
+"""How many requests may wait for the answers before them; those that name paths never wait."""
 
-_REQUESTS = (ListRefs, Fetch, Push, GetNodes)
+KEEP_ALIVE_LIMIT = 1024
+"""How many keep-alives may follow each other: at one in ten seconds, nearly three hours."""
+
+REF_LIMIT = 65_536
+"""How many logs a list may have."""
+
+NODES_A_PATH_LIMIT = 17
+"""How many nodes may answer for one path: the one there and its children."""
+
+UNACKNOWLEDGED_LIMIT = 8
+"""How many batches of a client may wait for their acknowledgement."""
+
 _DEAF = (State.PUSHING, State.CONCLUDING, State.FAILED)
+
+
+class _Tally:
+    """Counts what one session says, for the limits that no single packet can break."""
+
+    def __init__(self) -> None:
+        self._batches = {Side.CLIENT: 0, Side.SERVER: 0}
+        self._keep_alives = {Side.CLIENT: 0, Side.SERVER: 0}
+        self._last_log = ""
+        self._logs = 0
+        self._nodes = 0
+        self._refused = 0
+        self._unacknowledged = 0
+
+    def objection(self, speaker: Side, event: Event) -> str:
+        """Count an event; return why it may not be said, or ""."""
+        alive = isinstance(event, KeepAlive)
+        self._keep_alives[speaker] = self._keep_alives[speaker] + 1 if alive else 0
+        match event:
+            case KeepAlive() if self._keep_alives[speaker] > KEEP_ALIVE_LIMIT:
+                return "nothing but keep-alives"
+            case ListRefs() | End():
+                self._last_log, self._logs = "", 0
+            case AdvertisedRef():
+                if event.log <= self._last_log:
+                    return "logs that are not in order"
+                self._last_log = event.log
+                self._logs += 1
+                if self._logs > REF_LIMIT:
+                    return f"more than {REF_LIMIT} logs"
+            case GetNodes():
+                self._nodes = NODES_A_PATH_LIMIT * len(event.nodes)
+            case NodeData():
+                self._nodes -= 1
+                if self._nodes < 0:
+                    return "more nodes than were asked for"
+            case Batch():
+                self._batches[speaker] += 1
+                if event.number != self._batches[speaker]:
+                    return "batches that are not numbered in order"
+                self._unacknowledged += speaker is Side.CLIENT
+                if self._unacknowledged > UNACKNOWLEDGED_LIMIT:
+                    return "more batches than it may before they are acknowledged"
+            case Refused():
+                self._refused += 1
+                if self._refused > BATCH_MESSAGES_LIMIT:
+                    return "more refusals than a batch has messages"
+            case Acknowledged() if speaker is Side.SERVER:
+                self._refused = 0
+                self._unacknowledged -= 1
+                if self._unacknowledged < 0:
+                    return "an acknowledgement of what was not sent"
+        return ""
 
 
 class Connection:
@@ -133,10 +198,15 @@ class Connection:
         self.state = State.OPENING
         self._reader = EventReader()
         self._ahead: list[Event] = []
+        self._tally = _Tally()
 
     def has_failed(self) -> bool:
         """Tell whether the session is over because of an error."""
         return self.state is State.FAILED
+
+    def may_ask_ahead(self) -> bool:
+        """Tell whether a client may send one more request now."""
+        return self.state not in _DEAF and len(self._ahead) < AHEAD_LIMIT
 
     def send(self, event: Event) -> bytes:
         """Return the bytes of an event of ours."""
@@ -147,6 +217,8 @@ class Connection:
         """Take note of an event of ours that reaches the peer by another way than this stream."""
         if not self._step(self.side, event):
             raise LocalProtocolError(event, self.state)
+        if objection := self._tally.objection(self.side, event):
+            raise LocalProtocolError(event, objection)
 
     def abort(self, error: PeerError) -> bytes:
         """Return the bytes of an error that ends the session in whatever state it is."""
@@ -154,7 +226,11 @@ class Connection:
         return encode_event(error)
 
     def receive(self, data: bytes) -> Iterator[Event]:
-        """Yield the peer's events that data complete; raises when the peer breaks the protocol."""
+        """Yield the peer's events that data complete; raises when the peer breaks the protocol.
+
+        Each is read only when it is asked for, so that few bytes which grow into many large
+        batches are not held as such.
+        """
         for event in self._reader.receive(data):
             self._heard(event)
             yield event
@@ -174,10 +250,13 @@ class Connection:
             raise ProtocolError(f"it closed the stream while {self.state.name.lower()}")
 
     def _heard(self, event: Event) -> None:
-        if not self._step(Side.SERVER if self.side is Side.CLIENT else Side.CLIENT, event):
+        peer = Side.SERVER if self.side is Side.CLIENT else Side.CLIENT
+        if not self._step(peer, event):
             raise ProtocolError(
                 f"it sent {type(event).__name__.lower()} while {self.state.name.lower()}"
             )
+        if objection := self._tally.objection(peer, event):
+            raise ProtocolError(f"it sent {objection}")
 
     def _step(self, speaker: Side, event: Event) -> bool:
         """Move on by one event; False if the speaker may not say it now."""
@@ -185,10 +264,10 @@ class Connection:
             return True
         if (
             speaker is Side.CLIENT
-            and isinstance(event, _REQUESTS)
+            and _can_wait(event)
             and (self.state is not State.READY or self._ahead)
         ):
-            if self.state in _DEAF or len(self._ahead) >= AHEAD_LIMIT:
+            if not self.may_ask_ahead():
                 return False
             self._ahead.append(event)
             return True
@@ -200,3 +279,10 @@ class Connection:
             ahead = self._ahead.pop(0)
             self.state = TRANSITIONS[State.READY][(Side.CLIENT, type(ahead))]
         return True
+
+
+def _can_wait(event: Event) -> bool:
+    """Tell whether a request may be sent ahead: it must be small, for many may wait."""
+    if isinstance(event, Fetch | Push):
+        return event.root is None
+    return isinstance(event, ListRefs)

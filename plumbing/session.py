@@ -1,21 +1,24 @@
 """The client's side of a session: typed requests and answers over a channel."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar, overload
+from typing import NoReturn, TypeVar, overload
 
 from msglog.errors import IntegrityError, MsglogError, NotAuthorisedError, RemoteError, UsageError
+from msglog.wire.codec import ProtocolError
 from msglog.wire.connection import Connection, Side
 from msglog.wire.events import (
     Acknowledged,
     AdvertisedRef,
     End,
     Event,
+    Fetch,
     Greeting,
     KeepAlive,
     ListRefs,
     PeerError,
+    Push,
 )
 from msglog.wire.pktline import FramingError
 from msglog.wire.request_line import EarlyRequest, format_requests
@@ -77,7 +80,8 @@ class Session:
         words = format_requests(early)
         self.traffic = Traffic()
         self._connection = Connection(Side.CLIENT)
-        self._events: deque[Event] = deque()
+        self._arriving: Iterator[Event] = iter(())
+        self._held: deque[Event] = deque()
         self._waiting = True
         self._batches = 0
         self._channel = connect(words)
@@ -94,15 +98,15 @@ class Session:
     def _greet(self) -> Greeting:
         try:
             return self.expect(Greeting)
-        except FramingError as error:
+        except (FramingError, ProtocolError) as error:
             raise NotMsglogError(
                 "the remote does not speak msglog",
                 why=f"instead of a greeting {error.why}",
                 hint="Is it a msglog server account, and does nothing print at login?",
             ) from error
         except ChannelError as error:
-            said = self._channel.diagnosis()
-            last = said.strip().splitlines()[-1] if said.strip() else ""
+            said = self._channel.diagnosis().strip()
+            last = said.splitlines()[-1] if said else ""
             if not last:
                 raise
             raise NotMsglogError(
@@ -110,7 +114,15 @@ class Session:
             ) from error
 
     def send(self, event: Event) -> None:
-        """Say something to the server."""
+        """Say something to the server; a request waits if too many are unanswered."""
+        if isinstance(event, ListRefs | Fetch | Push) and (
+            self._held or not self._connection.may_ask_ahead()
+        ):
+            self._held.append(event)
+        else:
+            self._say(event)
+
+    def _say(self, event: Event) -> None:
         data = self._connection.send(event)
         self.traffic.sent += len(data)
         if not isinstance(event, Acknowledged):  # which nothing answers
@@ -139,9 +151,13 @@ class Session:
 
     def next(self) -> Event:
         """Wait for what the server says next, be it an error."""
-        while not self._events:
+        while True:
+            for event in self._arriving:
+                if not isinstance(event, KeepAlive):
+                    return event
+            while self._held and self._connection.may_ask_ahead():
+                self._say(self._held.popleft())
             self._read()
-        return self._events.popleft()
 
     @overload
     def expect(self, kind: type[_E], /) -> _E: ...
@@ -168,11 +184,17 @@ class Session:
             self._waiting = False
         self.traffic.received += len(data)
         if not data:
+            self._raise_end()
+        self._arriving = self._connection.receive(data)
+
+    def _raise_end(self) -> NoReturn:
+        """Raise what it means that the server's stream has ended."""
+        why = ""
+        try:
             self._connection.finish()
-            raise ChannelError("the remote closed the connection")
-        for event in self._connection.receive(data):
-            if not isinstance(event, KeepAlive):
-                self._events.append(event)
+        except RemoteError:
+            why = "in mid sentence"
+        raise ChannelError("the remote closed the connection", why=why)
 
     def list_refs(self) -> list[AdvertisedRef]:
         """Ask for the logs that we may list."""

@@ -1,0 +1,114 @@
+"""The client's side of a session: what it says of remotes that are none, and what it bears."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from msglog.errors import IntegrityError, RemoteError
+from msglog.index.node import EMPTY_ROOT
+from msglog.wire.codec import VersionError, encode_event
+from msglog.wire.connection import AHEAD_LIMIT
+from msglog.wire.events import Batch, End, Event, Greeting, KeepAlive, ListRefs, PeerError, Transfer
+from msglog.wire.pktline import encode_packet
+from plumbing.fetching import Fetcher
+from plumbing.pushing import Pusher, push_request
+from plumbing.session import NotMsglogError, Session
+from plumbing.tracking import Remote, Tracking
+from plumbing.transport.channel import Channel, ChannelError
+from tests.hostile.liars import Script
+from tests.msglog.wire.samples import ROOT, content_of
+from tests.plumbing.peers import Client, Clock, Server, keys, make_repository, message
+
+GREETING = encode_event(Greeting("m", bytes(16), "ann", "write"))
+
+
+def session(*said: bytes, diagnosis: str = "") -> Session:
+    def connect(_: Sequence[str]) -> Channel:
+        return Script(said, diagnosis=diagnosis)
+
+    return Session(connect)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [b"Welcome to example.org!\n"],
+        [b"HTTP/1.1 400 Bad Request\r\n\r\n"],
+        [b"0000"],
+        [b"0001"],
+        [encode_packet(b"msglog 1"), b"Last login: today"],
+        [encode_event(End())],
+        [encode_event(Transfer("main", ROOT, ROOT))],
+        [encode_packet(b"SSH-2.0-OpenSSH_9.2")],
+        [encode_packet(b"# service=git-upload-pack\n")],
+    ],
+)
+def test_what_is_no_greeting_is_said_to_be_no_msglog(said: list[bytes]) -> None:
+    with pytest.raises(NotMsglogError) as caught:
+        session(*said)
+    assert caught.value.exit_status == 4
+    assert caught.value.what == "the remote does not speak msglog"
+
+
+@pytest.mark.parametrize("size", range(len(GREETING)))
+def test_a_connection_that_closes_before_the_greeting_is_over_is_said_to_be_closed(
+    size: int,
+) -> None:
+    with pytest.raises(ChannelError, match="closed the connection"):
+        session(GREETING[:size])
+
+
+def test_what_stands_on_standard_error_is_the_better_reason() -> None:
+    with pytest.raises(NotMsglogError, match="bash: msglog: command not found"):
+        session(diagnosis="\nbash: msglog: command not found\n")
+
+
+def test_another_version_and_a_refusal_are_what_they_are() -> None:
+    with pytest.raises(VersionError):
+        session(encode_packet(b"msglog 3"))
+    with pytest.raises(RemoteError, match="no repository"):
+        session(encode_event(PeerError("no-such-repository", "no repository 'x'")))
+
+
+def test_keep_alives_before_the_greeting_are_borne_for_a_while() -> None:
+    alive = encode_event(KeepAlive())
+    assert session(alive * 20 + GREETING).greeting.user == "ann"
+    with pytest.raises(NotMsglogError, match="keep-alives"):
+        session(*[alive * 100] * 50)
+
+
+def test_an_error_that_comes_with_a_batch_does_not_overtake_it() -> None:
+    """The batch is kept and acknowledged, then the error is raised, however they were cut."""
+    source = Client(1, Server())
+    made = source.add(message(1))
+    root = source.repository.log("main").root
+    events: list[Event] = [
+        Transfer("main", EMPTY_ROOT, root, 1),
+        Batch(1, 1, root, content_of(message(1))),
+        PeerError("damaged", "no more"),
+    ]
+    repository = make_repository(3)
+    said = b"".join(map(encode_event, events))
+    with pytest.raises(IntegrityError, match="no more"):
+        Fetcher(
+            session(GREETING + said),
+            Tracking(repository, Remote("origin", bytes(16)), "main", clock=Clock()),
+            pull=True,
+        ).run()
+    assert keys(repository) == set(made)
+
+
+def test_many_more_requests_than_may_wait_are_all_answered() -> None:
+    server = Server()
+    ann = Client(1, server)
+    logs = [f"log{number}" for number in range(AHEAD_LIMIT + 50)]
+    requests = [push_request(ann.tracking(log)) for log in logs]
+    one = ann.session(requests)
+    for log, request in zip(logs, requests, strict=True):
+        assert Pusher(one, ann.tracking(log), early=request).take_answer().log == log
+    assert one.list_refs() != []
+
+
+def test_a_list_of_refs_can_be_asked_for_twice() -> None:
+    one = Client(1, Server()).session([ListRefs()])
+    assert one.listed_refs() == one.list_refs()

@@ -1,9 +1,14 @@
 import json
 import os
+from argparse import Namespace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 
+from plumbing.context import Context
+from porcelain import add
+from porcelain.parser import CommandParser
 from tests.porcelain.conftest import CommandLine
 
 
@@ -173,3 +178,24 @@ def test_a_file_is_read_from_the_chosen_folder(cli: CommandLine, tmp_path: Path)
     (tmp_path / "note").write_text("there")
     cli.ok("-C", str(cli.folder), "add", "-F", str(tmp_path / "note"))
     assert bodies(cli) == ["there"]
+
+
+def test_the_lines_of_a_batch_have_times_of_their_own_even_if_the_clock_stands(
+    cli: CommandLine,
+) -> None:
+    arguments = CommandParser()
+    add.configure(arguments)
+    context = Context(
+        directory=cli.folder,
+        home=cli.folder,
+        stdin=BytesIO(b"c\nb\na\n"),
+        stdout=BytesIO(),
+        stderr=BytesIO(),
+        author="ann",
+        now=lambda: 5,
+        local_offset=lambda _: 60,
+    )
+    assert add.run(arguments.parse(["--batch"], Namespace()), context) == 0
+    times = [message["time"] for message in cli.run("list", "--json", "--reverse").json()]
+    assert times == [f"1970-01-01T01:00:00.00000{digit}+01:00" for digit in (5, 6, 7)]
+    assert bodies(cli) == ["a", "b", "c"]

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from io import BytesIO, RawIOBase
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,7 +21,7 @@ from msglog.errors import (
 from msglog.repository import Repository
 from msglog.version import __version__
 from porcelain import status
-from porcelain.cli import main
+from porcelain.cli import _stream, main
 from tests.porcelain.conftest import CommandLine
 
 RUN = [sys.executable, "-c", "import sys; from porcelain.cli import run; sys.exit(run())"]
@@ -169,6 +170,33 @@ def test_output_that_cannot_be_written_is_a_local_failure(cli: CommandLine) -> N
     status_code = main(["logs"], cli.environment, BytesIO(), full, error)  # type: ignore[arg-type]
     assert status_code == 7
     assert error.getvalue() == b"msglog: error: No space left on device.\n"
+
+
+class ByThree(RawIOBase):
+    """A raw stream that takes three bytes at a time, as raw streams may."""
+
+    def __init__(self) -> None:
+        self.taken = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        part = bytes(memoryview(data)[:3])  # type: ignore[arg-type]
+        self.taken += part
+        return len(part)
+
+
+def test_unbuffered_output_is_written_whole(cli: CommandLine) -> None:
+    raw = ByThree()
+    stdout = _stream(SimpleNamespace(buffer=raw), "wb")
+    assert main(["logs"], cli.environment, BytesIO(), stdout, BytesIO()) == 0
+    assert raw.taken == b"main  0\n"
+
+
+def test_a_closed_descriptor_is_no_stream_of_ours() -> None:
+    with _stream(None, "wb") as stream:
+        assert stream.name == os.devnull
 
 
 def processes(cli: CommandLine) -> dict[str, str]:

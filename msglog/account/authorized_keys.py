@@ -9,7 +9,8 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from msglog.account.publickey import fingerprint
 
@@ -41,6 +42,11 @@ KEY_TYPES = frozenset(
 _SPACE = " \t"
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z0-9_]+=", re.ASCII)
 _C_SPACE = re.compile("[ \t\n\v\f\r]")
+# A backslash takes a quotation mark after it along, and nothing else. All is possessive: sshd
+# does not go back to try another reading.
+_INSIDE = r'(?:[^"\\]++|\\"?+)*+'
+_QUOTED = re.compile(f'"{_INSIDE}"')
+_OPTIONS = re.compile(rf'(?:[^ \t"\\]++|\\"?+|"{_INSIDE}")*+')
 
 
 class OptionsError(ValueError):
@@ -190,31 +196,19 @@ def _split(text: str) -> tuple[str, str]:
 
 def _end_of_options(text: str) -> int | None:
     """Return where the options end: the first space outside quotation marks."""
-    quoted = False
-    at = 0
-    while at < len(text) and (quoted or text[at] not in _SPACE):
-        if text.startswith('\\"', at):
-            at += 1
-        elif text[at] == '"':
-            quoted = not quoted
-        at += 1
-    return None if quoted else at
+    match = _OPTIONS.match(text)
+    end = match.end() if match else 0
+    return None if text.startswith('"', end) else end
 
 
 def _dequote(text: str) -> tuple[str, str]:
     """Return the quoted value at the beginning of text, and what follows it."""
     if not text.startswith('"'):
         raise OptionsError("a value is not in quotation marks")
-    value: list[str] = []
-    at = 1
-    while at < len(text) and text[at] != '"':
-        if text.startswith('\\"', at):
-            at += 1
-        value.append(text[at])
-        at += 1
-    if at == len(text):
+    match = _QUOTED.match(text)
+    if match is None:
         raise OptionsError("a quotation mark is not closed")
-    return "".join(value), text[at + 1 :]
+    return match[0][1:-1].replace('\\"', '"'), text[match.end() :]
 
 
 _FLAGS: Mapping[str, str] = {
@@ -259,9 +253,8 @@ def _with_flag(options: Options, name: str, *, allowed: bool) -> Options:
         )
     if not _FLAGS[name]:
         return options
-    known = {field.name: getattr(options, field.name) for field in fields(options)}
-    known[_FLAGS[name]] = allowed
-    return Options(**known)
+    changed: dict[str, Any] = {_FLAGS[name]: allowed}
+    return replace(options, **changed)
 
 
 def _with_value(options: Options, name: str, value: str) -> Options:

@@ -4,6 +4,7 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import TypeAlias
 
 from msglog.account.authorized_keys import Entry, Unreadable, parse_authorized_keys
@@ -73,14 +74,13 @@ class Inspection:
     missing: frozenset[str] = frozenset()
     unstartable: str = ""
 
-    def lines(self) -> list[Entry | Unreadable]:
+    def lines(self) -> tuple[Entry | Unreadable, ...]:
         """Return what sshd sees in the file."""
-        return parse_authorized_keys(self.data)
+        return _lines(self.data)
 
-    def entries(self) -> list[tuple[Entry, WrittenCommand | None]]:
+    def entries(self) -> tuple[tuple[Entry, WrittenCommand | None], ...]:
         """Return the lines that let somebody in, each with the `receive-pack` that it starts."""
-        found = [line for line in self.lines() if isinstance(line, Entry)]
-        return [(entry, _command(entry)) for entry in found]
+        return _entries(self.data)
 
     def is_ours(self, command: WrittenCommand) -> bool:
         """Tell whether a command opens this account."""
@@ -105,9 +105,19 @@ def check_lines(inspection: Inspection) -> list[Finding]:
 
 def named_programs(data: bytes) -> set[str]:
     """Return the programs that the `receive-pack` lines of a file start: absolute paths."""
-    entries = [line for line in parse_authorized_keys(data) if isinstance(line, Entry)]
-    commands = [command for command in map(_command, entries) if command is not None]
+    commands = [command for _, command in _entries(data) if command is not None]
     return {word for command in commands for word in command.before if word.startswith("/")}
+
+
+@lru_cache(maxsize=1)
+def _lines(data: bytes) -> tuple[Entry | Unreadable, ...]:
+    return tuple(parse_authorized_keys(data))
+
+
+@lru_cache(maxsize=1)
+def _entries(data: bytes) -> tuple[tuple[Entry, WrittenCommand | None], ...]:
+    found = [line for line in _lines(data) if isinstance(line, Entry)]
+    return tuple([(entry, _command(entry)) for entry in found])
 
 
 def _command(entry: Entry) -> WrittenCommand | None:

@@ -63,6 +63,12 @@ def test_a_missing_one_is_not_made(path: Path) -> None:
     assert list(path.parent.iterdir()) == []
 
 
+def test_one_that_vanishes_is_not_made(path: Path) -> None:
+    with pytest.raises(AccountError, match="cannot use"):
+        database._connect(path)
+    assert list(path.parent.iterdir()) == []
+
+
 def test_a_newer_format_is_refused(made: Database, path: Path) -> None:
     made.execute(f"PRAGMA user_version = {FORMAT + 1}")
     with pytest.raises(AccountFormatError, match="newer msglog"):

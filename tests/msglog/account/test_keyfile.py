@@ -226,6 +226,20 @@ def fail_to_write(real: Callable[..., Any]) -> Callable[..., Any]:
     return open_full
 
 
+def test_file_and_folder_are_on_disk_in_this_order(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[bool, bytes | None]] = []
+
+    def watch(descriptor: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        synced.append((is_folder, path.read_bytes() if path.exists() else None))
+
+    monkeypatch.setattr(os, "fsync", watch)
+    rewrite(path, append)
+    assert synced == [(False, None), (True, b"new\n")]
+
+
 def test_what_a_killed_writer_left_is_no_obstacle(path: Path) -> None:
     path.write_bytes(b"old\n")
     path.with_name(".authorized_keys.msglog-new").write_bytes(b"half")

@@ -67,6 +67,7 @@ COMMANDS = {
     "verify": Command("plumbing.verify", CARE, finds_repository=True),
     "drop": Command("porcelain.drop", CARE),
     "admin": Command("porcelain.admin.command", CARE),
+    "completion": Command("porcelain.completion", CARE),
     "help": Command("porcelain.help", CARE),
     "cat-object": Command("plumbing.cat_object", PLUMBING, finds_repository=True),
     "check-ref-format": Command("plumbing.check_ref_format", PLUMBING),

@@ -99,7 +99,10 @@ def _batch(
         raise MessageInputError("--batch reads messages from standard input, not from arguments")
     template = _template(arguments, context, repository)
     size = 0
-    for number, raw in enumerate(context.stdin, 1):
+    number = 0
+    # Never more at once than is left of the limit, even if there are no line ends.
+    while raw := context.stdin.readline(BATCH_BYTES_LIMIT - size + 1):
+        number += 1
         size += len(raw)
         if size > BATCH_BYTES_LIMIT:
             raise MessageInputError(f"a batch is at most {BATCH_BYTES_LIMIT >> 20} MiB")

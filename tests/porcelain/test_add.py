@@ -199,3 +199,13 @@ def test_the_lines_of_a_batch_have_times_of_their_own_even_if_the_clock_stands(
     times = [message["time"] for message in cli.run("list", "--json", "--reverse").json()]
     assert times == [f"1970-01-01T01:00:00.00000{digit}+01:00" for digit in (5, 6, 7)]
     assert bodies(cli) == ["a", "b", "c"]
+
+
+def test_a_batch_has_a_limit(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(add, "BATCH_BYTES_LIMIT", 1 << 20)
+    line = b"x" * 1023 + b"\n"
+    for stdin in (line * 1025, b"x" * (1 << 21)):
+        assert "at most 1 MiB" in cli.fails(2, "add", "--batch", stdin=stdin)
+    assert bodies(cli) == []
+    cli.ok("add", "--batch", "-q", stdin=line * 1024)
+    assert len(bodies(cli)) == 1024

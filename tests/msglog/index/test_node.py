@@ -270,13 +270,13 @@ def test_100_000_keys_at_one_microsecond_with_ground_ids(shared: int) -> None:
     )
     index = build(some)
     assert index.count == 100_000
-    assert max(map(len, index.nodes.values())) <= 2692
+    assert max(map(len, index.nodes.values())) <= 1400
     depth, level = 0, [index.root]
     while level:
         nodes = [load_node(index.nodes[oid]) for oid in level]
         level = [child[1] for node in nodes if isinstance(node, Inner) for child in node.children]
         depth += 1
-    assert depth <= 6
+    assert depth <= 4
 
 
 def test_the_deepest_index_there_can_be_is_bounded_by_the_key() -> None:

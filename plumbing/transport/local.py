@@ -27,9 +27,8 @@ class LocalChannel:
     def close(self) -> None:
         """Let the service finish what was sent, and free the repository."""
         if not self._closed:
-            while self._service.output() is not None:
-                pass
             self._closed = True
+            self._service.conclude()
             self._close()
 
     def diagnosis(self) -> str:

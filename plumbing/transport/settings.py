@@ -34,7 +34,7 @@ class Settings:
     ask_host_key: asks a person whether a host key is right; None where there is nobody to ask.
     terminal: ssh may ask for passphrases itself.
     connect_seconds: for a TCP connection. handshake_seconds: for the SSH banner and key exchange.
-    authentication_seconds: for logging in. channel_seconds: for the command to start.
+    authentication_seconds: for logging in. channel_seconds: for the command to start and to speak.
     idle_seconds: the longest silence afterwards.
     """
 

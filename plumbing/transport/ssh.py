@@ -151,6 +151,7 @@ class SshChannel:
         "_idle_seconds",
         "_settings",
         "_socket",
+        "_started",
         "_transport",
         "_unread",
         "_unread_bytes",
@@ -168,6 +169,7 @@ class SshChannel:
         self._socket = guarded
         self._settings = settings
         self._idle_seconds = settings.idle_seconds
+        self._started = False
         self._errors = b""
         self._unread: deque[bytes] = deque()
         self._unread_bytes = 0
@@ -206,11 +208,15 @@ class SshChannel:
             data = self._unread.popleft()
             self._unread_bytes -= len(data)
             return data
-        self._channel.settimeout(self._idle_seconds)
+        seconds = self._idle_seconds
+        if not self._started:
+            seconds = min(seconds, self._settings.channel_seconds)
+        self._channel.settimeout(seconds)
         try:
             received: bytes = self._channel.recv(RECEIVE_BYTES)
         except TimeoutError:
-            raise SilenceError(self._idle_seconds) from None
+            raise SilenceError(seconds) from None
+        self._started = True
         if not received and not self._channel.eof_received and not self._transport.is_active():
             raise self._lost(self._transport.get_exception())
         return received
@@ -247,7 +253,7 @@ class SshChannel:
 
     def _lost(self, error: BaseException | None) -> ChannelError:
         why = self._socket.failure or ("" if error is None else _reason(error))
-        return ChannelError("the remote closed the connection", why=why)
+        return ChannelError("the connection was lost", why=why)
 
 
 def connect_ssh(config: HostConfig, command: str, settings: Settings) -> SshChannel:

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from msglog.errors import RemoteError
-from plumbing.transport.channel import Channel, ChannelError
+from plumbing.transport.channel import Channel, ChannelError, SilenceError
 from plumbing.transport.openssh import OpensshChannel
 from plumbing.transport.selection import connect
 from plumbing.transport.settings import HostKeyQuestion, Settings
@@ -208,6 +208,21 @@ def test_silence_meets_the_idle_deadline(make_client: MakeClient) -> None:
     with pytest.raises(ChannelError, match="silent"):
         channel.receive()
     channel.close()
+
+
+def test_a_command_that_never_speaks_has_a_deadline_of_its_own(sshd: Sshd) -> None:
+    user = sshd.make_user(f"user{next(_numbers)}")
+    sshd.authorize(user, "read line; echo hello; cat >/dev/null")
+    settings = Settings(
+        home=user.home, login=sshd.login, system_config=NOWHERE, channel_seconds=2.0
+    )
+    with contextlib.closing(
+        connect(parse_url("server"), command=COMMAND, settings=settings)
+    ) as channel:
+        with pytest.raises(SilenceError, match="for 2 seconds"):
+            channel.receive()
+        channel.send(b"\n")
+        assert channel.receive() == b"hello\n"
 
 
 def test_a_peer_that_takes_nothing_meets_the_idle_deadline(make_client: MakeClient) -> None:

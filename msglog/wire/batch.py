@@ -74,6 +74,8 @@ def unpack(content: bytes, messages: int) -> Iterator[Item]:
             raise BatchError("its keys are not in ascending order")
         position = start + length
         number += 1
+        if number > messages:
+            raise BatchError(f"it has more than the {messages} messages that it said")
         last = key
         yield check_item(key, content[start:position])
     if number != messages:

@@ -10,7 +10,7 @@ from msglog.index.node import EMPTY_ROOT, NodeReader
 from msglog.index.walk import difference, iterate
 from msglog.key import FIRST_KEY, LAST_KEY, Key
 from msglog.objectid import SHORTEST_ABBREVIATION, ObjectId, parse_abbreviation
-from msglog.refname import DEFAULT_LOG, LOG_PREFIX, check_log_name, log_ref
+from msglog.refname import DEFAULT_LOG, LOG_PREFIX, REMOTE_PREFIX, check_log_name, log_ref
 from msglog.store.sqlite import SqliteStore
 from msglog.store.store import (
     Agreement,
@@ -247,16 +247,21 @@ class Repository:
         return iter([(key, found[key]) for key in keys])
 
     def find(self, abbreviation: str, *, limit: int = 16) -> list[Key]:
-        """Return the messages of all logs whose ids begin with these 4 to 64 hex digits.
+        """Return the messages below all refs whose ids begin with these 4 to 64 hex digits.
 
-        The look-up by id first learns what the logs have got since it was last asked. Raises
+        The look-up by id first learns what the refs have got since it was last asked. Raises
         ObjectIdError for what cannot be the beginning of an id.
         """
         digits = parse_abbreviation(abbreviation)
-        for log in self.logs():
-            known = self.store.indexed(log.name)
-            if known != log.root:
-                self.store.extend_index(log.name, log.root, self.difference(known, log.root))
+        refs = self.store.refs()
+        for name, ref in refs.items():  # logs come before tracking refs
+            label = name.removeprefix(LOG_PREFIX)
+            known = self.store.indexed(label)
+            if known == EMPTY_ROOT and name.startswith(REMOTE_PREFIX):
+                own = refs.get(log_ref(name.removeprefix(REMOTE_PREFIX).partition("/")[2]), _EMPTY)
+                known = own.root
+            if known != ref.root:
+                self.store.extend_index(label, ref.root, self.difference(known, ref.root))
         return self.store.look_up(digits, limit)
 
     def abbreviation_length(self) -> int:

@@ -242,6 +242,20 @@ def test_finding_by_the_beginning_of_an_id(repository: Repository) -> None:
             repository.find(text)
 
 
+def test_what_was_fetched_and_not_merged_is_found_too(repository: Repository) -> None:
+    repository.add("main", some(0, 200), time=6)
+    repository.commit(
+        [Insertion("refs/remotes/origin/main", sorted(some(0, 201)))],
+        messages=some(200, 201),
+        time=7,
+        reason="fetch",
+    )
+    (fetched,) = some(200, 201)
+    known = min(some(0, 200))
+    assert repository.find(key_object_id(fetched).hex()) == [fetched]
+    assert repository.find(key_object_id(known).hex()) == [known]
+
+
 def test_abbreviations_grow_with_the_log(repository: Repository) -> None:
     assert repository.abbreviation_length() == 7
     update = RefUpdate(MAIN, EMPTY_ROOT, Ref(object_id(b""), 1_000_000))

@@ -27,6 +27,7 @@ from msglog.store.store import (
 
 STORE_NAME = "store.db"
 _READ_AT_ONCE = 256
+_READ_AHEAD_BYTES = 1 << 20
 _ATTEMPTS = 100
 _EMPTY = Ref(EMPTY_ROOT, 0)
 
@@ -231,7 +232,10 @@ class Repository:
         return difference(self.store.read_nodes, base, target)
 
     def messages(self, keys: Iterator[Key]) -> Iterator[tuple[Key, bytes]]:
-        """Yield the objects of keys, in their order, checked; reads some ahead."""
+        """Yield the objects of keys, which ascend or descend, in their order and checked.
+
+        Reads some ahead, first few and then more, but never many bytes.
+        """
         batch: list[Key] = []
         size = 1
         for key in keys:
@@ -243,8 +247,12 @@ class Repository:
         yield from self._read(batch)
 
     def _read(self, keys: list[Key]) -> Iterator[tuple[Key, bytes]]:
-        found = self.store.read_messages(keys)
-        return iter([(key, found[key]) for key in keys])
+        done = 0
+        while done < len(keys):
+            part = keys[done:]
+            beginning = self.store.read_some(part, _READ_AHEAD_BYTES)
+            yield from zip(part, beginning, strict=False)
+            done += len(beginning)
 
     def find(self, abbreviation: str, *, limit: int = 16) -> list[Key]:
         """Return the messages below all refs whose ids begin with these 4 to 64 hex digits.

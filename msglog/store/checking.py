@@ -1,6 +1,6 @@
 """What every store does before it hands out bytes: the digest must be the one asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msglog.key import Key, key_object_id
 from msglog.objectid import DamagedObjectError, ObjectId, object_id
@@ -27,3 +27,26 @@ def checked_messages(keys: Sequence[Key], found: dict[Key, bytes]) -> dict[Key, 
         if object_id(data) != key_object_id(key):
             raise DamagedObjectError(key_object_id(key), where="in the store")
     return found
+
+
+def checked_beginning(
+    keys: Sequence[Key], rows: Iterable[tuple[Key, bytes]], byte_limit: int
+) -> list[bytes]:
+    """Return the data of rows, which come in the order of keys, up to a number of bytes.
+
+    Each must be there and have its digest; rows is left as soon as there is no more room.
+    """
+    beginning: list[bytes] = []
+    size = 0
+    following = iter(rows)
+    for key in keys:
+        found, data = next(following, (None, b""))
+        if found != key:
+            raise MissingObjectError(key_object_id(key).hex())
+        size += len(data)
+        if beginning and size > byte_limit:
+            break
+        if object_id(data) != key_object_id(key):
+            raise DamagedObjectError(key_object_id(key), where="in the store")
+        beginning.append(data)
+    return beginning

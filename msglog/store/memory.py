@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from msglog.index.node import EMPTY_ROOT
 from msglog.key import Key, key_object_id
 from msglog.objectid import ObjectId
-from msglog.store.checking import checked_messages, checked_nodes
+from msglog.store.checking import checked_beginning, checked_messages, checked_nodes
 from msglog.store.store import (
     AGREED_LIMIT,
     REPOSITORY_ID_BYTES,
@@ -48,6 +48,11 @@ class MemoryStore:
     def read_messages(self, keys: Sequence[Key]) -> dict[Key, bytes]:
         """Return all these messages, checked."""
         return checked_messages(keys, self.find_messages(keys))
+
+    def read_some(self, keys: Sequence[Key], byte_limit: int) -> list[bytes]:
+        """Return the first of these messages, and as many after it as there is room for."""
+        rows = ((key, self._messages[key]) for key in keys if key in self._messages)
+        return checked_beginning(keys, rows, byte_limit)
 
     def find_nodes(self, ids: Sequence[ObjectId]) -> dict[ObjectId, bytes]:
         """Return the nodes that are there, unchecked."""

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -10,7 +10,7 @@ from msglog.errors import IntegrityError
 from msglog.index.node import EMPTY_ROOT
 from msglog.key import Key, key_object_id, key_time, make_key
 from msglog.objectid import DIGEST_BYTES, ObjectId
-from msglog.store.checking import checked_messages, checked_nodes
+from msglog.store.checking import checked_beginning, checked_messages, checked_nodes
 from msglog.store.store import (
     AGREED_LIMIT,
     REPOSITORY_ID_BYTES,
@@ -171,6 +171,19 @@ class SqliteStore:
     def read_messages(self, keys: Sequence[Key]) -> dict[Key, bytes]:
         """Return all these messages, checked."""
         return checked_messages(keys, self.find_messages(keys))
+
+    def read_some(self, keys: Sequence[Key], byte_limit: int) -> list[bytes]:
+        """Return the first of these messages, and as many after it as there is room for."""
+        part = keys[:_PARAMETERS]
+        order = "DESC" if part[0] > part[-1] else "ASC"
+        sql = (
+            f"SELECT key, data FROM messages WHERE key IN ({','.join('?' * len(part))})"  # noqa: S608
+            f" ORDER BY key {order}"
+        )
+        with self._translated(), closing(self._connection.execute(sql, part)) as rows:
+            return checked_beginning(
+                part, ((Key(key), _as_bytes(data)) for key, data in rows), byte_limit
+            )
 
     def find_nodes(self, ids: Sequence[ObjectId]) -> dict[ObjectId, bytes]:
         """Return the nodes that are there, unchecked."""

@@ -161,6 +161,13 @@ class Store(Protocol):
     def read_messages(self, keys: Sequence[Key]) -> dict[Key, bytes]:
         """Return all these messages; raises MissingObjectError or DamagedObjectError."""
 
+    def read_some(self, keys: Sequence[Key], byte_limit: int) -> list[bytes]:
+        """Return the first of these messages, and as many after it as byte_limit has room for.
+
+        The keys ascend or descend. So a reader goes through a log of large messages without
+        holding many of them. Raises MissingObjectError or DamagedObjectError.
+        """
+
     def find_nodes(self, ids: Sequence[ObjectId]) -> dict[ObjectId, bytes]:
         """Return the raw bytes of those nodes that are there, unchecked."""
 

@@ -66,6 +66,25 @@ def test_messages_and_nodes_come_back(store: Store) -> None:
     assert store.identity == IDENTITY
 
 
+def test_messages_are_read_in_order_as_far_as_there_is_room(store: Store) -> None:
+    messages = {make_key(n, object_id(bytes([n]) * 100)): bytes([n]) * 100 for n in range(100)}
+    store.commit(Commit(1, "add", messages=messages))
+    keys = sorted(messages)
+    for order in (keys, keys[::-1]):
+        expected = [messages[key] for key in order]
+        assert store.read_some(order, 350) == expected[:3]
+        assert store.read_some(order, 1) == expected[:1]
+        assert store.read_some(order, 10**6) == expected
+        assert store.read_some(order[::7], 10**6) == expected[::7]
+    missing = message(7)[0]
+    with pytest.raises(MissingObjectError, match=missing[8:].hex()):
+        store.read_some(sorted([*keys[:3], missing]), 10**6)
+    store.commit(Commit(2, "harm", messages={keys[2]: b"other"}))
+    assert len(store.read_some(keys, 150)) == 1
+    with pytest.raises(DamagedObjectError):
+        store.read_some(keys, 10**6)
+
+
 def test_what_is_missing_is_named(store: Store) -> None:
     key, data = message(1)
     with pytest.raises(MissingObjectError, match=object_id(data).hex()):

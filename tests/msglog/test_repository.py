@@ -1,6 +1,6 @@
 """Repositories: named logs over a store, and what holds when several write at once."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 

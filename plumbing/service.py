@@ -5,7 +5,7 @@ same service serves a forced command, a local path and the tests.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -13,7 +13,7 @@ from msglog.account.role import Capability
 from msglog.errors import IntegrityError, LocalError, MsglogError, NotAuthorisedError, RemoteError
 from msglog.index.change import exclude, insert, slice_from
 from msglog.index.node import EMPTY_ROOT
-from msglog.index.walk import count
+from msglog.index.walk import count, difference
 from msglog.key import FIRST_KEY, Key
 from msglog.objectid import ObjectId
 from msglog.refname import log_ref
@@ -46,6 +46,12 @@ from plumbing.outgoing import cut_batches
 DRAIN_BYTES_LIMIT = 1 << 20
 """How much is read and thrown away after a failure, so that the client can read why."""
 
+MADE_NODES_LIMIT = 1 << 18
+"""How many index nodes a session holds that are not stored yet; a client that needs more is odd."""
+
+REMEMBERED_BATCHES_LIMIT = 1024
+"""How many batches wait for a client's acknowledgement; older ones are then sent again one day."""
+
 Policy: TypeAlias = Callable[[Item], tuple[str, str] | None]
 """Judges one message: None, or a code and a reason for which it is refused."""
 
@@ -74,6 +80,10 @@ class NoSuchLogError(MsglogError):
 
 class ForgedTransferError(IntegrityError):
     """What the client sent does not come to what it said."""
+
+
+class TooMuchAskedError(MsglogError):
+    """A client asked for more in one session than a server keeps in memory for one."""
 
 
 def accept_all(item: Item) -> None:
@@ -132,7 +142,7 @@ class Service:
         self._bases: dict[tuple[str, Key], set[ObjectId]] = {}
         self._outgoing: dict[int, _Outgoing] = {}
         self._sent_batches = 0
-        self._received_batches = 0
+        self._forgotten_batches = 0
         self._incoming: _Incoming | None = None
         self._drained = 0
 
@@ -175,6 +185,15 @@ class Service:
         """Take note that the client's stream has ended; raises if that was in mid sentence."""
         if not self.failed:
             self._connection.finish()
+
+    def conclude(self) -> None:
+        """Do what the client sent to be written; nobody reads any more what it asked for."""
+        written = [event for event in self._events if isinstance(event, Transfer | Batch | End)]
+        self._events = deque(written)
+        if not written:
+            self._work = iter(())
+        while self.output() is not None:
+            pass
 
     def output(self) -> bytes | None:
         """Return the next bytes for the client, or None while there is nothing to say."""
@@ -237,8 +256,14 @@ class Service:
         if view == FIRST_KEY:
             return ref
         index = slice_from(self._read, ref.root, view)
-        self._made.update(index.nodes)
+        self._keep(index.nodes)
         return Ref(index.root, index.count)
+
+    def _keep(self, nodes: Mapping[ObjectId, bytes]) -> None:
+        """Hold nodes that are not stored, until a commit stores them."""
+        self._made.update(nodes)
+        if len(self._made) > MADE_NODES_LIMIT:
+            raise TooMuchAskedError("too much was asked in one session")
 
     def _check_readable(self, log: str) -> None:
         if not self._permissions.may(Capability.LIST, log):
@@ -268,7 +293,7 @@ class Service:
                     or (view == FIRST_KEY and store.in_reflog(log_ref(log), root))
                 )
             )
-            if held and next(self._repository.difference(snapshot.root, root), None) is None:
+            if held and next(difference(self._read, snapshot.root, root), None) is None:
                 self._bases.setdefault((log, view), set()).add(root)
                 return root
         return None
@@ -293,7 +318,7 @@ class Service:
             self._check_advertised(event.log, event.view, event.root)
             snapshot = Ref(event.root, count(self._read, event.root))
             index = exclude(self._read, event.root, event.wants)
-            self._made.update(index.nodes)
+            self._keep(index.nodes)
             base = index.root
         head = Transfer(event.log, base, snapshot.root, snapshot.count, event.view)
         yield self._connection.send(head)
@@ -303,6 +328,9 @@ class Service:
             self._outgoing[number] = _Outgoing(
                 event.log, event.view, made.index.root, made.index.nodes
             )
+            if len(self._outgoing) > REMEMBERED_BATCHES_LIMIT:
+                self._forgotten_batches = min(self._outgoing)
+                del self._outgoing[self._forgotten_batches]
             yield self._connection.send(
                 Batch(number, len(made.keys), made.index.root, made.content)
             )
@@ -314,6 +342,8 @@ class Service:
 
     def _remember(self, event: Acknowledged) -> None:
         """Remember what the client now has, at once: the stream may be cut at any time."""
+        if 0 < event.number <= self._forgotten_batches:
+            return
         sent = self._outgoing.pop(event.number, None)
         if sent is None or sent.root != event.root:
             raise ForgedTransferError("an acknowledgement does not fit what was sent")
@@ -325,6 +355,7 @@ class Service:
             nodes={**self._made, **sent.made},
             agreed=[Agreement(self._peer, sent.log, sent.view, sent.root)],
         )
+        self._made.clear()
 
     def _get_nodes(self, event: GetNodes) -> Iterator[bytes]:
         self._check_readable(event.log)
@@ -341,7 +372,7 @@ class Service:
         if event.root is not None:
             self._check_advertised(event.log, event.view, event.root)
             index = exclude(self._read, event.root, event.without)
-            self._made.update(index.nodes)
+            self._keep(index.nodes)
             self._bases.setdefault((event.log, event.view), set()).add(index.root)
             yield self._connection.send(Base(event.log, index.root))
             return
@@ -367,9 +398,6 @@ class Service:
         incoming = self._incoming
         if incoming is None:
             raise ForgedTransferError("a batch belongs to no transfer")
-        self._received_batches += 1
-        if event.number != self._received_batches:
-            raise ForgedTransferError("the batches are not in order")
         accepted: dict[Key, bytes] = {}
         refused: list[Refusal] = []
         keys: list[Key] = []
@@ -385,6 +413,8 @@ class Service:
         made: dict[ObjectId, bytes] = {}
         read = overlay(self._read, made)
         declared = insert(read, incoming.declared, keys)
+        if declared.count != count(read, incoming.declared) + len(keys):
+            raise ForgedTransferError("a batch has a message that the base has already")
         if declared.root != event.root:
             raise ForgedTransferError(
                 f"batch {event.number} does not come to the root that was said",
@@ -436,6 +466,8 @@ def _peer_error(error: MsglogError) -> PeerError:
             return PeerError("forged", str(error))
         case IntegrityError():
             return PeerError("damaged", f"the server's store is damaged: {error.what}")
+        case TooMuchAskedError():
+            return PeerError("too-much", error.what)
         case StoreBusyError():
             return PeerError("busy", "the server is busy")
         case LocalError():

@@ -19,6 +19,7 @@ from porcelain.admin.place import (
     synchronise,
 )
 from porcelain.display import one_line
+from porcelain.printing import note
 
 _NEGATIVE = 1
 
@@ -182,12 +183,15 @@ def _sync(arguments: Namespace, context: Context) -> int:
 
 def _read_keys(name: str, context: Context) -> list[PublicKey]:
     if name == "-":
+        if context.stdin_terminal:
+            note(context, "Reading public keys, one a line, up to an end of file (Ctrl-D).")
         data = context.stdin.read(FILE_BYTES + 1)
     else:
         path = context.directory / name
         try:
             if not path.is_file():
-                raise KeySourceError(f"cannot read {name}", why="there is no such file")
+                why = "it is not a file" if path.exists() else "there is no such file"
+                raise KeySourceError(f"cannot read {name}", why=why)
             with path.open("rb") as file:
                 data = file.read(FILE_BYTES + 1)
         except OSError as error:

@@ -150,7 +150,7 @@ def test_what_is_no_key_is_refused_and_nothing_is_written(
     [
         (["add", "bob", "key.pub"], 2, "no user"),
         (["add", "ann", "missing.pub"], 7, "no such file"),
-        (["add", "ann", "."], 7, "no such file"),
+        (["add", "ann", "."], 7, "not a file"),
         (["add", "ann", "a\0b"], 7, "cannot read"),
         (["remove", "ann", TWO], 2, "has no key"),
         (["remove", "bob", ONE], 2, "no user"),

@@ -17,7 +17,7 @@ def diagnose(value: Value, *, level: int = 0) -> str:
     if isinstance(value, bytes):
         return f"h'{value.hex()}'"
     if isinstance(value, str):
-        return json.dumps(value).replace("\x7f", "\\u007f")
+        return json.dumps(value)
     if isinstance(value, list):
         items = [diagnose(item, level=level + 1) for item in value]
         return _container("[", items, "]", level, any(map(_is_container, value)))

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -130,7 +131,10 @@ def test_saying_it_again_adds_nothing(world: World) -> None:
     name = world.database([(f"{number:032x}", str(number), TIME) for number in range(10)])
     world.run(name)
     before = world.objects()
+    store = world.folder / ".msglog" / "store.db"
+    bytes_before = store.read_bytes()
     assert world.run(name) == (0, "main: 0 new, 10 there already, 10 in all\n", "")
+    assert store.read_bytes() == bytes_before
     connection = sqlite3.connect(world.folder / name)
     connection.execute("INSERT INTO db_msg (uuid, message, time) VALUES (?, 'x', ?)", (UUID, TIME))
     connection.commit()
@@ -499,6 +503,24 @@ def test_a_line_without_end(world: World, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("porcelain.import_source.LINE_BYTES_LIMIT", 1000)
     error = world.refused(stdin=b'{"body": "' + b"x" * 2000)
     assert "row 1: it is too long" in str(error)
+
+
+def test_a_database_that_was_left_in_mid_write_is_not_repaired(world: World) -> None:
+    """SQLite would roll it back, which is to write to it: that is for its owner to do."""
+    name = world.database([(f"{number:032x}", "x" * 900, TIME) for number in range(200)])
+    writer = sqlite3.connect(world.folder / name, isolation_level=None)
+    writer.execute("PRAGMA cache_size = 1")
+    writer.execute("BEGIN")
+    writer.execute("UPDATE db_msg SET message = 'half'")
+    left = world.folder / "left"
+    left.mkdir()
+    for path in world.folder.glob("msg.db*"):
+        shutil.copy(path, left / path.name)
+    writer.close()
+    before = {path.name: path.read_bytes() for path in left.iterdir()}
+    assert len(before) == 2
+    assert isinstance(world.refused("left/msg.db"), UnreadableDatabaseError)
+    assert {path.name: path.read_bytes() for path in left.iterdir()} == before
 
 
 def test_a_locked_database(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from msglog.index.node import (
     load_node,
 )
 from msglog.index.verification import Fault, verify
-from msglog.key import Key, key_object_id, key_time, make_key
+from msglog.key import LAST_KEY, Key, key_object_id, key_time, make_key
 from msglog.objectid import ObjectId, object_id
 
 KEYS = sorted(
@@ -122,6 +122,23 @@ def test_a_node_that_contains_its_parents_place_is_found(index: Damaged) -> None
     top = index.root
     index.replace_child(0, (position, top, len(KEYS)))
     assert Fault(top, "it is not in its place") in index.faults()
+
+
+@pytest.mark.parametrize("depth", range(1, 9))
+def test_a_node_that_covers_more_than_its_place_is_found(index: Damaged, depth: int) -> None:
+    """Where it stands, only keys with a longer prefix may be; odd and even depths."""
+    wide = build([Key(bytes([4 * number]).ljust(40, b"\0")) for number in range(64)] + [LAST_KEY])
+    index.nodes.update(wide.nodes)
+    children: list[Child] = [(0, wide.root, 65), (1, wide.root, 65)]
+    index.root = index.put(encode_inner(depth, bytes((depth + 1) // 2), children))
+    assert set(index.faults()) == {Fault(wide.root, "it is not in its place")}
+
+
+def test_a_leaf_of_which_a_part_is_in_another_place_is_found(index: Damaged) -> None:
+    position = index.inner(index.root).children[0][0]
+    stray = index.put(encode_leaf([KEYS[0], KEYS[-1]]))
+    index.replace_child(0, (position, stray, 2))
+    assert index.faults() == [Fault(stray, "it is not in its place")]
 
 
 def test_the_same_child_everywhere_ends(index: Damaged) -> None:

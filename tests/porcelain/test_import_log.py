@@ -52,7 +52,9 @@ class World:
 
     folder: Path
 
-    def run(self, *words: str, stdin: bytes = b"", as_json: bool = False) -> tuple[int, str, str]:
+    def run(
+        self, *words: str, stdin: bytes = b"", as_json: bool = False, now: int = 5
+    ) -> tuple[int, str, str]:
         parser = argparse.ArgumentParser(allow_abbrev=False)
         import_log.configure(parser)
         stdout, stderr = BytesIO(), BytesIO()
@@ -64,7 +66,7 @@ class World:
             stderr=stderr,
             json=as_json,
             repository_directory=self.folder / ".msglog",
-            now=lambda: 5,
+            now=lambda: now,
         )
         status = import_log.run(parser.parse_intermixed_args(words), context)
         return status, stdout.getvalue().decode(), stderr.getvalue().decode()
@@ -133,7 +135,8 @@ def test_saying_it_again_adds_nothing(world: World) -> None:
     before = world.objects()
     store = world.folder / ".msglog" / "store.db"
     bytes_before = store.read_bytes()
-    assert world.run(name) == (0, "main: 0 new, 10 there already, 10 in all\n", "")
+    later = 10**15
+    assert world.run(name, now=later) == (0, "main: 0 new, 10 there already, 10 in all\n", "")
     assert store.read_bytes() == bytes_before
     connection = sqlite3.connect(world.folder / name)
     connection.execute("INSERT INTO db_msg (uuid, message, time) VALUES (?, 'x', ?)", (UUID, TIME))

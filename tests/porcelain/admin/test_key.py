@@ -149,6 +149,7 @@ def test_what_is_no_key_is_refused_and_nothing_is_written(
     ("words", "status", "said"),
     [
         (["add", "bob", "key.pub"], 2, "no user"),
+        (["add", "bob", "missing.pub"], 2, "no user"),
         (["add", "ann", "missing.pub"], 7, "no such file"),
         (["add", "ann", "."], 7, "not a file"),
         (["add", "ann", "a\0b"], 7, "cannot read"),

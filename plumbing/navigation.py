@@ -1,5 +1,6 @@
 """Finding a base with a remote that knows none of the roots that we offered."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from msglog.index.change import Path, exclude
@@ -55,8 +56,6 @@ def find_common_ground(
     return CommonGround(tuple(wants), base.root, common.root, common.count, known, walk.rounds)
 
 
-def _answers(session: Session) -> list[bytes]:
-    nodes: list[bytes] = []
+def _answers(session: Session) -> Iterator[bytes]:
     while isinstance(event := session.expect(NodeData, End), NodeData):
-        nodes.append(event.data)
-    return nodes
+        yield event.data

@@ -91,6 +91,8 @@ def decode_abbreviated(data: bytes) -> Abbreviated:
         value = decode(data)
     except EncodingError as error:
         raise DescentError(error.why) from error
+    if not _is_free_of_truth(value):
+        raise DescentError("it has true or false in it")
     match value:
         case [0, int(depth), bytes(prefix), int(size), bytes(suffixes)]:
             _check_prefix(depth, prefix, KEY_NIBBLES)
@@ -100,6 +102,13 @@ def decode_abbreviated(data: bytes) -> Abbreviated:
             return _decode_inner(depth, prefix, present, entries)
         case _:
             raise DescentError("it is neither a leaf nor an inner node")
+
+
+def _is_free_of_truth(value: Value) -> bool:
+    """Tell whether a value has no booleans, which Python takes for 0 and 1."""
+    if isinstance(value, list):
+        return all(map(_is_free_of_truth, value))
+    return not isinstance(value, bool)
 
 
 def _check_prefix(depth: int, prefix: bytes, limit: int) -> None:

@@ -4,7 +4,7 @@ The peer's nodes are hints for navigation: nothing of them is stored, and what t
 or refuted by the roots of the transfer that follows.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from msglog.index.change import Path, build
@@ -37,6 +37,7 @@ SHORT_WIDTH = 16
 FULL_WIDTH = 32
 
 _ABSENT = bytes(KNOWN_BYTES)
+_WANTS_LIMIT = 4 * PATH_LIMIT
 _Side: TypeAlias = ObjectId | tuple[Key, ...]
 """What one has below a path: a subtree by its id, or keys."""
 
@@ -60,7 +61,11 @@ def describe(
         position: known[KNOWN_BYTES * position :][:KNOWN_BYTES] for position, _, _ in node.children
     }
     differing = [
-        child for child in node.children if not known or not child[1].startswith(claims[child[0]])
+        child
+        for child in node.children
+        if not known
+        or claims[child[0]] == _ABSENT  # which an id can be ground to begin with
+        or not child[1].startswith(claims[child[0]])
     ]
     yield abbreviate_inner(node, differing, width)
     for position, oid, _ in differing:
@@ -95,27 +100,31 @@ class Descent:
         self.rounds += bool(self._asked)
         return [(path, self._known(side)) for path, side in self._asked]
 
-    def receive(self, nodes: Sequence[bytes]) -> None:
-        """Take the answers to the last requests, in their order; raises DescentError."""
-        answers = [decode_abbreviated(data) for data in nodes]
-        position = 0
+    def receive(self, nodes: Iterable[bytes]) -> None:
+        """Take the answers to the last requests, in their order, one at a time.
+
+        Raises DescentError.
+        """
+        answers = map(decode_abbreviated, nodes)
+        answer = next(answers, None)
         for path, side in self._asked:
             main: Abbreviated | None = None
             children: dict[int, Abbreviated] = {}
-            while position < len(answers) and answers[position].is_below(path):
-                answer = answers[position]
-                position += 1
+            while answer is not None and answer.is_below(path):
                 if main is None:
                     main = answer
                 elif answer.is_below((main.depth, main.prefix)) and answer.depth > main.depth:
                     children[nibble(answer.prefix, main.depth)] = answer
                 else:
                     raise DescentError("it was not asked for")
+                answer = next(answers, None)
             if main is None:
                 self.surplus.extend(_paths(self._read, side))
             else:
                 self._compare(main, side, children)
-        if position != len(answers):
+            if len(self.wants) > _WANTS_LIMIT:
+                self.wants = coarsen(self.wants, PATH_LIMIT)
+        if answer is not None:
             raise DescentError("it was not asked for")
 
     def _known(self, side: _Side) -> bytes:
@@ -168,18 +177,29 @@ class Descent:
 
 def coarsen(paths: Sequence[Path], limit: int) -> list[Path]:
     """Return at most limit paths that cover these, in order, none below another."""
-    longest = KEY_NIBBLES
-    while True:
-        cut = {(pack_prefix(key, min(depth, longest)), min(depth, longest)) for depth, key in paths}
-        covering: list[Path] = []
-        for prefix, depth in sorted(cut):
-            key = prefix.ljust(KEY_BYTES, b"\0")
-            if covering and covering[-1][0] <= depth and shares_prefix(key, *covering[-1][::-1]):
-                continue
-            covering.append((depth, prefix))
-        if len(covering) <= limit:
-            return covering
-        longest -= 1
+    covering = _cover(paths, KEY_NIBBLES)
+    low, high = 0, KEY_NIBBLES  # paths cut to `low` nibbles are few enough, to `high` too many
+    if len(covering) <= limit:
+        return covering
+    while high - low > 1:
+        middle = (low + high) // 2
+        if len(_cover(paths, middle)) <= limit:
+            low = middle
+        else:
+            high = middle
+    return _cover(paths, low)
+
+
+def _cover(paths: Sequence[Path], longest: int) -> list[Path]:
+    """Return these paths, cut to a length, without those that lie below another."""
+    cut = {(pack_prefix(key, min(depth, longest)), min(depth, longest)) for depth, key in paths}
+    covering: list[Path] = []
+    for prefix, depth in sorted(cut):
+        key = prefix.ljust(KEY_BYTES, b"\0")
+        if covering and covering[-1][0] <= depth and shares_prefix(key, *covering[-1][::-1]):
+            continue
+        covering.append((depth, prefix))
+    return covering
 
 
 def below(read: NodeReader, side: _Side, path: Path) -> _Side:

@@ -42,11 +42,13 @@ KEY_TYPES = frozenset(
 _SPACE = " \t"
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z0-9_]+=", re.ASCII)
 _C_SPACE = re.compile("[ \t\n\v\f\r]")
-# A backslash takes a quotation mark after it along, and nothing else. All is possessive: sshd
-# does not go back to try another reading.
-_INSIDE = r'(?:[^"\\]++|\\"?+)*+'
+# A backslash takes a quotation mark after it along, and nothing else. Every text matches in one way
+# only, so that there is nothing to go back to; possessive quantifiers, which would say the same,
+# match wrongly in Python before 3.11.5.
+_ESCAPE = r'\\(?:"|(?!"))'
+_INSIDE = rf'[^"\\]*(?:{_ESCAPE}[^"\\]*)*'
 _QUOTED = re.compile(f'"{_INSIDE}"')
-_OPTIONS = re.compile(rf'(?:[^ \t"\\]++|\\"?+|"{_INSIDE}")*+')
+_OPTIONS = re.compile(rf'(?:[^ \t"\\]|{_ESCAPE}|"{_INSIDE}")*')
 
 
 class OptionsError(ValueError):
@@ -145,23 +147,23 @@ def parse_options(text: str) -> Options:
     `pty,restrict` does not.
     """
     options = Options()
-    rest = text
-    while rest:
-        flag = _FLAG.match(rest)
+    at = 0
+    while at < len(text):
+        flag = _FLAG.match(text, at)
         if flag is not None and not (flag["no"] and flag["name"].lower() in _NOT_NEGATED):
             options = _with_flag(options, flag["name"].lower(), allowed=not flag["no"])
-            rest = rest[flag.end() :]
+            at = flag.end()
         else:
-            valued = _VALUED.match(rest)
+            valued = _VALUED.match(text, at)
             if valued is not None:
-                value, rest = _dequote(rest[valued.end() :])
+                value, at = _dequote(text, valued.end())
                 options = _with_value(options, valued["name"].lower(), _as_text(value))
-        if not rest:
-            break
-        if rest[0] != ",":
-            raise OptionsError(f"it has an option that sshd does not know, at {rest[:30]!r}")
+        if at < len(text) and text[at] != ",":
+            raise OptionsError(
+                f"it has an option that sshd does not know, at {text[at : at + 30]!r}"
+            )
         # What follows the last comma may be nothing: in the file, a space comes next.
-        rest = rest[1:]
+        at += 1
     return options
 
 
@@ -201,14 +203,14 @@ def _end_of_options(text: str) -> int | None:
     return None if text.startswith('"', end) else end
 
 
-def _dequote(text: str) -> tuple[str, str]:
-    """Return the quoted value at the beginning of text, and what follows it."""
-    if not text.startswith('"'):
+def _dequote(text: str, at: int) -> tuple[str, int]:
+    """Return the quoted value in text at a place, and the place after it."""
+    if not text.startswith('"', at):
         raise OptionsError("a value is not in quotation marks")
-    match = _QUOTED.match(text)
+    match = _QUOTED.match(text, at)
     if match is None:
         raise OptionsError("a quotation mark is not closed")
-    return match[0][1:-1].replace('\\"', '"'), text[match.end() :]
+    return match[0][1:-1].replace('\\"', '"'), match.end()
 
 
 _FLAGS: Mapping[str, str] = {

@@ -102,6 +102,9 @@ def inspected(account: Account, arguments: Namespace, context: Context) -> Inspe
 
 
 def _changed(data: bytes, account: Account) -> bytes:
-    commands = expected_commands(account, running_program())
-    lines = [key_line(commands[key.key.fingerprint], key.key) for key in account.keys_of()]
+    keys = account.keys_of()
+    lines: list[str] = []
+    if keys:  # without any, lines can be removed even by a msglog that nobody could start
+        commands = expected_commands(account, running_program())
+        lines = [key_line(commands[key.key.fingerprint], key.key) for key in keys]
     return replace_block(data, str(account.path.resolve()), lines)

@@ -623,18 +623,32 @@ def test_what_paramiko_lacks_goes_to_openssh_by_itself(sshd: Sshd, tmp_path: Pat
     channel.close()
 
 
-def test_nothing_of_paramiko_reaches_standard_error(
-    sshd: Sshd, fake_server: Callable[[Talk], int], capfd: pytest.CaptureFixture[str]
+FAILING = """
+import sys, threading
+from pathlib import Path
+from msglog.errors import RemoteError
+from plumbing.transport.selection import connect
+from plumbing.transport.settings import Settings
+from plumbing.transport.url import parse_url
+for port in sys.argv[2:]:
+    try:
+        connect(parse_url(f"ssh://127.0.0.1:{port}"), command="x", settings=Settings(
+            home=Path(sys.argv[1]), login="ann", system_config=Path("/nonexistent")))
+    except RemoteError:
+        for thread in set(threading.enumerate()) - {threading.main_thread()}:
+            thread.join(2)
+        print(threading.active_count())
+"""
+
+
+def test_failures_of_paramiko_reach_nobodys_terminal_and_leave_no_thread(
+    sshd: Sshd, fake_server: Callable[[Talk], int], tmp_path: Path
 ) -> None:
-    user = sshd.make_user(f"user{next(_numbers)}")
-    settings = Settings(home=user.home, login=sshd.login, handshake_seconds=1.0)
-    for talk in (answer_http, answer_and_talk_nonsense):
-        url = parse_url(f"ssh://127.0.0.1:{fake_server(talk)}")
-        with pytest.raises(RemoteError):
-            connect(url, command=COMMAND, settings=settings)
-    with pytest.raises(RemoteError):
-        connect(parse_url("server"), command=COMMAND, settings=settings)
-    assert capfd.readouterr() == ("", "")
+    talks = (answer_http, answer_and_talk_nonsense, socket.socket.close)
+    ports = [*(str(fake_server(talk)) for talk in talks), str(sshd.port)]
+    words = [sys.executable, "-c", FAILING, str(tmp_path), *ports]
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("1\n" * 4, "")
 
 
 def test_no_thread_outlives_a_connection(make_client: MakeClient) -> None:
@@ -643,4 +657,6 @@ def test_no_thread_outlives_a_connection(make_client: MakeClient) -> None:
     client.open().close()
     client.user.known_hosts.unlink()
     client.fail()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(2)
     assert set(threading.enumerate()) <= before

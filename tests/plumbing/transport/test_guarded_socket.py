@@ -89,6 +89,9 @@ def test_a_peer_that_takes_nothing_fails_in_the_end(pair: Guarded) -> None:
     theirs.recv(1 << 22)
     assert guarded.send(b"x") == 1
     fill(guarded)
+    clock.now = 100.0
+    with pytest.raises(TimeoutError):
+        guarded.send(b"x")
     clock.now = 120.0
     with pytest.raises(ConnectionAbortedError):
         guarded.send(b"x")

@@ -109,6 +109,8 @@ CONFIGS = [
     "Include included\nUser last\n",
     "Host other\nInclude included\nHost host\nUser last\n",
     "Host host\nInclude incl*\nPort 99\n",
+    "Host other\nInclude matching\n",
+    "Host host\nInclude matching\n",
     "Include missing\nPort 99\n",
     "\tUser=one\r\n",
     "user one # two\n",
@@ -122,6 +124,8 @@ CONFIGS = [
 def test_openssh_reads_the_same(home: Path, text: str) -> None:
     included = home / ".ssh" / "included"
     included.write_text("Host host\nUser included\nHost other\nPort 98\n")
+    (home / ".ssh" / "matching").write_text("Match all\nPort 97\n")
+    text = text.replace("Include matching", f"Include {home}/.ssh/matching")
     text = text.replace("Include incl", f"Include {home}/.ssh/incl")
     login = pwd.getpwuid(os.getuid()).pw_name
     config = read(home, text.replace("LOGIN", login), login=login)

@@ -60,6 +60,7 @@ def test_forms_that_are_taken(text: str, expected: RemoteUrl) -> None:
         "",
         "-oProxyCommand=x@host",
         "-x",
+        "-x/y",
         "--help",
         "ann@-oProxyCommand=x",
         "-ann@host",

@@ -39,6 +39,9 @@ KEY_TYPES = frozenset(
 )
 """What some sshd takes for a key at the beginning of a line; newer ones no longer know all."""
 
+ENVIRONMENT_LIMIT = 1024
+"""sshd skips a line that sets more variables."""
+
 _SPACE = " \t"
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z0-9_]+=", re.ASCII)
 _C_SPACE = re.compile("[ \t\n\v\f\r]")
@@ -61,7 +64,7 @@ class Options:
 
     command: the forced command, or None for a shell or whatever the client asks.
     environment: "NAME=value" texts. tunnel: a device, or None.
-    limits: names of options that only narrow access, such as "from".
+    limits: names of options that only narrow access, such as "from", each once.
     """
 
     restrict: bool = False
@@ -267,12 +270,16 @@ def _with_value(options: Options, name: str, value: str) -> Options:
     if name == "environment":
         if _ENVIRONMENT_NAME.match(value) is None:
             raise OptionsError("it sets a variable whose name is none")
+        if len(options.environment) > ENVIRONMENT_LIMIT:
+            raise OptionsError("it sets too many variables")
         return replace(options, environment=(*options.environment, value))
     if name == "tunnel":
         return replace(options, tunnel=value)
-    if name in _ONCE and name in options.limits:
+    if name not in options.limits:
+        return replace(options, limits=(*options.limits, name))
+    if name in _ONCE:
         raise OptionsError(f"it says {name} twice")
-    return replace(options, limits=(*options.limits, name))
+    return options
 
 
 def _as_text(text: str) -> str:

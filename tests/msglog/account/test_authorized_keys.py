@@ -78,7 +78,7 @@ def test_nothing_on_a_line(line: str) -> None:
         # sshd reads numbers with strtonum, which takes these.
         ('tunnel=" +1"', Options(tunnel=" +1")),
         ('from="10.0.0.0/8",expiry-time="20300101"', Options(limits=("from", "expiry-time"))),
-        ('permitopen="a:1",permitopen="b:2"', Options(limits=("permitopen", "permitopen"))),
+        ('permitopen="a:1",permitopen="b:2"', Options(limits=("permitopen",))),
         ('principals="a,b"', Options(limits=("principals",))),
     ],
 )
@@ -92,6 +92,13 @@ def test_restrict_can_be_undone_after_it() -> None:
     assert options.pty
     assert options.port_forwarding
     assert not options.agent_forwarding
+
+
+def test_a_line_of_very_many_options_is_read_in_time() -> None:
+    assert parse_options(",".join(['permitopen="a:1"'] * 20_000)).limits == ("permitopen",)
+    assert len(parse_options(",".join(['environment="A=1"'] * 1024)).environment) == 1024
+    with pytest.raises(OptionsError, match="too many"):
+        parse_options(",".join(['environment="A=1"'] * 2000))
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,7 @@ class Fetcher:
             self._session.send(self._request)
         self._known = self._tracking.known()
         answer = self._session.expect(Transfer, Base)
+        self._check_place(answer)
         if isinstance(answer, Transfer):
             if answer.base != EMPTY_ROOT and answer.base not in self._request.have:
                 raise ForgedTransferError("the remote chose a base that it was not offered")
@@ -143,10 +144,11 @@ class Fetcher:
             request = Fetch(self._tracking.log, (), self._tracking.view, answer.root, ground.wants)
             self._session.send(request)
             head = self._session.expect(Transfer)
+            self._check_place(head)
             if head.root != answer.root:
                 raise ForgedTransferError("the remote sends another log than it said")
             if head.base != ground.base and not careful:
-                self._skip()
+                self._skip(head)
                 continue
             if head.base != ground.base:
                 break
@@ -155,23 +157,39 @@ class Fetcher:
             return intake, Ref(head.root, count(self._reader(intake), head.root))
         raise ForgedTransferError("the remote's index contradicts its messages")
 
-    def _skip(self) -> None:
+    def _check_place(self, answer: Transfer | Base) -> None:
+        if answer.log != self._tracking.log:
+            raise ForgedTransferError("the remote answers for another log")
+        if isinstance(answer, Transfer) and answer.view != self._tracking.view:
+            raise ForgedTransferError("the remote answers for another view")
+
+    def _skip(self, head: Transfer) -> None:
         """Read past a transfer whose base short digests got wrong; nothing of it is used."""
-        while isinstance(self._session.expect(Batch, End), Batch):
-            pass
+        messages = 0
+        while isinstance(part := self._session.expect(Batch, End), Batch):
+            messages += part.messages
+            self._check_amount(head, messages)
+
+    def _check_amount(self, head: Transfer, messages: int) -> None:
+        """Raise when more comes than there is: what a remote sends has the end that it said."""
+        if head.count is None or messages > head.count:
+            raise ForgedTransferError("the remote sends more messages than it said")
 
     def _receive(self, intake: _Intake, head: Transfer) -> None:
         """Take the batches of a transfer, each durable before it is acknowledged."""
         tracking = self._tracking
-        expected = 0
-        if head.count is not None:
-            expected = max(head.count - count(self._reader(intake), head.base), 0)
+        there = count(self._reader(intake), head.base)
+        expected = max((head.count or 0) - there, 0)
         while isinstance(part := self._session.expect(Batch, End), Batch):
             messages = {item.key: item.data for item in batch.unpack(part.content, part.messages)}
             keys = list(messages)
             if keys[0] < tracking.view:
                 raise ForgedTransferError("the remote sent a message from before the view")
             index = insert(self._reader(intake), intake.root, keys)
+            there += len(keys)
+            self._check_amount(head, there)
+            if index.count != there:
+                raise ForgedTransferError("the remote sent a message that the base has already")
             if index.root != part.root:
                 raise ForgedTransferError(
                     f"batch {part.number} does not come to the root that the remote said",

@@ -8,9 +8,10 @@ from msglog.errors import IntegrityError
 from msglog.index.change import Index, insert, merge
 from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import count
+from msglog.key import FIRST_KEY
 from msglog.objectid import ObjectId
 from msglog.repository import overlay
-from msglog.store.store import HeldBack, Ref, Refusal
+from msglog.store.store import HeldBack, Refusal
 from msglog.wire.events import Acknowledged, Base, Batch, Done, End, Push, Refused, Transfer
 from plumbing.navigation import find_common_ground
 from plumbing.outgoing import OutgoingBatch, cut_batches
@@ -79,6 +80,8 @@ class Pusher:
             self._request = push_request(self._tracking)
             self._session.send(self._request)
         answer = self._session.expect(Base)
+        if answer.log != self._tracking.log:
+            raise FalseAcknowledgementError("the remote answers for another log")
         if answer.base is not None and answer.base not in self._request.have:
             raise FalseAcknowledgementError("the remote chose a base that it was not offered")
         self._answer = answer
@@ -92,23 +95,27 @@ class Pusher:
         tracking = self._tracking
         self._progress = progress or _ignore
         answer = self._answer or self.take_answer()
-        local = tracking.local()
+        local = tracking.part()
         lost = 0
         if answer.base is None and answer.root is not None and local.count and answer.count:
             done, lost = self._push_without_base(local, answer.root)
         else:
-            done = self._push_from(answer.base or EMPTY_ROOT, {}, local)
+            done = self._push_from(answer.base or EMPTY_ROOT, dict(local.nodes), local)
         root = answer.root if done is None else done.root
         number = answer.count if done is None else done.count
-        return Pushed(tracking.log, self._accepted, tuple(self._all_refused), root, number, lost)
+        accepted, refused = self._accepted, tuple(self._all_refused)
+        if tracking.view != FIRST_KEY and (older := tracking.older()).part().count:
+            before = Pusher(self._session, older).run(progress)
+            accepted, refused = accepted + before.messages, refused + before.refused
+        return Pushed(tracking.log, accepted, refused, root, number, lost)
 
-    def _push_without_base(self, local: Ref, root: ObjectId) -> tuple[Done | None, int]:
+    def _push_without_base(self, local: Index, root: ObjectId) -> tuple[Done | None, int]:
         """Push when the remote holds none of the roots that we offered."""
         tracking = self._tracking
         read = self._repository.store.read_nodes
         for careful in (False, True):
             ground = find_common_ground(
-                self._session, tracking, local.root, {}, root, careful=careful
+                self._session, tracking, local.root, dict(local.nodes), root, careful=careful
             )
             self._session.send(
                 Push(tracking.log, (), tracking.view, root=root, without=ground.wants)
@@ -120,10 +127,10 @@ class Pusher:
             if known.root != EMPTY_ROOT:
                 merged = merge(overlay(read, ground.made), known.root, ground.common)
                 lost = merged.count - ground.common_count
-            return self._push_from(ground.base, dict(ground.made), local), lost
+            return self._push_from(ground.base, {**local.nodes, **ground.made}, local), lost
         raise FalseAcknowledgementError("the remote's index contradicts itself")
 
-    def _push_from(self, base: ObjectId, made: dict[ObjectId, bytes], local: Ref) -> Done | None:
+    def _push_from(self, base: ObjectId, made: dict[ObjectId, bytes], local: Index) -> Done | None:
         """Send what our log has beyond a base; None if that is nothing."""
         tracking = self._tracking
         self._made = made
@@ -165,7 +172,10 @@ class Pusher:
         self._session.send(End())
         while self._pending:
             self._await_acknowledgement(total)
-        return self._session.expect(Done)
+        done = self._session.expect(Done)
+        if done.log != self._tracking.log:
+            raise FalseAcknowledgementError("the remote answers for another log")
+        return done
 
     def _remember_pending(self) -> None:
         """Remember what the remote may have made durable before the connection broke.

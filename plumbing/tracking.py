@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from msglog.index.change import merge
+from msglog.index.change import Index, merge, slice_from, splice
 from msglog.index.node import EMPTY_ROOT
 from msglog.key import FIRST_KEY, Key
 from msglog.objectid import ObjectId
@@ -35,7 +35,8 @@ class Remote:
 class Tracking:
     """One log of one remote, seen from one repository.
 
-    clock: microseconds since 1970 UTC.
+    clock: microseconds since 1970 UTC. view: the first key of the part that is meant. before: of
+    our own log, only what lies before this key; None for all of it.
     """
 
     def __init__(
@@ -46,7 +47,9 @@ class Tracking:
         *,
         clock: Callable[[], int],
         view: Key = FIRST_KEY,
+        before: Key | None = None,
     ) -> None:
+        self.before = before
         self.repository = repository
         self.remote = remote
         self.log = log
@@ -67,6 +70,19 @@ class Tracking:
         """Return the log of our own; empty if there is none of that name."""
         return self.repository.store.ref(log_ref(self.log)) or Ref(EMPTY_ROOT, 0)
 
+    def part(self) -> Index:
+        """Return that part of our own log which is meant, and the nodes made for it."""
+        read, local = self.repository.store.read_nodes, self.local()
+        if self.before is not None:
+            return splice(read, local.root, EMPTY_ROOT, self.before)
+        if self.view != FIRST_KEY:
+            return slice_from(read, local.root, self.view)
+        return Index(local.root, local.count, {})
+
+    def older(self) -> "Tracking":
+        """Return what is remembered of our messages from before the view."""
+        return Tracking(self.repository, self.remote, self.log, clock=self.clock, before=self.view)
+
     def have(self) -> tuple[ObjectId, ...]:
         """Return the roots to offer as base: our own, then agreed ones, newest first.
 
@@ -79,9 +95,8 @@ class Tracking:
         while position < len(agreed):
             spaced.append(agreed[position])
             position *= 2
-        candidates = dict.fromkeys(
-            [*([self.local().root] if self.view == FIRST_KEY else []), *spaced]
-        )
+        whole = self.view == FIRST_KEY and self.before is None
+        candidates = dict.fromkeys([*([self.local().root] if whole else []), *spaced])
         candidates.pop(EMPTY_ROOT, None)
         return tuple(candidates)[:HAVE_LIMIT]
 
@@ -114,6 +129,9 @@ class Tracking:
             self.repository.commit([], time=self.clock(), reason=reason, point={self.ref: ref})
 
     def held(self) -> tuple[ObjectId, dict[ObjectId, bytes]]:
-        """Return the index of all that we hold of the log, and the nodes made for it."""
-        index = merge(self.repository.store.read_nodes, self.local().root, self.known().root)
+        """Return the index of all that we hold of what is meant, and the nodes made for it."""
+        if self.view != FIRST_KEY:
+            index = self.part()
+        else:
+            index = merge(self.repository.store.read_nodes, self.local().root, self.known().root)
         return index.root, index.nodes

@@ -12,7 +12,8 @@ from msglog.account.keyfile import read, rewrite
 from msglog.account.managed_block import key_line, replace_block
 from msglog.errors import LocalError
 from plumbing.context import Context
-from porcelain.admin.program import check_starts, running_program, why_unstartable
+from plumbing.program import running_program
+from porcelain.admin.program import check_starts, why_unstartable
 
 
 class NotInStepError(LocalError):

@@ -171,6 +171,19 @@ class Account:
         )
         return [UserKey(row[0], PublicKey(row[1], row[2], row[3]), row[4]) for row in rows]
 
+    def key(self, fingerprint: str) -> UserKey | None:
+        """Return the key of a fingerprint, or None for one that nobody has: one look-up."""
+        if not is_fingerprint(fingerprint):
+            return None
+        rows = self._database.select(
+            "SELECT u.name, k.type, k.blob, k.comment, k.added FROM keys k"
+            " JOIN users u ON u.id = k.user WHERE k.fingerprint = ?",
+            fingerprint,
+        )
+        return next(
+            (UserKey(row[0], PublicKey(row[1], row[2], row[3]), row[4]) for row in rows), None
+        )
+
     def add_keys(self, user: str, keys: Sequence[PublicKey], *, time: int) -> list[bool]:
         """Give a user keys, all or none; return for each whether it is new to the account.
 

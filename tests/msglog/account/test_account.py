@@ -431,3 +431,24 @@ def test_the_account_itself_may_be_reached_by_a_link(
     linked = Account.open(tmp_path / "link")
     assert linked.repository_path("main") == account.repository_path("main")
     linked.close()
+
+
+def test_one_key_is_found_by_its_fingerprint(account: Account) -> None:
+    assert account.key(fingerprint(1)) == account.keys_of("ann")[0]
+    for other in (fingerprint(3), "", "SHA256:", f"{fingerprint(1)}\n", fingerprint(1).lower()):
+        assert account.key(other) is None
+    account.remove_key("ann", fingerprint(1))
+    assert account.key(fingerprint(1)) is None
+
+
+def test_one_key_is_found_by_the_index_alone(account: Account) -> None:
+    """However many keys there are: sshd waits for the answer at each attempt to log in."""
+    connection = account._database._connection
+    asked: list[str] = []
+    connection.set_trace_callback(asked.append)
+    account.key(fingerprint(1))
+    connection.set_trace_callback(None)
+    (sql,) = asked
+    steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
+    assert len(steps) == 2
+    assert all(step.startswith("SEARCH") for step in steps)

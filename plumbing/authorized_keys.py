@@ -1,0 +1,39 @@
+"""`authorized-keys`: tells sshd what a key may do: its AuthorizedKeysCommand."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from msglog.account.account import Account
+from msglog.account.forced_command import ForcedCommand
+from msglog.account.managed_block import key_line
+from plumbing.context import Context
+from plumbing.login_account import find_login_account
+from plumbing.program import running_program
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the arguments of `authorized-keys`."""
+    parser.add_argument("login", metavar="ACCOUNT", help="the UNIX account: %%u of sshd_config")
+    parser.add_argument("fingerprint", metavar="FINGERPRINT", help="of the key: %%f of sshd_config")
+    parser.add_argument("--account", metavar="DIR", type=Path, help="the server account's folder")
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Print the line of authorized_keys for one key, or nothing for one that is not known.
+
+    All is looked up and put together before the first byte is written, and any failure is an exit
+    status, so that sshd, which takes nothing from a command that fails, lets nobody in by it.
+    """
+    named = None if arguments.account is None else context.directory / arguments.account
+    found = find_login_account(arguments.login, named)
+    if found is None:
+        return 0
+    account = Account.open(found.path)
+    try:
+        key = account.key(arguments.fingerprint)
+    finally:
+        account.close()
+    if key is not None:
+        command = ForcedCommand(running_program(), key.user, key.key.fingerprint, found.named)
+        context.write(f"{key_line(command, key.key)}\n")
+    return 0

@@ -1,0 +1,61 @@
+"""sshd asks msglog about each key, and lets in whom the tables let in."""
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from tests.ssh.asking import PROGRAM, AskedAccount, greeting, login
+from tests.ssh.sshd import Sshd, User, running_sshd
+
+NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> AskedAccount:
+    made = AskedAccount(tmp_path_factory.mktemp("place") / "account")
+    made.admin("init")
+    return made
+
+
+@pytest.fixture(scope="module")
+def sshd(account: AskedAccount, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    words = [*PROGRAM, "authorized-keys", "%u", "%f", "--account", str(account.path)]
+    extra = [f"AuthorizedKeysCommand {' '.join(words)}", f"AuthorizedKeysCommandUser {login()}"]
+    with running_sshd(tmp_path_factory.mktemp("sshd"), extra=extra) as running:
+        yield running
+
+
+@pytest.fixture
+def user(account: AskedAccount, sshd: Sshd) -> User:
+    made = sshd.make_user(f"user{next(NUMBERS)}")
+    account.admin("user", "add", made.name, "--role", "write")
+    return made
+
+
+def test_a_key_is_let_in_as_its_user_and_a_removed_one_is_not(
+    account: AskedAccount, user: User
+) -> None:
+    assert "Permission denied" in greeting(user)
+    account.admin("key", "add", user.name, f"{user.key}.pub")
+    assert f"Hello {user.name}: your key works, and your role here is write." in greeting(user)
+    account.admin("user", "remove", user.name)
+    assert "Permission denied" in greeting(user)
+
+
+def test_a_key_gives_no_shell_and_no_forwarding(account: AskedAccount, user: User) -> None:
+    account.admin("key", "add", user.name, f"{user.key}.pub")
+    assert "PTY allocation request failed" in greeting(user, "-tt")
+    assert "remote port forwarding failed" in greeting(user, "-R", "0:127.0.0.1:1")
+
+
+def test_an_account_that_others_may_write_to_lets_nobody_in(
+    account: AskedAccount, user: User
+) -> None:
+    account.admin("key", "add", user.name, f"{user.key}.pub")
+    account.path.chmod(0o777)
+    try:
+        assert "Permission denied" in greeting(user)
+    finally:
+        account.path.chmod(0o700)
+    assert f"Hello {user.name}" in greeting(user)

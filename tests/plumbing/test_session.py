@@ -8,7 +8,17 @@ from msglog.errors import IntegrityError, RemoteError
 from msglog.index.node import EMPTY_ROOT
 from msglog.wire.codec import VersionError, encode_event
 from msglog.wire.connection import AHEAD_LIMIT
-from msglog.wire.events import Batch, End, Event, Greeting, KeepAlive, ListRefs, PeerError, Transfer
+from msglog.wire.events import (
+    AdvertisedRef,
+    Batch,
+    End,
+    Event,
+    Greeting,
+    KeepAlive,
+    ListRefs,
+    PeerError,
+    Transfer,
+)
 from msglog.wire.pktline import encode_packet
 from plumbing.fetching import Fetcher
 from plumbing.pushing import Pusher, push_request
@@ -51,10 +61,10 @@ def test_what_is_no_greeting_is_said_to_be_no_msglog(said: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize("size", range(len(GREETING)))
-def test_a_connection_that_closes_before_the_greeting_is_over_is_said_to_be_closed(
+def test_a_connection_that_closes_before_the_greeting_is_over_is_none_of_msglogs(
     size: int,
 ) -> None:
-    with pytest.raises(ChannelError, match="closed the connection"):
+    with pytest.raises(NotMsglogError, match="closed the connection without a greeting"):
         session(GREETING[:size])
 
 
@@ -112,3 +122,10 @@ def test_many_more_requests_than_may_wait_are_all_answered() -> None:
 def test_a_list_of_refs_can_be_asked_for_twice() -> None:
     one = Client(1, Server()).session([ListRefs()])
     assert one.listed_refs() == one.list_refs()
+
+
+def test_a_connection_that_closes_later_is_a_broken_one() -> None:
+    for said in (GREETING, GREETING + b"00", GREETING + encode_event(AdvertisedRef("a", ROOT, 1))):
+        one = session(said)
+        with pytest.raises(ChannelError, match="closed the connection"):
+            one.list_refs()

@@ -123,6 +123,7 @@ def _settings(
         login=context.login,
         agent_socket=context.agent_socket,
         ssh_command=command,
+        paramiko_only=not command and transport == "paramiko",
         ask_host_key=ask,
         terminal=context.stdin_terminal and context.stderr_terminal,
         environment=context.environment or None,

@@ -98,19 +98,15 @@ class Session:
     def _greet(self) -> Greeting:
         try:
             return self.expect(Greeting)
-        except (FramingError, ProtocolError) as error:
+        except (FramingError, ProtocolError, ChannelError) as error:
+            said = self._channel.diagnosis().strip()
+            if isinstance(error, ChannelError) and not said:
+                raise
+            why = f"it said {said.splitlines()[-1][:200]!r}" if said else error.why
             raise NotMsglogError(
                 "the remote does not speak msglog",
-                why=f"instead of a greeting {error.why}",
+                why=why,
                 hint="Is it a msglog server account, and does nothing print at login?",
-            ) from error
-        except ChannelError as error:
-            said = self._channel.diagnosis().strip()
-            last = said.splitlines()[-1] if said else ""
-            if not last:
-                raise
-            raise NotMsglogError(
-                "the remote does not speak msglog", why=f"it said {last[:200]!r}"
             ) from error
 
     def send(self, event: Event) -> None:
@@ -189,6 +185,8 @@ class Session:
 
     def _raise_end(self) -> NoReturn:
         """Raise what it means that the server's stream has ended."""
+        if not self._connection.has_opened():
+            raise ProtocolError("it closed the connection without a greeting")
         why = ""
         try:
             self._connection.finish()

@@ -200,6 +200,10 @@ class Connection:
         self._ahead: list[Event] = []
         self._tally = _Tally()
 
+    def has_opened(self) -> bool:
+        """Tell whether the server has said its first words."""
+        return self.state is not State.OPENING
+
     def has_failed(self) -> bool:
         """Tell whether the session is over because of an error."""
         return self.state is State.FAILED

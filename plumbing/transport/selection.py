@@ -6,11 +6,16 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from msglog.errors import RemoteError
 from plumbing.transport.channel import Channel
 from plumbing.transport.known_hosts import host_name, read_host_keys
 from plumbing.transport.settings import Settings
 from plumbing.transport.ssh_config import HostConfig, read_host_config
 from plumbing.transport.url import RemoteUrl
+
+
+class ParamikoLacksError(RemoteError):
+    """A host needs what only OpenSSH's client can do, and the settings forbid that."""
 
 
 def connect(url: RemoteUrl, *, command: str, settings: Settings) -> Channel:
@@ -31,7 +36,14 @@ def connect(url: RemoteUrl, *, command: str, settings: Settings) -> Channel:
         login=settings.login,
         system_config=settings.system_config,
     )
-    if openssh_reason(config):
+    reason = openssh_reason(config)
+    if reason and settings.paramiko_only:
+        raise ParamikoLacksError(
+            f"cannot connect to {url.host} by paramiko",
+            why=f"its ssh_config asks for {reason}",
+            hint="`msglog config unset ssh.transport` lets msglog use ssh for it.",
+        )
+    if reason:
         if config.connect_timeout is not None:
             settings = replace(settings, connect_seconds=config.connect_timeout)
         return _by_openssh(url, command, settings)
@@ -43,6 +55,8 @@ def connect(url: RemoteUrl, *, command: str, settings: Settings) -> Channel:
     try:
         return connect_ssh(config, command, settings)
     except AuthenticationError as error:
+        if settings.paramiko_only:
+            raise
         if config.gssapi and "gssapi-with-mic" in error.methods and _has_ssh(settings):
             return _by_openssh(url, command, settings)
         raise

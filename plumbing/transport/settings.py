@@ -30,6 +30,7 @@ class Settings:
     home: where `.ssh` is. login: the local account's name.
     agent_socket: `$SSH_AUTH_SOCK`, or "" for no agent.
     ssh_command: `$MSGLOG_SSH_COMMAND` or the configuration's, shell words; "" to let msglog choose.
+    paramiko_only: never use OpenSSH's client, even where paramiko cannot do what is asked for.
     environment: for a subprocess of ssh; None: as this process has it.
     ask_host_key: asks a person whether a host key is right; None where there is nobody to ask.
     terminal: ssh may ask for passphrases itself.
@@ -42,6 +43,7 @@ class Settings:
     login: str
     agent_socket: str = ""
     ssh_command: str = ""
+    paramiko_only: bool = False
     environment: Mapping[str, str] | None = None
     system_config: Path = SYSTEM_CONFIG
     ask_host_key: Callable[[HostKeyQuestion], bool] | None = None

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from plumbing.transport.selection import openssh_reason
+from plumbing.transport.selection import ParamikoLacksError, connect, openssh_reason
+from plumbing.transport.settings import Settings
 from plumbing.transport.ssh_config import read_host_config
+from plumbing.transport.url import parse_url
 
 
 @pytest.mark.parametrize(
@@ -27,6 +29,16 @@ def test_host_certificates_are_left_to_openssh(
         "host", user="", port=None, home=tmp_path, login="me", system_config=tmp_path / "no"
     )
     assert openssh_reason(config) == reason
+
+
+def test_paramiko_alone_says_what_it_lacks(tmp_path: Path) -> None:
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "config").write_text("Host far\n  ProxyJump near\n")
+    settings = Settings(
+        home=tmp_path, login="me", paramiko_only=True, system_config=tmp_path / "no"
+    )
+    with pytest.raises(ParamikoLacksError, match=r"far by paramiko .*proxyjump"):
+        connect(parse_url("far"), command="msglog receive-pack", settings=settings)
 
 
 PROGRAM = """

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msglog.account.access import Access
 from msglog.account.account import DEFAULT_FOLDER, DEFAULT_REPOSITORY, Account
+from msglog.account.audit import REFUSED, Act, Audit, Trail, Visit
 from msglog.account.role import Capability, Role
 from msglog.errors import LocalError, MsglogError, NotAuthorisedError, UsageError
 from msglog.repository import Repository
@@ -23,6 +24,8 @@ from plumbing.transport.pipe import PipeChannel
 AGENT = f"msglog/{__version__}"
 IDLE_SECONDS = 300.0
 """How long a client may be silent before the server gives up on it."""
+
+_SESSION_BYTES = 8
 
 
 class NotACommandError(UsageError):
@@ -95,23 +98,41 @@ def _serve_account(arguments: Namespace, context: Context) -> int:
         try:
             path, early = parse_request_line(line)
         except ProtocolError as error:
+            trail = _trail(account, arguments, context, "")
+            trail.record(Act("command", result=REFUSED, detail=line))
             raise NotACommandError(
                 "this account runs msglog and nothing else", why=error.why
             ) from error
         name = path or DEFAULT_REPOSITORY
+        trail = _trail(account, arguments, context, name)
         try:
             access = account.access(arguments.user, arguments.key, name)
             repository = Repository.open(account.existing_repository(name))
         except NotAuthorisedError as error:
-            _say(context, PeerError("not-authorised", error.what))
-            return error.exit_status
+            return _refuse(context, trail, PeerError("not-authorised", error.what), error)
         except MsglogError as error:
-            _say(context, PeerError("no-such-repository", f"there is no repository {name!r}"))
-            return error.exit_status
+            answer = PeerError("no-such-repository", f"there is no repository {name!r}")
+            return _refuse(context, trail, answer, error)
         permissions = AccountPermissions(account, access)
-        return _serve(repository, permissions, early, context, arguments.key)
+        return _serve(repository, permissions, early, context, key=arguments.key, audit=trail)
     finally:
         account.close()
+
+
+def _trail(account: Account, arguments: Namespace, context: Context, repository: str) -> Trail:
+    address = context.ssh_connection.partition(" ")[0]
+    session = context.random(_SESSION_BYTES).hex()
+    visit = Visit(arguments.user, arguments.key or "", address, repository, session)
+    return Trail(account.database, visit, context.now)
+
+
+def _refuse(context: Context, trail: Trail, answer: PeerError, error: MsglogError) -> int:
+    """Record that a session was refused, say why, and return the exit status."""
+    try:
+        trail.record(Act("greeting", result=answer.code))
+    finally:
+        _say(context, answer)
+    return error.exit_status
 
 
 def _greet_person(account: Account, arguments: Namespace, context: Context) -> int:
@@ -121,6 +142,8 @@ def _greet_person(account: Account, arguments: Namespace, context: Context) -> i
         role = access.role.value
     except NotAuthorisedError:
         role = Role.NONE.value
+    trail = _trail(account, arguments, context, DEFAULT_REPOSITORY)
+    trail.record(Act("person", detail=f"role {role}"))
     context.stderr.write(
         f"Hello {arguments.user}: your key works, and your role here is {role}. "
         "This account has no shell; use it as a remote of msglog.\n".encode()
@@ -138,10 +161,14 @@ def _serve(
     permissions: Permissions,
     early: list[EarlyRequest],
     context: Context,
+    *,
     key: str | None = None,
+    audit: Audit | None = None,
 ) -> int:
     """Run a session over the process's standard streams until the client has gone."""
-    service = Service(repository, permissions, agent=AGENT, clock=context.now, key=key or "")
+    service = Service(
+        repository, permissions, agent=AGENT, clock=context.now, key=key or "", audit=audit
+    )
     service.open(early)
     output = context.stdout.fileno()
     channel = PipeChannel(context.stdin.fileno(), output, idle_seconds=IDLE_SECONDS)
@@ -156,6 +183,7 @@ def _serve(
     finally:
         channel.close()
         repository.close()
+        service.close()
     return 0
 
 

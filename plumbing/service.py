@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
+from msglog.account.audit import Audit, NoAudit
 from msglog.account.role import Capability
 from msglog.errors import IntegrityError, LocalError, MsglogError, NotAuthorisedError, RemoteError
 from msglog.index.change import exclude, insert, slice_from
@@ -42,6 +43,7 @@ from msglog.wire.events import (
 )
 from msglog.wire.request_line import EarlyRequest
 from plumbing.outgoing import cut_batches
+from plumbing.recorder import Recorder
 
 DRAIN_BYTES_LIMIT = 1 << 20
 """How much is read and thrown away after a failure, so that the client can read why."""
@@ -126,6 +128,7 @@ class Service:
         clock: Callable[[], int],
         key: str = "",
         policy: Policy = accept_all,
+        audit: Audit | None = None,
     ) -> None:
         self._repository = repository
         self._permissions = permissions
@@ -133,6 +136,7 @@ class Service:
         self._clock = clock
         self._key = key
         self._policy = policy
+        self._recorder = Recorder(NoAudit() if audit is None else audit)
         self._connection = Connection(Side.SERVER)
         self._events: deque[Event] = deque()
         self._work: Iterator[bytes] = iter(())
@@ -179,7 +183,7 @@ class Service:
                     self._events.append(event)
         except MsglogError as error:
             self._events.clear()
-            self._work = iter([self._connection.abort(_peer_error(error))])
+            self._work = iter([self._connection.abort(self._recorded(error))])
 
     def end(self) -> None:
         """Take note that the client's stream has ended; raises if that was in mid sentence."""
@@ -195,6 +199,10 @@ class Service:
         while self.output() is not None:
             pass
 
+    def close(self) -> None:
+        """Record what was under way when the session ended; raises AccountError."""
+        self._recorder.close()
+
     def output(self) -> bytes | None:
         """Return the next bytes for the client, or None while there is nothing to say."""
         while True:
@@ -202,12 +210,22 @@ class Service:
                 chunk = next(self._work, None)
                 if chunk is not None:
                     return chunk
+                self._recorder.over()
                 if not self._events:
                     return None
                 self._work = self._answer(self._events.popleft())
             except MsglogError as error:
                 self._work = iter(())
-                return self._fail(_peer_error(error))
+                return self._fail(self._recorded(error))
+
+    def _recorded(self, error: MsglogError) -> PeerError:
+        """Record an error, and return what the client is told."""
+        answer = _peer_error(error)
+        try:
+            self._recorder.failed(answer.code)
+        except MsglogError as failure:
+            return _peer_error(failure)
+        return answer
 
     def _fail(self, error: PeerError) -> bytes | None:
         if self._connection.has_failed():
@@ -218,6 +236,7 @@ class Service:
         return data
 
     def _answer(self, event: Event) -> Iterator[bytes]:
+        self._recorder.begin(event)
         match event:
             case ListRefs():
                 return self._list_refs()
@@ -331,6 +350,7 @@ class Service:
             if len(self._outgoing) > REMEMBERED_BATCHES_LIMIT:
                 self._forgotten_batches = min(self._outgoing)
                 del self._outgoing[self._forgotten_batches]
+            self._recorder.sent(len(made.keys), len(made.content))
             yield self._connection.send(
                 Batch(number, len(made.keys), made.index.root, made.content)
             )
@@ -362,6 +382,7 @@ class Service:
         self._check_advertised(event.log, event.view, event.root)
         for path, known in event.nodes:
             for node in descent.describe(self._read, event.root, path, known, event.width):
+                self._recorder.sent(0, len(node))
                 yield self._connection.send(NodeData(node))
         yield self._connection.send(End())
 
@@ -369,6 +390,7 @@ class Service:
 
     def _push(self, event: Push) -> Iterator[bytes]:
         self._check(Capability.APPEND, event.log)
+        self._recorder.answered_push(event.log)
         if event.root is not None:
             self._check_advertised(event.log, event.view, event.root)
             index = exclude(self._read, event.root, event.without)
@@ -439,6 +461,7 @@ class Service:
         )
         self._made.clear()
         incoming.declared, incoming.accepted = declared.root, index.root
+        self._recorder.took(len(accepted), sum(map(len, accepted.values())), len(refused))
         for refusal in refused:
             yield self._connection.send(Refused(refusal.key, refusal.code, refusal.why))
         yield self._connection.send(Acknowledged(event.number, index.root))
@@ -447,6 +470,7 @@ class Service:
         incoming, self._incoming = self._incoming, None
         if incoming is None or incoming.declared != incoming.target:
             raise ForgedTransferError("the transfer does not come to the root that was said")
+        self._recorder.transferred()
         done = Done(incoming.log)
         if self._permissions.may(Capability.FETCH, incoming.log):
             snapshot = self._snapshot(incoming.log, incoming.view)

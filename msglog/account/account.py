@@ -76,6 +76,11 @@ class Account:
         """Open the account in the folder path; makes nothing. Raises AccountError and its kin."""
         return cls(Database.open(path / DATABASE_NAME), path)
 
+    @property
+    def database(self) -> Database:
+        """Its tables, for what is kept there beside users, keys and grants."""
+        return self._database
+
     def close(self) -> None:
         """Close the account."""
         self._database.close()

@@ -11,7 +11,7 @@ from msglog.errors import IntegrityError, LocalError
 APPLICATION_ID = 0x6D6C6F61
 """`mloa`, in the file's header: an account, not a repository."""
 
-FORMAT = 1
+FORMAT = 2
 """The version of the tables below; an account of a newer one is refused."""
 
 BUSY_SECONDS = 30.0
@@ -35,9 +35,28 @@ CREATE TABLE grants (
 );
 CREATE UNIQUE INDEX grants_in_repository ON grants (repository, ifnull(user, 0), pattern);
 CREATE INDEX grants_of_user ON grants (user);
-PRAGMA user_version = {FORMAT};
 """
 """Times are in microseconds since 1970 UTC. A grant without user is one to every user."""
+
+_SECOND = """
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, user TEXT NOT NULL,
+    key TEXT NOT NULL, address TEXT NOT NULL, repository TEXT NOT NULL, operation TEXT NOT NULL,
+    log TEXT NOT NULL, messages INTEGER NOT NULL, size INTEGER NOT NULL, refused INTEGER NOT NULL,
+    result TEXT NOT NULL, detail TEXT NOT NULL, session TEXT NOT NULL
+);
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit is only ever added to'); END;
+CREATE TRIGGER audit_keeps_its_end BEFORE DELETE ON audit
+WHEN old.id > (SELECT max(id) FROM audit) - 100
+BEGIN SELECT RAISE(ABORT, 'the audit is only ever added to'); END;
+CREATE TABLE policies (
+    repository TEXT NOT NULL, pattern TEXT NOT NULL, name TEXT NOT NULL, value INTEGER NOT NULL,
+    PRIMARY KEY (repository, pattern, name)
+) WITHOUT ROWID;
+"""
+"""What format 2 added."""
 
 
 class AccountError(LocalError):
@@ -90,8 +109,13 @@ class Database:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
         with self.transaction():
-            for statement in _SCHEMA.split(";\n"):
-                self.execute(statement)
+            self._run(_SCHEMA)
+            self._run(_SECOND)
+            self.execute(f"PRAGMA user_version = {FORMAT}")
+
+    def _run(self, statements: str) -> None:
+        for statement in statements.split(";\n"):
+            self.execute(statement)
 
     @classmethod
     def open(cls, path: Path) -> "Database":
@@ -122,6 +146,15 @@ class Database:
             )
         self.execute("PRAGMA foreign_keys = ON")
         self.execute("PRAGMA synchronous = FULL")
+        if version < FORMAT:
+            self._upgrade()
+
+    def _upgrade(self) -> None:
+        with self.transaction():
+            (version,) = self.select("PRAGMA user_version")[0]
+            if version < FORMAT:  # another process may have been first
+                self._run(_SECOND)
+                self.execute(f"PRAGMA user_version = {FORMAT}")
 
     def select(self, sql: str, *values: Value) -> list[Row]:
         """Return the rows of a question."""
@@ -132,6 +165,26 @@ class Database:
         """Run a statement and return how many rows it changed."""
         with self._translated():
             return self._connection.execute(sql, values).rowcount
+
+    def insert(self, sql: str, *values: Value) -> int:
+        """Run a statement that adds one row and return the row's number."""
+        with self._translated():
+            return self._connection.execute(sql, values).lastrowid or 0
+
+    @contextmanager
+    def durability(self, *, full: bool) -> Iterator[None]:
+        """Say for what is done within whether it must survive a power failure (it does outside).
+
+        What is not full survives the end of this process, however it ends; not in a transaction.
+        """
+        if full:
+            yield
+            return
+        self.execute("PRAGMA synchronous = NORMAL")
+        try:
+            yield
+        finally:
+            self.execute("PRAGMA synchronous = FULL")
 
     def version(self) -> int:
         """Return a number that changes when another connection has committed a change."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from msglog.account.audit import Audit
 from msglog.account.role import CAPABILITIES, Capability, Role
 from msglog.errors import NotAuthorisedError
 from msglog.index.node import EMPTY_ROOT
@@ -81,10 +82,13 @@ def add(repository: Repository, *objects: bytes, log: str = "main") -> list[Key]
 class Server:
     """A server account's one repository."""
 
-    def __init__(self, number: int = 200, policy: Policy = accept_all) -> None:
+    def __init__(
+        self, number: int = 200, policy: Policy = accept_all, audit: Audit | None = None
+    ) -> None:
         self.repository = make_repository(number)
         self.clock = Clock()
         self.policy = policy
+        self.audit = audit
         self.words: list[list[str]] = []
         self.wrap: Callable[[Channel], Channel] = lambda channel: channel
 
@@ -95,6 +99,7 @@ class Server:
             agent="msglog/test",
             clock=self.clock,
             policy=self.policy,
+            audit=self.audit,
         )
         service.open(early)
         return service
@@ -102,7 +107,8 @@ class Server:
     def connect(self, rights: Rights) -> Callable[[Sequence[str]], Channel]:
         def connect(words: Sequence[str]) -> Channel:
             self.words.append(list(words))
-            return self.wrap(LocalChannel(self.service(rights, parse_requests(words))))
+            service = self.service(rights, parse_requests(words))
+            return self.wrap(LocalChannel(service, close=service.close))
 
         return connect
 

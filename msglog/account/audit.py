@@ -1,0 +1,174 @@
+"""The audit of a server account: one row for each operation, added and never changed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from msglog.account.database import Database, Value
+from msglog.account.setting import AUDIT_KEEP, AUDIT_SYSLOG, setting
+from msglog.unsafe_text import is_plain
+
+TEXT_CHARACTERS = 200
+"""How much is kept of one text of a record."""
+
+CLEAN_EVERY = 256
+"""The oldest records are deleted each time that so many were added."""
+
+OK = "ok"
+CUT = "cut"
+"""The result of an operation that the client did not wait for."""
+
+REFUSED = "refused"
+"""The result of a push of which policies refused messages, and of a refused command line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One operation and what became of it.
+
+    messages, size: how many messages were sent to or taken from the client, and their bytes.
+    refused: how many messages policies refused. result: OK, or a code. detail: what else was said,
+    such as a command line; it may have come from anywhere.
+    """
+
+    operation: str
+    log: str = ""
+    messages: int = 0
+    size: int = 0
+    refused: int = 0
+    result: str = OK
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Who came, from where and to which repository: what the acts of one session have in common.
+
+    user: a user, or `unix:NAME` for somebody on the machine itself. key: a fingerprint, or "".
+    address: the client's, or "". session: random text.
+    """
+
+    user: str
+    key: str = ""
+    address: str = ""
+    repository: str = ""
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """A row of the audit. time: microseconds since 1970 UTC."""
+
+    time: int
+    visit: Visit
+    act: Act
+
+
+class Audit(Protocol):
+    """Somewhere to record the acts of one session."""
+
+    def record(self, act: Act, *, durable: bool = False) -> None:
+        """Record an act that is over; durable: a power failure cannot take it back any more."""
+
+
+class NoAudit:
+    """Records nothing, where the file system alone says who may do what."""
+
+    def record(self, act: Act, *, durable: bool = False) -> None:
+        """Do nothing."""
+
+
+@dataclass(slots=True)
+class Trail:
+    """The audit of an account, as one session writes it. clock: microseconds since 1970 UTC."""
+
+    database: Database
+    visit: Visit
+    clock: Callable[[], int]
+    _syslog: bool | None = field(default=None, init=False)
+
+    def record(self, act: Act, *, durable: bool = False) -> None:
+        """Add a row, and delete the oldest ones where there are too many; raises AccountError."""
+        record = AuditRecord(self.clock(), self.visit, act)
+        number = self._insert(record, durable=durable)
+        if number % CLEAN_EVERY == 0:
+            keep = int(setting(self.database, AUDIT_KEEP))
+            self.database.execute("DELETE FROM audit WHERE id <= ?", number - keep)
+        if self._syslog is None:
+            self._syslog = setting(self.database, AUDIT_SYSLOG) == "on"
+        if self._syslog:
+            _tell_syslog(record)
+
+    def _insert(self, record: AuditRecord, *, durable: bool) -> int:
+        visit, act = record.visit, record.act
+        values: tuple[Value, ...] = (
+            record.time,
+            *map(plain, (visit.user, visit.key, visit.address, visit.repository)),
+            *map(plain, (act.operation, act.log)),
+            *(act.messages, act.size, act.refused),
+            *map(plain, (act.result, act.detail, visit.session)),
+        )
+        with self.database.durability(full=durable):
+            return self.database.insert(
+                "INSERT INTO audit (time, user, key, address, repository, operation, log,"
+                " messages, size, refused, result, detail, session)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                *values,
+            )
+
+
+def records(
+    database: Database, *, since: int | None = None, user: str | None = None, limit: int
+) -> list[AuditRecord]:
+    """Return the last records, oldest first. since: microseconds since 1970 UTC."""
+    rows = database.select(
+        "SELECT time, user, key, address, repository, session, operation, log, messages, size,"
+        " refused, result, detail FROM audit"
+        " WHERE (?1 IS NULL OR time >= ?1) AND (?2 IS NULL OR user = ?2)"
+        " ORDER BY id DESC LIMIT ?3",
+        since,
+        user,
+        limit,
+    )
+    return [AuditRecord(row[0], Visit(*row[1:6]), Act(*row[6:])) for row in reversed(rows)]
+
+
+def plain(text: str) -> str:
+    """Return text as printable ASCII on one line, of bounded length, told apart from every other.
+
+    Whatever is not printable ASCII is escaped as in Python's literals, and so is a backslash.
+    """
+    if not is_plain(text) or "\\" in text:
+        # Cut twice: an escaped character is up to ten times as long.
+        text = text[:TEXT_CHARACTERS].encode("unicode_escape").decode("ascii")
+    return text if len(text) <= TEXT_CHARACTERS else f"{text[: TEXT_CHARACTERS - 3]}..."
+
+
+def _tell_syslog(record: AuditRecord) -> None:
+    import syslog  # noqa: PLC0415 - only where it is asked for
+
+    visit, act = record.visit, record.act
+    pairs = {
+        "user": visit.user,
+        "key": visit.key,
+        "address": visit.address,
+        "repository": visit.repository,
+        "operation": act.operation,
+        "log": act.log,
+        "messages": str(act.messages),
+        "bytes": str(act.size),
+        "refused": str(act.refused),
+        "result": act.result,
+        "session": visit.session,
+        "detail": act.detail,
+    }
+    words = [f"{name}={_quoted(plain(value))}" for name, value in pairs.items() if value]
+    syslog.openlog("msglog", syslog.LOG_PID, syslog.LOG_AUTH)
+    syslog.syslog(syslog.LOG_INFO if act.result == OK else syslog.LOG_NOTICE, " ".join(words))
+
+
+def _quoted(text: str) -> str:
+    if not any(character in text for character in ' "='):
+        return text
+    escaped = text.replace('"', "'")
+    return f'"{escaped}"'

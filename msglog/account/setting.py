@@ -1,0 +1,43 @@
+"""Settings of a server account: a few names, each with a rule for its values and a default."""
+
+import re
+from dataclasses import dataclass
+
+from msglog.account.database import Database
+from msglog.errors import UsageError
+
+
+class SettingError(UsageError):
+    """There is no such setting, or it cannot have this value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What can be set. values: a regular expression of all values; meaning: the same for people."""
+
+    name: str
+    values: str
+    meaning: str
+    default: str
+
+
+AUDIT_SYSLOG = Setting("audit.syslog", r"on|off", "on or off", "off")
+AUDIT_KEEP = Setting("audit.keep", r"[1-9][0-9]{2,8}", "a number of records from 100 on", "1000000")
+SETTINGS = {one.name: one for one in (AUDIT_KEEP, AUDIT_SYSLOG)}
+
+
+def setting(database: Database, which: Setting) -> str:
+    """Return the value of a setting."""
+    rows = database.select("SELECT value FROM settings WHERE name = ?", which.name)
+    return str(rows[0][0]) if rows else which.default
+
+
+def change_setting(database: Database, name: str, value: str) -> None:
+    """Give a setting a value; raises SettingError."""
+    which = SETTINGS.get(name)
+    if which is None:
+        names = ", ".join(SETTINGS)
+        raise SettingError(f"there is no setting {name[:80]!r}", why=f"there are {names}")
+    if re.fullmatch(which.values, value, re.ASCII) is None:
+        raise SettingError(f"{name} cannot be {value[:80]!r}", why=f"it is {which.meaning}")
+    database.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", name, value)

@@ -1,0 +1,106 @@
+"""What the audit is told of a session: which operation is under way, and what became of it."""
+
+from msglog.account.audit import CUT, OK, REFUSED, Act, Audit
+from msglog.wire.events import Event, Fetch, GetNodes, ListRefs, Push, Transfer
+
+PUSH = "push"
+SESSION = "session"
+"""The operation of what failed outside of any other."""
+
+EMPTY_PUSHES_LIMIT = 64
+"""How many pushes of nothing wait for the end of their session; then all are written at once."""
+
+
+class Recorder:
+    """Follows a session, and records each operation when it is over.
+
+    A push has a record for each of its batches, written before the batch is acknowledged, so that
+    nothing is ever acknowledged and not recorded. One that brings nothing is recorded at the end.
+    """
+
+    def __init__(self, audit: Audit) -> None:
+        self._audit = audit
+        self._operation = ""
+        self._log = ""
+        self._messages = self._size = 0
+        self._pushed_log = ""
+        self._transferring = False
+        self._empty_pushes: dict[str, None] = {}
+
+    def begin(self, event: Event) -> None:
+        """Take note of what the client asks for."""
+        self._messages = self._size = 0
+        match event:
+            case ListRefs():
+                self._operation, self._log = "list", ""
+            case Fetch():
+                self._operation, self._log = "fetch", event.log
+            case GetNodes():
+                self._operation, self._log = "get-nodes", event.log
+            case Push():
+                self._operation, self._log = PUSH, event.log
+                if len(self._empty_pushes) >= EMPTY_PUSHES_LIMIT:
+                    self._flush()
+            case Transfer():
+                self._operation = PUSH
+                self._log = self._pushed_log = event.log
+                self._transferring = True
+            case _:
+                self._operation, self._log = PUSH, self._pushed_log
+
+    def sent(self, messages: int, size: int) -> None:
+        """Count messages, and bytes of messages or of nodes, that the client is sent."""
+        self._messages += messages
+        self._size += size
+
+    def answered_push(self, log: str) -> None:
+        """Take note that a client that wants to push was told where to start from."""
+        self._empty_pushes[log] = None
+
+    def took(self, messages: int, size: int, refused: int) -> None:
+        """Record durably a batch that is stored, before it is acknowledged."""
+        self._empty_pushes.pop(self._log, None)
+        result = REFUSED if refused else OK
+        act = Act(PUSH, self._log, messages, size, refused, result)
+        self._audit.record(act, durable=True)
+
+    def transferred(self) -> None:
+        """Take note that a push has come to its end."""
+        self._transferring = False
+
+    def over(self) -> None:
+        """Record the operation under way, if there is one: it went well."""
+        if self._operation not in ("", PUSH):
+            self._write(OK)
+        self._operation = ""
+
+    def failed(self, code: str) -> None:
+        """Record that the operation under way, or else the session, ended with an error."""
+        if self._operation == PUSH:
+            self._empty_pushes.pop(self._log, None)
+        self._transferring = False
+        self._write(code)
+
+    def close(self) -> None:
+        """Record at the end of a session what is not recorded yet."""
+        if self._transferring:
+            self._operation, self._log = PUSH, self._pushed_log
+            self._empty_pushes.pop(self._log, None)
+            self._transferring = False
+            self._write(CUT)
+        elif self._operation not in ("", PUSH):
+            self._write(CUT)
+        self._operation = ""
+        self._flush()
+
+    def _write(self, result: str) -> None:
+        operation, log = self._operation or SESSION, self._log if self._operation else ""
+        self._operation = ""
+        self._audit.record(Act(operation, log, self._messages, self._size, result=result))
+        self._messages = self._size = 0
+
+    def _flush(self) -> None:
+        while self._empty_pushes:
+            log = next(iter(self._empty_pushes))
+            del self._empty_pushes[log]
+            self._audit.record(Act(PUSH, log))

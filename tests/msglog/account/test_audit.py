@@ -1,0 +1,141 @@
+"""The audit: rows that are only added, whatever their texts, and a bound on how many are kept."""
+
+import syslog
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from msglog.account import database
+from msglog.account.audit import (
+    CLEAN_EVERY,
+    TEXT_CHARACTERS,
+    Act,
+    AuditRecord,
+    Trail,
+    Visit,
+    plain,
+    records,
+)
+from msglog.account.database import AccountError, Database
+from msglog.account.setting import AUDIT_KEEP, AUDIT_SYSLOG, change_setting
+
+VISIT = Visit("ann", "SHA256:key", "192.0.2.1", "main", "5e55")
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> Iterator[Database]:
+    made = Database.create(tmp_path / "account.db", suffix="x")
+    yield made
+    made.close()
+
+
+def trail(tables: Database, visit: Visit = VISIT) -> Trail:
+    times = iter(range(1_000, 1_000_000))
+    return Trail(tables, visit, lambda: next(times))
+
+
+def test_what_is_recorded_is_found_again(tables: Database) -> None:
+    ann = trail(tables)
+    pushed = Act("push", "beamline/p01", 3, 400, 1, "refused")
+    ann.record(pushed, durable=True)
+    ann.record(Act("list"))
+    trail(tables, Visit("bob")).record(Act("greeting", result="not-authorised"))
+    assert records(tables, limit=10) == [
+        AuditRecord(1_000, VISIT, pushed),
+        AuditRecord(1_001, VISIT, Act("list")),
+        AuditRecord(1_000, Visit("bob"), Act("greeting", result="not-authorised")),
+    ]
+    assert [one.act.operation for one in records(tables, user="ann", limit=1)] == ["list"]
+    assert [one.time for one in records(tables, since=1_001, limit=10)] == [1_001]
+    assert tables.select("PRAGMA synchronous") == [(2,)]
+
+
+def test_a_row_cannot_be_changed_or_taken_out(tables: Database) -> None:
+    trail(tables).record(Act("list"))
+    for statement in ("UPDATE audit SET user = 'bob'", "DELETE FROM audit"):
+        with pytest.raises(AccountError, match="only ever added to"):
+            tables.execute(statement)
+    assert records(tables, limit=10)[0].visit == VISIT
+
+
+def test_the_oldest_go_when_there_are_too_many(tables: Database) -> None:
+    change_setting(tables, AUDIT_KEEP.name, "100")
+    ann = trail(tables)
+    for number in range(2 * CLEAN_EVERY):
+        ann.record(Act("list", detail=str(number)))
+    kept = [int(one.act.detail) for one in records(tables, limit=1_000)]
+    assert kept == list(range(2 * CLEAN_EVERY - 100, 2 * CLEAN_EVERY))
+
+
+HOSTILE = "x\nuser=root result=ok\r\x1b[2J\u2028\u202e\ud800" + chr(0x85) + "\0"
+
+
+def test_no_text_breaks_a_record(tables: Database) -> None:
+    visit = Visit(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)
+    trail(tables, visit).record(Act(HOSTILE, HOSTILE, result=HOSTILE, detail=HOSTILE * 5000))
+    ((*row,),) = tables.select("SELECT * FROM audit")
+    texts = [value for value in row if isinstance(value, str)]
+    assert len(texts) == 9
+    assert all(text.isascii() and text.isprintable() for text in texts)
+    assert max(map(len, texts)) == TEXT_CHARACTERS
+    assert texts[0].startswith(r"x\nuser=root result=ok\r\x1b[2J\u2028")
+
+
+@given(st.text(alphabet=st.characters(codec=None)), st.text(alphabet=st.characters(codec=None)))
+def test_plain_text_is_plain_and_tells_texts_apart(one: str, other: str) -> None:
+    assert plain(one).isascii()
+    assert plain(one).isprintable() or not one
+    assert len(plain(one)) <= TEXT_CHARACTERS
+    if len(repr(one)) < TEXT_CHARACTERS / 2 and len(repr(other)) < TEXT_CHARACTERS / 2:
+        assert (plain(one) == plain(other)) == (one == other)
+
+
+def test_plain_text_tells_an_escape_from_what_looks_like_one() -> None:
+    assert plain("a\nb") != plain(r"a\nb")
+
+
+def test_syslog_gets_one_line_each_if_it_is_asked_for(
+    tables: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[tuple[int, str]] = []
+    monkeypatch.setattr(syslog, "syslog", lambda level, line: said.append((level, line)))
+    trail(tables).record(Act("list"))
+    assert said == []
+    change_setting(tables, AUDIT_SYSLOG.name, "on")
+    ann = trail(tables)
+    ann.record(Act("push", "main", 2, 30))
+    ann.record(Act("command", result="refused", detail='sh\nuser=bob result=ok "x'))
+    common = "user=ann key=SHA256:key address=192.0.2.1 repository=main"
+    assert said == [
+        (
+            syslog.LOG_INFO,
+            f"{common} operation=push log=main messages=2 bytes=30 refused=0 result=ok session=5e55",
+        ),
+        (
+            syslog.LOG_NOTICE,
+            (
+                f"{common} operation=command messages=0 bytes=0 refused=0 result=refused session=5e55"
+                ' detail="sh\\nuser=bob result=ok \'x"'
+            ),
+        ),
+    ]
+
+
+def test_an_account_of_the_first_format_gets_the_tables(tmp_path: Path) -> None:
+    path = tmp_path / "account.db"
+    old = Database.create(path, suffix="x")
+    old.execute("INSERT INTO users VALUES (1, 'ann', 'read', 0)")
+    for table in ("audit", "settings", "policies"):
+        old.execute(f"DROP TABLE {table}")
+    old.execute("PRAGMA user_version = 1")
+    old.close()
+    first, second = Database.open(path), Database.open(path)
+    trail(first).record(Act("list"))
+    assert len(records(second, limit=10)) == 1
+    assert second.select("SELECT name FROM users") == [("ann",)]
+    assert second.select("PRAGMA user_version") == [(database.FORMAT,)]
+    first.close()
+    second.close()

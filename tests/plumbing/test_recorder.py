@@ -1,0 +1,164 @@
+"""What the audit is told of whole sessions between the real client and the real service."""
+
+import pytest
+
+from msglog.account.audit import Act
+from msglog.account.database import AccountError
+from msglog.account.role import Role
+from msglog.errors import NotAuthorisedError
+from msglog.index.node import EMPTY_ROOT
+from msglog.key import FIRST_KEY
+from msglog.wire.events import Batch, Fetch, ListRefs, Push, Transfer
+from plumbing.recorder import EMPTY_PUSHES_LIMIT, Recorder
+from plumbing.session import RemoteFailureError, RemoteRefusedError
+from tests.plumbing.peers import Client, Server, message
+
+
+class Sheet:
+    """An Audit in memory, which can be full."""
+
+    def __init__(self) -> None:
+        self.acts: list[Act] = []
+        self.durable: list[bool] = []
+        self.full = False
+
+    def record(self, act: Act, *, durable: bool = False) -> None:
+        if self.full:
+            raise AccountError("cannot use account.db", why="the disk is full")
+        self.acts.append(act)
+        self.durable.append(durable)
+
+    @property
+    def summary(self) -> list[tuple[str, str, int, str]]:
+        return [(act.operation, act.log, act.messages, act.result) for act in self.acts]
+
+
+@pytest.fixture
+def sheet() -> Sheet:
+    return Sheet()
+
+
+@pytest.fixture
+def server(sheet: Sheet) -> Server:
+    return Server(audit=sheet)
+
+
+def test_each_operation_has_one_record(server: Server, sheet: Sheet) -> None:
+    ann, bob = Client(1, server), Client(2, server)
+    data = [message(1), message(2)]
+    ann.add(*data)
+    ann.push()
+    assert sheet.acts == [Act("push", "main", 2, sum(map(len, data)))]
+    assert sheet.durable == [True]
+    bob.pull()
+    bob.pull()
+    ann.push()
+    assert sheet.summary[1:] == [
+        ("fetch", "main", 2, "ok"),
+        ("fetch", "main", 0, "ok"),
+        ("push", "main", 0, "ok"),
+    ]
+    assert sheet.acts[1].size > sheet.acts[0].size
+    assert sheet.durable[1:] == [False] * 3
+
+
+def test_a_list_and_a_descent_are_recorded(server: Server, sheet: Sheet) -> None:
+    ann, bob = Client(1, server), Client(2, server)
+    session = bob.session([ListRefs()])
+    session.listed_refs()
+    session.close()
+    assert sheet.summary == [("list", "", 0, "ok")]
+    both = [message(number) for number in range(50)]
+    ann.add(*both)
+    ann.push()
+    bob.add(*both[:-1], message(99))
+    bob.pull()
+    operations = [act.operation for act in sheet.acts]
+    assert operations[2:] == ["fetch", "get-nodes", "fetch"]
+    assert sheet.acts[3].size > 0
+
+
+def test_a_batch_is_recorded_before_it_is_acknowledged(server: Server, sheet: Sheet) -> None:
+    ann = Client(1, server)
+    ann.add(message(1))
+    sheet.full = True
+    with pytest.raises(RemoteFailureError):
+        ann.push()
+    assert ann.repository.store.agreed(ann.tracking().remote.peer, "main", FIRST_KEY) == []
+    sheet.full = False
+    ann.push()  # what is stored already is not sent again
+    assert [act.operation for act in sheet.acts] == ["push"]
+
+
+def test_a_refusal_is_recorded_at_once(server: Server, sheet: Sheet) -> None:
+    reader, instrument = Client(1, server, Role.READ), Client(2, server, Role.APPEND)
+    reader.add(message(1))
+    with pytest.raises(NotAuthorisedError):
+        reader.push()
+    with pytest.raises(RemoteRefusedError):
+        instrument.pull()
+    assert sheet.summary == [
+        ("push", "main", 0, "not-authorised"),
+        ("fetch", "main", 0, "not-authorised"),
+    ]
+
+
+def test_a_revoked_users_batch_is_recorded_as_refused(server: Server, sheet: Sheet) -> None:
+    ann = Client(1, server)
+    ann.add(message(1))
+    ann.rights.revoked = True
+    with pytest.raises(NotAuthorisedError):
+        ann.push()
+    assert sheet.summary == [("push", "main", 0, "not-authorised")]
+
+
+def test_refused_messages_are_counted(server: Server, sheet: Sheet) -> None:
+    server.policy = lambda item: ("odd", "odd") if item.content.uuid[-1] & 1 else None
+    ann = Client(1, server)
+    ann.add(*map(message, range(5)))
+    ann.push()
+    (act,) = sheet.acts
+    assert (act.messages, act.refused, act.result) == (3, 2, "refused")
+
+
+def test_what_a_client_did_not_wait_for_is_recorded(server: Server, sheet: Sheet) -> None:
+    ann = Client(1, server)
+    ann.add(*map(message, range(5)))
+    ann.push()
+    service = server.service(ann.rights, [Fetch("main")])
+    service.output()  # the greeting
+    service.output()  # the head of the transfer
+    service.output()  # its only batch
+    service.close()
+    assert sheet.summary[1:] == [("fetch", "main", 5, "cut")]
+
+
+def test_a_protocol_error_is_the_sessions(server: Server, sheet: Sheet) -> None:
+    service = server.service(Client(1, server).rights)
+    service.receive(b"GET / HTTP/1.1\r\n\r\n")
+    while service.output() is not None:
+        pass
+    service.close()
+    assert sheet.summary == [("session", "", 0, "protocol")]
+
+
+def test_an_interrupted_push_keeps_the_records_of_its_batches(sheet: Sheet) -> None:
+    recorder = Recorder(sheet)
+    recorder.begin(Transfer("a/b", EMPTY_ROOT, EMPTY_ROOT))
+    recorder.over()
+    recorder.begin(Batch(1, 2, EMPTY_ROOT, b""))
+    recorder.took(2, 30, 0)
+    recorder.over()
+    recorder.close()
+    assert sheet.summary == [("push", "a/b", 2, "ok"), ("push", "a/b", 0, "cut")]
+
+
+def test_pushes_of_nothing_are_bounded(sheet: Sheet) -> None:
+    recorder = Recorder(sheet)
+    for number in range(2 * EMPTY_PUSHES_LIMIT + 1):
+        recorder.begin(Push(f"log{number}"))
+        recorder.answered_push(f"log{number}")
+        recorder.over()
+    assert len(sheet.acts) == 2 * EMPTY_PUSHES_LIMIT
+    recorder.close()
+    assert len(sheet.acts) == 2 * EMPTY_PUSHES_LIMIT + 1

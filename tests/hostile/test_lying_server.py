@@ -77,6 +77,8 @@ def rebatch(work: Callable[[list[bytes]], list[bytes]], *, count: bool = True) -
         instead(Transfer, Transfer("main", ROOT, OTHER, 40)),
         instead(Transfer, Transfer("other", EMPTY_ROOT, ROOT, 40)),
         instead(Transfer, Transfer("main", EMPTY_ROOT, ROOT, 40, VIEW)),
+        edit(Transfer, log="other"),
+        edit(Transfer, view=VIEW),
         edit(Transfer, root=ROOT),
         edit(Transfer, count=None),
         edit(Transfer, count=39),
@@ -211,6 +213,19 @@ def test_batches_without_end_stop_at_the_number_that_was_declared() -> None:
     check_whole(client.repository)
 
 
+def test_a_batch_that_comes_again_is_refused_though_all_of_it_is_true() -> None:
+    def change(event: Event, _: int) -> Iterable[Event | bytes]:
+        if isinstance(event, Batch):
+            for number in range(1, 10**9):
+                yield replace(event, number=number)
+        yield replace(event, count=10**15) if isinstance(event, Transfer) else event
+
+    _, client = sites(change)
+    with pytest.raises(IntegrityError, match="that the base has already"):
+        client.pull()
+    assert client.repository.log("main").count == 40
+
+
 @pytest.mark.parametrize(
     ("change", "status"),
     [
@@ -223,7 +238,12 @@ def test_batches_without_end_stop_at_the_number_that_was_declared() -> None:
         (instead(Done), 4),
         (instead(Done, End()), 4),
         (lambda event, _: [event, event] if isinstance(event, Acknowledged) else [event], 4),
-        (instead(Acknowledged, Refused(KEY, "quota", "no"), Acknowledged(1, ROOT)), 5),
+        (
+            lambda event, _: (
+                [Refused(KEY, "quota", "no"), event] if isinstance(event, Acknowledged) else [event]
+            ),
+            5,
+        ),
         (instead(Acknowledged, *[Refused(KEY, "quota", "no")] * 9000), 4),
         (instead(Base, Transfer("main", EMPTY_ROOT, ROOT, 1)), 4),
         (instead(Acknowledged, PeerError("forged", "a message is false")), 5),

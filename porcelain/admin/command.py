@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 
 from plumbing.context import Context
-from porcelain.admin import create, grant, key, user
+from porcelain.admin import create, doctor, grant, key, user
 from porcelain.admin.place import add_place_options
 
 
@@ -22,6 +22,9 @@ def configure(parser: ArgumentParser) -> None:
     revoking = actions.add_parser("revoke", help="take such a role back")
     grant.configure_revoke(revoking)
     add_place_options(revoking)
+    checking = actions.add_parser("doctor", help="check the whole account, say what to do")
+    doctor.configure(checking)
+    add_place_options(checking)
 
 
 def run(arguments: Namespace, context: Context) -> int:

@@ -3,12 +3,13 @@
 from argparse import ArgumentParser, Namespace
 
 from msglog.account.account import Account
-from msglog.account.findings import Finding, check_lines
+from msglog.account.findings import check_lines
 from msglog.account.publickey import FILE_BYTES, PublicKey, PublicKeyError, parse_public_keys
 from msglog.account.record import UserKey
 from msglog.errors import LocalError, UsageError
 from msglog.message_json import rfc3339, to_json
 from plumbing.context import Context
+from porcelain.admin.finding import show_finding
 from porcelain.admin.place import (
     add_place_options,
     check_writable,
@@ -145,27 +146,10 @@ def _check(arguments: Namespace, context: Context) -> int:
         inspection = inspected(account, arguments, context)
     findings = check_lines(inspection)
     for finding in findings:
-        context.write(to_json(_finding_fields(finding)) if context.json else _as_line(finding))
+        show_finding(finding, context)
     if not findings and not context.json and not context.quiet:
         context.write(f"{one_line(inspection.path)}: {len(inspection.entries())} lines, all good\n")
     return _NEGATIVE if findings else 0
-
-
-def _finding_fields(finding: Finding) -> dict[str, object]:
-    return {
-        "file": finding.where,
-        "line": finding.line,
-        "severity": finding.severity.value,
-        "code": finding.code,
-        "what": finding.what,
-        "remedy": finding.remedy,
-    }
-
-
-def _as_line(finding: Finding) -> str:
-    where = finding.where if finding.line is None else f"{finding.where}:{finding.line}"
-    text = f"{where}: {finding.severity.value}: {finding.what}. {finding.remedy} [{finding.code}]"
-    return f"{one_line(text)}\n"
 
 
 def _sync(arguments: Namespace, context: Context) -> int:

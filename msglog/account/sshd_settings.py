@@ -1,0 +1,262 @@
+"""What sshd is told to do for one UNIX account, and what is wrong with that for a server account.
+
+Reads what `sshd -T` prints: one keyword in small letters and its value a line, some repeated.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+from typing import TypeAlias
+
+from msglog.account.findings import Finding, Severity
+
+Settings: TypeAlias = Mapping[str, tuple[str, ...]]
+"""All values of each keyword, in their order."""
+
+WHERE = "sshd"
+DANGEROUS_VARIABLES = (
+    "LD_PRELOAD",
+    "LD_LIBRARY_PATH",
+    "LD_AUDIT",
+    "BASH_ENV",
+    "ENV",
+    "ZDOTDIR",
+    "PATH",
+    "HOME",
+    "IFS",
+    "SHELLOPTS",
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "PYTHONSTARTUP",
+    "SSH_ORIGINAL_COMMAND",
+    "MSGLOG_DIR",
+)
+"""With one of these a client changes which programs or files a forced command takes."""
+
+_ROOT = "See `man sshd_config`; have root change it, then `systemctl reload ssh`."
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """The UNIX account that sshd is asked about. key_file: the authorized_keys that we write."""
+
+    name: str
+    number: int
+    home: str
+    key_file: str
+
+
+def parse_settings(text: str) -> Settings:
+    """Return what `sshd -T` printed."""
+    found: dict[str, tuple[str, ...]] = {}
+    for line in text.splitlines():
+        keyword, _, value = line.strip().partition(" ")
+        if keyword:
+            found[keyword.lower()] = (*found.get(keyword.lower(), ()), value.strip())
+    return found
+
+
+def key_files(settings: Settings, login: Login) -> list[str]:
+    """Return the files in which sshd looks for keys, all of them absolute."""
+    files = []
+    for pattern in _words(settings, "authorizedkeysfile"):
+        if pattern.lower() == "none":
+            continue
+        tokens = {"%%": "%", "%h": login.home, "%u": login.name, "%U": str(login.number)}
+        files.append(str(PurePosixPath(login.home) / _expanded(pattern, tokens)))
+    return files
+
+
+def asks_for_keys(settings: Settings) -> bool:
+    """Tell whether sshd asks msglog for keys."""
+    return "authorized-keys" in _value(settings, "authorizedkeyscommand")
+
+
+def check_settings(settings: Settings, login: Login, keys: int) -> list[Finding]:
+    """Return what is wrong. keys: how many there are in the account."""
+    return [finding for check in CHECKS for finding in check(settings, login, keys)]
+
+
+Check: TypeAlias = Callable[[Settings, Login, int], Iterator[Finding]]
+
+
+def _check_keys_are_read(settings: Settings, login: Login, keys: int) -> Iterator[Finding]:
+    if _value(settings, "pubkeyauthentication") == "no":
+        yield _error(
+            "no-keys", "it takes no keys, so that nobody gets in", "Set PubkeyAuthentication yes."
+        )
+    methods = _words(settings, "authenticationmethods")
+    if methods and not {"any", "publickey"} & {method.partition(":")[0] for method in methods}:
+        yield _error(
+            "methods",
+            f"a key alone is not enough (AuthenticationMethods {' '.join(methods)[:80]})",
+            "Set AuthenticationMethods publickey for this account.",
+        )
+    files = key_files(settings, login)
+    same = os.path.realpath(login.key_file)
+    if not keys or same in [os.path.realpath(file) for file in files]:
+        return
+    if asks_for_keys(settings):
+        return
+    command = _value(settings, "authorizedkeyscommand")
+    read = " and ".join(files) or "no file"
+    if command not in ("", "none"):
+        yield _warning(
+            "other-keys",
+            f"it asks {command[:80]!r} for keys and reads {read}, but not {login.key_file}",
+            "Make sure that the command gives the lines of `msglog authorized-keys`.",
+        )
+        return
+    yield _error(
+        "other-key-file",
+        f"it reads {read}, and msglog writes {login.key_file}",
+        "Set AuthorizedKeysFile, or name the right file with `--authorized-keys FILE`.",
+    )
+
+
+def _check_login(settings: Settings, login: Login, _: int) -> Iterator[Finding]:
+    allowed = _words(settings, "allowusers")
+    if allowed and not any(_matches(login.name, pattern) for pattern in allowed):
+        yield _error("not-allowed", f"AllowUsers does not name {login.name}", "Add it there.")
+    denied = [pattern for pattern in _words(settings, "denyusers") if "@" not in pattern]
+    if any(_matches(login.name, pattern) for pattern in denied):
+        yield _error("denied", f"DenyUsers names {login.name}", "Take it out there.")
+    if login.number == 0:
+        may = _value(settings, "permitrootlogin") != "no"
+        make = _warning if may else _error
+        yield make(
+            "root",
+            f"the server account is root{'' if may else ', who may not log in'}",
+            "Use an account of its own for msglog.",
+        )
+
+
+def _check_commands(settings: Settings, _login: Login, _: int) -> Iterator[Finding]:
+    forced = _value(settings, "forcecommand")
+    if forced not in ("", "none"):
+        yield _error(
+            "force-command",
+            f"ForceCommand {forced[:80]!r} runs instead of msglog",
+            f"Take the account out of it with a Match block. {_ROOT}",
+        )
+    jail = _value(settings, "chrootdirectory")
+    if jail not in ("", "none"):
+        yield _error(
+            "chroot",
+            f"ChrootDirectory {jail[:80]!r} hides msglog from its own account",
+            f"Take the account out of it with a Match block. {_ROOT}",
+        )
+
+
+def _check_environment(settings: Settings, _login: Login, _: int) -> Iterator[Finding]:
+    permitted = _value(settings, "permituserenvironment")
+    if permitted not in ("", "no"):
+        yield _error(
+            "user-environment",
+            "~/.ssh/environment and the option `environment` set variables of forced commands",
+            f"Set PermitUserEnvironment no. {_ROOT}",
+        )
+    for pattern in _words(settings, "acceptenv"):
+        taken = [name for name in DANGEROUS_VARIABLES if fnmatchcase(name, pattern)]
+        if taken:
+            yield _error(
+                "accept-env",
+                f"AcceptEnv {pattern[:80]} lets clients set {', '.join(taken[:3])}"
+                f"{' and more' if len(taken) > 3 else ''}",
+                f"Name only LANG and LC_* there. {_ROOT}",
+            )
+
+
+def _check_passwords(settings: Settings, _login: Login, _: int) -> Iterator[Finding]:
+    ways = {
+        "passwordauthentication": "PasswordAuthentication",
+        "kbdinteractiveauthentication": "KbdInteractiveAuthentication",
+    }
+    methods = _words(settings, "authenticationmethods")
+    if methods and "any" not in methods and all("publickey" in method for method in methods):
+        return
+    open_ways = [name for key, name in ways.items() if _value(settings, key) == "yes"]
+    if open_ways:
+        yield _warning(
+            "passwords",
+            "whoever guesses the account's password gets a shell"
+            f" ({' and '.join(f'{name} yes' for name in open_ways)})",
+            "Set `AuthenticationMethods publickey` for this account, and give it no password.",
+        )
+    if _value(settings, "permitemptypasswords") == "yes":
+        yield _error("empty-passwords", "an empty password is enough", "Set it to no.")
+
+
+def _check_certificates(settings: Settings, login: Login, _: int) -> Iterator[Finding]:
+    trusted = _value(settings, "trustedusercakeys")
+    if trusted in ("", "none"):
+        return
+    command = _value(settings, "authorizedprincipalscommand")
+    lists = _value(settings, "authorizedprincipalsfile")
+    if command in ("", "none") and lists in ("", "none"):
+        yield _error(
+            "certificates",
+            f"a certificate for {login.name} by a key in {trusted[:80]} gives a shell",
+            "Set AuthorizedPrincipalsCommand to `msglog authorized-principals` for this account.",
+        )
+    elif lists not in ("", "none") or "authorized-principals" not in command:
+        yield _warning(
+            "certificates",
+            f"certificates by a key in {trusted[:80]} may give a shell: others than msglog decide",
+            "Set AuthorizedPrincipalsCommand to `msglog authorized-principals` for this account.",
+        )
+
+
+def _check_modes(settings: Settings, _login: Login, _: int) -> Iterator[Finding]:
+    if _value(settings, "strictmodes") == "no":
+        yield _warning(
+            "strict-modes",
+            "it reads keys that others may write to",
+            f"Set StrictModes yes. {_ROOT}",
+        )
+
+
+CHECKS: tuple[Check, ...] = (
+    _check_keys_are_read,
+    _check_login,
+    _check_commands,
+    _check_environment,
+    _check_passwords,
+    _check_certificates,
+    _check_modes,
+)
+"""All checks. `PermitUserRC` and forwarding are not among them: `restrict` is stronger."""
+
+
+def _value(settings: Settings, keyword: str) -> str:
+    return (settings.get(keyword) or ("",))[0]
+
+
+def _words(settings: Settings, keyword: str) -> list[str]:
+    return [word for value in settings.get(keyword, ()) for word in value.split()]
+
+
+def _expanded(pattern: str, tokens: Mapping[str, str]) -> str:
+    parts: list[str] = []
+    at = 0
+    while at < len(pattern):
+        token = pattern[at : at + 2]
+        taken = tokens.get(token)
+        parts.append(pattern[at] if taken is None else taken)
+        at += 1 if taken is None else 2
+    return "".join(parts)
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Tell whether a pattern of AllowUsers may mean a user; hosts after `@` are not judged."""
+    return fnmatchcase(name, pattern.partition("@")[0])
+
+
+def _error(code: str, what: str, remedy: str) -> Finding:
+    return Finding(Severity.ERROR, code, WHERE, None, what, remedy)
+
+
+def _warning(code: str, what: str, remedy: str) -> Finding:
+    return Finding(Severity.WARNING, code, WHERE, None, what, remedy)

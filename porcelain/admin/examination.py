@@ -1,0 +1,150 @@
+"""Gathering what `admin doctor` looks at: the disk, the shell, and sshd's own settings."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from msglog.account.account import DEFAULT_REPOSITORY, REPOSITORIES_NAME, Account
+from msglog.account.checkup import Checkup, Repository, Start
+from msglog.account.forced_command import Program, quote_path
+from msglog.account.sshd_settings import Settings, parse_settings
+from msglog.errors import MsglogError
+from msglog.repository import STORE_NAME
+from msglog.repository import Repository as OpenRepository
+from msglog.version import __version__
+from plumbing.context import Context
+from porcelain.admin.program import START_SECONDS
+
+_REPOSITORY_PARTS = 4
+_SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/sbin"
+_ANSWER = f"msglog {__version__}\n".encode()
+
+
+def examine(account: Account, program: Program, context: Context) -> Checkup:
+    """Look at an account; raises AccountError where it cannot be read."""
+    folder = account.path.resolve()
+    owner = folder.stat().st_uid
+    entry = _entry(owner)
+    shell = "" if entry is None else entry.pw_shell
+    users = account.users()
+    keys = account.keys_of()
+    counts = dict.fromkeys([user.name for user in users], 0)
+    for key in keys:
+        counts[key.user] = counts.get(key.user, 0) + 1
+    disk = os.statvfs(folder)
+    times = [user.created for user in users] + [key.added for key in keys]
+    return Checkup(
+        path=str(folder),
+        owner=owner,
+        runner=os.geteuid(),
+        login="" if entry is None else entry.pw_name,
+        shell=shell,
+        start=start_through(shell or "/bin/sh", program, Path(entry.pw_dir) if entry else folder),
+        repositories=tuple(_repositories(account)),
+        main=DEFAULT_REPOSITORY,
+        users=tuple((user, counts[user.name]) for user in users),
+        free_bytes=disk.f_bavail * disk.f_frsize,
+        free_files=disk.f_favail if disk.f_files else None,
+        now=context.now(),
+        latest=max(times, default=0),
+        foreign=tuple(sorted(_foreign_files(folder, owner))),
+    )
+
+
+def start_through(shell: str, program: Program, home: Path) -> Start:
+    """Start msglog through a login shell, as sshd starts a forced command."""
+    words = [quote_path(program.interpreter), "-I", quote_path(program.script), "--version"]
+    environment = {
+        "HOME": str(home),
+        "PATH": os.defpath,
+        "SHELL": shell,
+        "SSH_CLIENT": "127.0.0.1 1 22",  # bash takes this for a session of sshd, and reads files
+        "SSH_CONNECTION": "127.0.0.1 1 127.0.0.1 22",
+    }
+    try:
+        done = subprocess.run(  # noqa: S603 - the login shell of the account, as sshd runs it
+            [shell, "-c", " ".join(words)],
+            cwd=home if home.is_dir() else "/",
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=START_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Start(why=f"nothing came within {START_SECONDS:.0f} seconds")
+    except OSError as error:
+        return Start(why=error.strerror or str(error))
+    if done.stdout.endswith(_ANSWER):
+        return Start(before=done.stdout.removesuffix(_ANSWER).decode("utf-8", "backslashreplace"))
+    said = done.stderr.decode("utf-8", "backslashreplace").strip().splitlines()
+    return Start(why=said[-1] if said else f"exit status {done.returncode}")
+
+
+def sshd_settings(context: Context, login: str, config: Path | None) -> Settings | None:
+    """Return sshd's effective settings for an account, or None where they cannot be read.
+
+    config: another configuration than sshd's usual one. sshd itself reads it, with all that it
+    includes and what it says of this account alone; it wants a host key to do so, and any will do.
+    """
+    sshd = shutil.which("sshd", path=f"{context.environment.get('PATH', '')}:{_SYSTEM_FOLDERS}")
+    keygen = shutil.which("ssh-keygen", path=f"{context.environment.get('PATH', '')}:{os.defpath}")
+    if sshd is None or keygen is None:
+        return None
+    with tempfile.TemporaryDirectory(prefix="msglog-") as folder:
+        key = str(Path(folder) / "key")
+        try:
+            _run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", key])
+            whom = f"user={login},host=localhost,addr=127.0.0.1"
+            file = [] if config is None else ["-f", str(config)]
+            text = _run([os.path.realpath(sshd), "-T", "-h", key, "-C", whom, *file])
+        except (OSError, subprocess.SubprocessError):
+            return None
+    return parse_settings(text)
+
+
+def _run(words: list[str]) -> str:
+    done = subprocess.run(  # noqa: S603 - OpenSSH's own programs
+        words,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=START_SECONDS,
+        check=True,
+    )
+    return done.stdout.decode("utf-8", "backslashreplace")
+
+
+def _entry(owner: int) -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwuid(owner)
+    except KeyError:
+        return None
+
+
+def _repositories(account: Account) -> Iterator[Repository]:
+    """Yield the repositories of an account, each opened once."""
+    root = account.path / REPOSITORIES_NAME
+    for depth in range(1, _REPOSITORY_PARTS + 1):
+        for store in sorted(root.glob(f"{'*/' * depth}{STORE_NAME}")):
+            name = str(store.parent.relative_to(root))
+            try:
+                OpenRepository.open(account.existing_repository(name)).close()
+            except MsglogError as error:
+                yield Repository(name, error.why or error.what)
+            else:
+                yield Repository(name)
+
+
+def _foreign_files(folder: Path, owner: int) -> Iterator[str]:
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path = Path(place) / name
+            try:
+                if path.lstat().st_uid != owner:
+                    yield str(path)
+            except FileNotFoundError:
+                continue  # a file of a transaction that has ended

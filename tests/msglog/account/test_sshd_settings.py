@@ -1,0 +1,159 @@
+"""sshd's settings for a server account: what is fine, and what each bad one is called."""
+
+import pytest
+
+from msglog.account.findings import Severity
+from msglog.account.sshd_settings import (
+    CHECKS,
+    Login,
+    asks_for_keys,
+    check_settings,
+    key_files,
+    parse_settings,
+)
+
+LOGIN = Login("server", 1001, "/home/server", "/home/server/.ssh/authorized_keys")
+
+GOOD = """\
+pubkeyauthentication yes
+authenticationmethods publickey
+authorizedkeysfile .ssh/authorized_keys .ssh/authorized_keys2
+authorizedkeyscommand none
+passwordauthentication yes
+kbdinteractiveauthentication no
+permitemptypasswords no
+permitrootlogin without-password
+permituserenvironment no
+permituserrc yes
+strictmodes yes
+acceptenv LANG
+acceptenv LC_*
+forcecommand none
+chrootdirectory none
+trustedusercakeys none
+authorizedprincipalsfile none
+authorizedprincipalscommand none
+"""
+
+
+def codes(*lines: str, login: Login = LOGIN, keys: int = 1) -> list[tuple[str, str]]:
+    """What is found when some settings are otherwise; several of one keyword are kept."""
+    changed = {line.split()[0] for line in lines}
+    kept = [line for line in GOOD.splitlines() if line.split()[0] not in changed]
+    found = check_settings(parse_settings("\n".join([*kept, *lines])), login, keys)
+    assert all(finding.remedy.endswith(".") and finding.what for finding in found)
+    return [(finding.code, finding.severity.value) for finding in found]
+
+
+def test_good_settings_are_good() -> None:
+    assert codes() == []
+
+
+def test_what_a_sshd_does_not_say_is_not_held_against_it() -> None:
+    assert check_settings(parse_settings(""), LOGIN, 0) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("pubkeyauthentication no", "no-keys"),
+        ("authenticationmethods password", "methods"),
+        ("authenticationmethods publickey,password", "methods"),
+        ("authorizedkeysfile /etc/ssh/keys/%u", "other-key-file"),
+        ("authorizedkeysfile none", "other-key-file"),
+        ("allowusers ann bob", "not-allowed"),
+        ("denyusers serv*", "denied"),
+        ("forcecommand internal-sftp", "force-command"),
+        ("chrootdirectory /srv/%u", "chroot"),
+        ("permituserenvironment yes", "user-environment"),
+        ("permituserenvironment LANG,PATH", "user-environment"),
+        ("acceptenv *", "accept-env"),
+        ("acceptenv LANG LD_*", "accept-env"),
+        ("acceptenv BASH_ENV", "accept-env"),
+        ("acceptenv PYTHON*", "accept-env"),
+        ("acceptenv HOM?", "accept-env"),
+        ("permitemptypasswords yes", "empty-passwords"),
+        ("trustedusercakeys /etc/ssh/ca.pub", "certificates"),
+    ],
+)
+def test_an_error_is_named(line: str, code: str) -> None:
+    more = ["authenticationmethods any"] if line.startswith("permitempty") else []
+    found = codes(line, *more, "passwordauthentication no")
+    assert found == [(code, "error")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        (["authenticationmethods any"], "passwords"),
+        (["authenticationmethods publickey password"], "passwords"),
+        (["strictmodes no"], "strict-modes"),
+        (
+            [
+                "trustedusercakeys /etc/ssh/ca.pub",
+                "authorizedprincipalsfile /etc/ssh/principals/%u",
+            ],
+            "certificates",
+        ),
+        (
+            ["authorizedkeyscommand /usr/bin/ldap-keys %u", "authorizedkeysfile none"],
+            "other-keys",
+        ),
+    ],
+)
+def test_a_warning_is_named(lines: list[str], code: str) -> None:
+    assert codes(*lines) == [(code, "warning")]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["authenticationmethods any", "passwordauthentication no"],
+        ["authenticationmethods password publickey", "passwordauthentication no"],
+        ["authenticationmethods publickey:bound"],
+        ["allowusers ann server@10.0.0.0/8"],
+        ["denyusers server@10.0.0.1"],
+        ["authorizedkeysfile %h/.ssh/authorized_keys"],
+        ["authorizedkeysfile /home/%u/.ssh/authorized_keys"],
+        ["authorizedkeyscommand /opt/bin/msglog authorized-keys %u %f", "authorizedkeysfile none"],
+        ["trustedusercakeys /x", "authorizedprincipalscommand /m authorized-principals %u %k"],
+    ],
+)
+def test_other_good_settings(lines: list[str]) -> None:
+    assert codes(*lines) == []
+
+
+def test_an_account_without_keys_needs_no_file() -> None:
+    assert codes("authorizedkeysfile none", keys=0) == []
+
+
+def test_an_account_of_root_is_no_good_idea() -> None:
+    root = Login("root", 0, "/root", "/root/.ssh/authorized_keys")
+    assert codes(login=root) == [("root", "warning")]
+    assert codes("permitrootlogin no", login=root) == [("root", "error")]
+
+
+def test_tokens_are_expanded_once() -> None:
+    settings = parse_settings("authorizedkeysfile /k/%%u/%u/%U %h/keys relative none %x")
+    assert key_files(settings, LOGIN) == [
+        "/k/%u/server/1001",
+        "/home/server/keys",
+        "/home/server/relative",
+        "/home/server/%x",
+    ]
+
+
+def test_whether_msglog_is_asked_for_keys() -> None:
+    assert not asks_for_keys(parse_settings(GOOD))
+    assert asks_for_keys(parse_settings("authorizedkeyscommand /m authorized-keys %u %f"))
+
+
+def test_every_check_has_been_seen_to_find_something() -> None:
+    bad = parse_settings(
+        "pubkeyauthentication no\nallowusers ann\nforcecommand x\nacceptenv *\n"
+        "passwordauthentication yes\ntrustedusercakeys x\nstrictmodes no"
+    )
+    for check in CHECKS:
+        assert list(check(bad, LOGIN, 1)), check
+    severities = {finding.severity for check in CHECKS for finding in check(bad, LOGIN, 1)}
+    assert severities == set(Severity)

@@ -96,8 +96,15 @@ def _connect_local(target: Target, words: Sequence[str], context: Context) -> Ch
     try:
         repository = open_path(path)
     except StoreError as error:
-        text = f"cannot open the repository {path}"
-        raise NoRepositoryThereError(text, why=error.why or error.what) from error
+        if not path.exists():
+            raise NoRepositoryThereError(
+                f"there is no folder {path}", hint="Is the disk that it lies on there?"
+            ) from error
+        raise NoRepositoryThereError(
+            f"there is no repository in {path}",
+            why=error.why or error.what,
+            hint=f"`msglog init {path}` makes one.",
+        ) from error
     permissions = DirectPermissions(context.login)
     service = Service(repository, permissions, agent=AGENT, clock=context.now)
     service.open(parse_requests(words))

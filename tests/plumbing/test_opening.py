@@ -1,0 +1,72 @@
+"""Opening a session with a path: what a name means, and what is said where nothing is."""
+
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from msglog.config import Config, Layer
+from msglog.repository import Repository
+from plumbing.context import Context
+from plumbing.opening import NoRepositoryThereError, find_target, open_session
+
+
+def context(folder: Path) -> Context:
+    return Context(
+        directory=folder,
+        home=folder / "home",
+        stdin=BytesIO(),
+        stdout=BytesIO(),
+        stderr=BytesIO(),
+        login="ann",
+    )
+
+
+def config(url: str) -> Config:
+    return Config((Layer(Path("config.toml"), {"remote.origin.url": url}, trusted=True),))
+
+
+def make(path: Path) -> bytes:
+    repository = Repository.create(path, identity=bytes(range(16)), time=0)
+    repository.close()
+    return repository.store.identity
+
+
+def test_a_remotes_relative_path_starts_from_the_folder_of_the_repository(tmp_path: Path) -> None:
+    identity = make(tmp_path / "shared" / ".msglog")
+    mine = tmp_path / "mine" / ".msglog"
+    below = tmp_path / "mine" / "deep" / "down"
+    below.mkdir(parents=True)
+    settings = config("../shared")
+    target = find_target(settings, "origin", context(below), mine)
+    session = open_session(target, context(below), settings)
+    assert session.greeting.repository == identity
+    assert (session.greeting.user, session.greeting.role) == ("ann", "admin")
+    session.close()
+
+
+def test_a_path_that_is_typed_starts_from_here(tmp_path: Path) -> None:
+    identity = make(tmp_path / "here" / "shared" / ".msglog")
+    here = context(tmp_path / "here")
+    target = find_target(Config(), "./shared", here, tmp_path / "elsewhere" / ".msglog")
+    assert target.name == ""
+    session = open_session(target, here, Config())
+    assert session.greeting.repository == identity
+    session.close()
+
+
+def test_a_home_path(tmp_path: Path) -> None:
+    make(tmp_path / "home" / "log" / ".msglog")
+    target = find_target(Config(), "~/log", context(tmp_path), None)
+    open_session(target, context(tmp_path), Config()).close()
+
+
+@pytest.mark.parametrize(
+    ("folder", "says"), [("nothing", "there is no folder"), ("empty", "there is no repository in")]
+)
+def test_where_nothing_is(tmp_path: Path, folder: str, says: str) -> None:
+    (tmp_path / "empty").mkdir()
+    target = find_target(Config(), f"./{folder}", context(tmp_path), None)
+    with pytest.raises(NoRepositoryThereError, match=says):
+        open_session(target, context(tmp_path), Config())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty"]

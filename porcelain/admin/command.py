@@ -3,8 +3,9 @@
 from argparse import ArgumentParser, Namespace
 
 from plumbing.context import Context
-from porcelain.admin import create, doctor, grant, key, user
+from porcelain.admin import audit, create, doctor, grant, key, setting, user
 from porcelain.admin.place import add_place_options
+from porcelain.admin.recording import run_recorded
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -22,6 +23,12 @@ def configure(parser: ArgumentParser) -> None:
     revoking = actions.add_parser("revoke", help="take such a role back")
     grant.configure_revoke(revoking)
     add_place_options(revoking)
+    auditing = actions.add_parser("audit", help="show what was done and refused")
+    audit.configure(auditing)
+    add_place_options(auditing)
+    changing = actions.add_parser("set", help="show and change settings of the account")
+    setting.configure(changing)
+    add_place_options(changing)
     checking = actions.add_parser("doctor", help="check the whole account, say what to do")
     doctor.configure(checking)
     add_place_options(checking)
@@ -29,5 +36,4 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, context: Context) -> int:
     """Run the subcommand."""
-    status: int = arguments.run(arguments, context)
-    return status
+    return run_recorded(arguments.run, arguments, context)

@@ -1,0 +1,29 @@
+"""`admin set`: shows and changes the settings of a server account."""
+
+from argparse import ArgumentParser, Namespace
+
+from msglog.account.setting import SETTINGS, change_setting, setting
+from msglog.message_json import to_json
+from plumbing.context import Context
+from porcelain.admin.place import opened
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the arguments of `admin set`."""
+    parser.add_argument("setting", metavar="NAME", nargs="?", help=", ".join(SETTINGS))
+    parser.add_argument("value", metavar="VALUE", nargs="?", help="without one, all are shown")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: Namespace, context: Context) -> int:
+    with opened(arguments, context) as account:
+        if arguments.value is not None:
+            change_setting(account.database, arguments.setting, arguments.value)
+        values = {name: setting(account.database, which) for name, which in SETTINGS.items()}
+    if context.json:
+        context.write(to_json(values))
+    elif not context.quiet:
+        for name, value in values.items():
+            if arguments.value is None or name == arguments.setting:
+                context.write(f"{name} {value}\n")
+    return 0

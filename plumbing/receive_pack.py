@@ -11,8 +11,9 @@ from msglog.account.role import Capability, Role
 from msglog.errors import LocalError, MsglogError, NotAuthorisedError, UsageError
 from msglog.repository import Repository
 from msglog.version import __version__
-from msglog.wire.codec import ProtocolError, encode_event
+from msglog.wire.encoder import encode_event
 from msglog.wire.events import KeepAlive, PeerError
+from msglog.wire.grammar import ProtocolError
 from msglog.wire.request_line import EarlyRequest, parse_request_line, parse_requests
 from plumbing.context import Context
 from plumbing.direct import DirectPermissions

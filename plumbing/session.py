@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import NoReturn, TypeVar, overload
 
 from msglog.errors import IntegrityError, MsglogError, NotAuthorisedError, RemoteError, UsageError
-from msglog.wire.codec import ProtocolError
 from msglog.wire.connection import Connection, Side
 from msglog.wire.events import (
     Acknowledged,
@@ -20,6 +19,7 @@ from msglog.wire.events import (
     PeerError,
     Push,
 )
+from msglog.wire.grammar import ProtocolError
 from msglog.wire.pktline import FramingError
 from msglog.wire.request_line import EarlyRequest, format_requests
 from plumbing.transport.channel import Channel, ChannelError

@@ -10,10 +10,11 @@ from msglog.account.role import Role
 from msglog.errors import MsglogError, NotAuthorisedError
 from msglog.index.node import NODE_BYTES_LIMIT
 from msglog.message import OBJECT_BYTES_LIMIT
-from msglog.wire import abbreviated, batch, codec, connection, events, pktline, request_line
-from msglog.wire.codec import EventReader, encode_event
+from msglog.wire import abbreviated, batch, connection, events, pktline, reader, request_line
 from msglog.wire.connection import TRANSITIONS, Connection, Side
+from msglog.wire.encoder import encode_event
 from msglog.wire.events import PeerError
+from msglog.wire.reader import EventReader
 from msglog.wire.request_line import format_requests, parse_request_line
 from plumbing import service, session
 from plumbing.transport.channel import Channel
@@ -212,8 +213,8 @@ def test_the_error_codes_are_those_of_both_sides() -> None:
     [
         f"`msglog {events.PROTOCOL_VERSION}`",
         f"| a packet, with its header | {pktline.PACKET_BYTES_LIMIT} bytes |",
-        f"| the packets of a request or an answer | {codec.GROUP_BYTES_LIMIT} bytes, {codec.ARGUMENTS_LIMIT} packets |",
-        f"| a text in an error or a refusal | {codec.TEXT_BYTES_LIMIT} bytes |",
+        f"| the packets of a request or an answer | {reader.GROUP_BYTES_LIMIT} bytes, {reader.ARGUMENTS_LIMIT} packets |",
+        f"| a text in an error or a refusal | {events.TEXT_BYTES_LIMIT} bytes |",
         f"| the command line | {request_line.LINE_BYTES_LIMIT} bytes, {request_line.WORDS_BYTES_LIMIT} of them words |",
         f"| roots offered in one request | {events.HAVE_LIMIT} |",
         f"| paths in one request | {events.PATH_LIMIT} |",

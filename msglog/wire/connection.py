@@ -6,7 +6,7 @@ Both sides run the same table. There is no socket, file or clock here.
 from collections.abc import Iterator
 from enum import Enum, auto
 
-from msglog.wire.codec import EventReader, ProtocolError, encode_event
+from msglog.wire.encoder import encode_event
 from msglog.wire.events import (
     BATCH_MESSAGES_LIMIT,
     Acknowledged,
@@ -27,7 +27,9 @@ from msglog.wire.events import (
     Refused,
     Transfer,
 )
+from msglog.wire.grammar import ProtocolError
 from msglog.wire.pktline import FramingError
+from msglog.wire.reader import EventReader
 
 
 class Side(Enum):

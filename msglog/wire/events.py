@@ -1,6 +1,7 @@
 """What the two sides of a session tell each other, as typed events.
 
-docs/protocol.md is the normative text; `msglog.wire.codec` turns these into packets and back.
+docs/protocol.md is the normative text; `msglog.wire.encoder` turns these into packets, and
+`msglog.wire.reader` packets into these.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ PATH_LIMIT = 16_384
 """How many paths a request may name."""
 
 BATCH_MESSAGES_LIMIT = 4096
+TEXT_BYTES_LIMIT = 1000
+"""How long the text of an error or a refusal may be; longer ones are cut by the sender."""
+
 BATCH_BYTES_LIMIT = 4 << 20
 """The size of a batch before compression, unless it holds a single larger object."""
 

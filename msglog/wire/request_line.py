@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from msglog.objectid import ObjectId
-from msglog.wire.codec import ProtocolError
 from msglog.wire.events import HAVE_LIMIT, Fetch, ListRefs, Push
+from msglog.wire.grammar import ProtocolError
 
 LINE_BYTES_LIMIT = 1024
 WORDS_BYTES_LIMIT = 700

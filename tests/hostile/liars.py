@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 from msglog.message import object_key
 from msglog.repository import Repository
-from msglog.wire.codec import EventReader, encode_event
+from msglog.wire.encoder import encode_event
 from msglog.wire.events import Event
+from msglog.wire.reader import EventReader
 from plumbing.service import Service
 from plumbing.transport.channel import Channel
 

@@ -16,8 +16,8 @@ from msglog.key import FIRST_KEY, Key, first_key_at, make_key
 from msglog.message import object_key
 from msglog.objectid import ObjectId, object_id
 from msglog.wire.batch import pack_item
-from msglog.wire.codec import encode_event
 from msglog.wire.connection import UNACKNOWLEDGED_LIMIT
+from msglog.wire.encoder import encode_event
 from msglog.wire.events import (
     Acknowledged,
     AdvertisedRef,

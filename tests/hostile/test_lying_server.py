@@ -14,7 +14,7 @@ from msglog.message import object_key
 from msglog.objectid import object_id
 from msglog.wire import batch
 from msglog.wire.batch import pack_item, unpack
-from msglog.wire.codec import encode_event
+from msglog.wire.encoder import encode_event
 from msglog.wire.events import (
     Acknowledged,
     AdvertisedRef,

@@ -6,8 +6,8 @@ import pytest
 
 from msglog.errors import IntegrityError, RemoteError
 from msglog.index.node import EMPTY_ROOT
-from msglog.wire.codec import VersionError, encode_event
 from msglog.wire.connection import AHEAD_LIMIT
+from msglog.wire.encoder import encode_event
 from msglog.wire.events import (
     AdvertisedRef,
     Batch,
@@ -20,6 +20,7 @@ from msglog.wire.events import (
     Transfer,
 )
 from msglog.wire.pktline import encode_packet
+from msglog.wire.reader import VersionError
 from plumbing.fetching import Fetcher
 from plumbing.pushing import Pusher, push_request
 from plumbing.session import NotMsglogError, Session

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msglog.errors import MsglogError, RemoteError
-from msglog.wire.codec import ProtocolError, encode_event
 from msglog.wire.connection import (
     AHEAD_LIMIT,
     KEEP_ALIVE_LIMIT,
@@ -22,6 +21,7 @@ from msglog.wire.connection import (
     Side,
     State,
 )
+from msglog.wire.encoder import encode_event
 from msglog.wire.events import (
     BATCH_MESSAGES_LIMIT,
     Acknowledged,
@@ -42,6 +42,7 @@ from msglog.wire.events import (
     Refused,
     Transfer,
 )
+from msglog.wire.grammar import ProtocolError
 from msglog.wire.pktline import FramingError
 from tests.msglog.wire.samples import KEY, OTHER, ROOT, an_object, content_of
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from msglog.objectid import ObjectId
 from msglog.refname import is_log_name
-from msglog.wire.codec import ProtocolError
 from msglog.wire.events import HAVE_LIMIT, Fetch, ListRefs, Push
+from msglog.wire.grammar import ProtocolError
 from msglog.wire.request_line import (
     LINE_BYTES_LIMIT,
     WORDS_BYTES_LIMIT,

@@ -3,7 +3,7 @@
 import pytest
 
 from msglog.index.node import EMPTY_ROOT
-from msglog.wire.codec import encode_event
+from msglog.wire.encoder import encode_event
 from msglog.wire.events import Batch, End, Fetch, ListRefs, Push, Transfer
 from plumbing.service import Service
 from plumbing.transport.channel import ChannelError

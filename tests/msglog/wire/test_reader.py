@@ -8,21 +8,13 @@ from hypothesis import strategies as st
 
 from msglog.errors import MsglogError
 from msglog.wire.batch import BatchError
-from msglog.wire.codec import (
-    ARGUMENTS_LIMIT,
-    GROUP_BYTES_LIMIT,
-    TEXT_BYTES_LIMIT,
-    EventReader,
-    ProtocolError,
-    VersionError,
-    encode_event,
-    parse_path,
-)
+from msglog.wire.encoder import encode_event
 from msglog.wire.events import (
     BATCH_BYTES_LIMIT,
     BATCH_MESSAGES_LIMIT,
     HAVE_LIMIT,
     PATH_LIMIT,
+    TEXT_BYTES_LIMIT,
     Event,
     Fetch,
     GetNodes,
@@ -32,7 +24,9 @@ from msglog.wire.events import (
     PeerError,
     Refused,
 )
+from msglog.wire.grammar import ProtocolError, parse_path
 from msglog.wire.pktline import PAYLOAD_BYTES_LIMIT, FramingError, encode_packet
+from msglog.wire.reader import ARGUMENTS_LIMIT, GROUP_BYTES_LIMIT, EventReader, VersionError
 from tests.msglog.wire.samples import KEY, ROOT, SAMPLES, events
 
 HEX = ROOT.hex()

@@ -1,16 +1,28 @@
 """Access to a repository of one's own: the file system decides, and nothing else."""
 
+import re
 from dataclasses import dataclass
 
 from msglog.account.role import CAPABILITIES, Capability, Role
 
+_UNFIT = re.compile(r"[^\x21-\x7e]")
+_NAME_CHARACTERS = 128
+
 
 @dataclass(frozen=True, slots=True)
 class DirectPermissions:
-    """Everything that there is to do in a repository, for whoever may open its files."""
+    """Everything that there is to do in a repository, for whoever may open its files.
 
-    user: str
+    login: the name of the UNIX account.
+    """
+
+    login: str
     role: str = Role.ADMIN.value
+
+    @property
+    def user(self) -> str:
+        """The account's name as a greeting can carry it: printable ASCII without blanks."""
+        return _UNFIT.sub("_", self.login)[:_NAME_CHARACTERS] or "unknown"
 
     def may(self, capability: Capability, log: str) -> bool:  # noqa: ARG002 - the same for all
         """Tell whether the capability is one of an administrator: all are."""

@@ -70,6 +70,7 @@ COMMANDS = {
     "completion": Command("porcelain.completion", CARE),
     "help": Command("porcelain.help", CARE),
     "authorized-keys": Command("plumbing.authorized_keys", PLUMBING),
+    "authorized-principals": Command("plumbing.authorized_principals", PLUMBING),
     "cat-object": Command("plumbing.cat_object", PLUMBING, finds_repository=True),
     "check-ref-format": Command("plumbing.check_ref_format", PLUMBING),
     "diff-index": Command("plumbing.diff_index", PLUMBING, finds_repository=True),

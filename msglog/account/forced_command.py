@@ -30,17 +30,19 @@ class Program:
 class ForcedCommand:
     """What one line of authorized_keys runs.
 
+    fingerprint: of the key, or None for a certificate, whose key the account does not have.
     account: the folder of the server account, or None for the default one.
     """
 
     program: Program
     user: str
-    fingerprint: str
+    fingerprint: str | None
     account: str | None = None
 
     def text(self) -> str:
         """Return the command as a shell reads it; raises UnsafePathError."""
-        if not is_user_name(self.user) or not is_fingerprint(self.fingerprint):
+        known = self.fingerprint is None or is_fingerprint(self.fingerprint)
+        if not is_user_name(self.user) or not known:
             raise ValueError(self.user, self.fingerprint)
         words = [
             quote_path(self.program.interpreter),
@@ -48,9 +50,9 @@ class ForcedCommand:
             quote_path(self.program.script),
             _RECEIVE_PACK,
             self.user,
-            "--key",
-            self.fingerprint,
         ]
+        if self.fingerprint is not None:
+            words += ["--key", self.fingerprint]
         if self.account is not None:
             words += ["--account", quote_path(self.account)]
         return " ".join(words)

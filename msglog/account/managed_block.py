@@ -1,16 +1,24 @@
 """The block of authorized_keys that msglog writes; all else in the file is kept byte for byte."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from msglog.account.authorized_keys import Entry, parse_line
 from msglog.account.forced_command import ForcedCommand, parse_command, quote_path
 from msglog.account.publickey import PublicKey
-from msglog.errors import LocalError
+from msglog.errors import LocalError, UsageError
 
 _BEGIN = "# BEGIN msglog "
 _END = "# END msglog "
 _NOTICE = " (written by `msglog admin`; changes in here are lost)"
+
+
+_PRINCIPAL = re.compile(r"[A-Za-z0-9._:@/+=-]{1,256}", re.ASCII)
+
+
+class InvalidPrincipalError(UsageError):
+    """A principal has characters that sshd would take for something else."""
 
 
 class DamagedBlockError(LocalError):
@@ -43,8 +51,25 @@ def key_line(command: ForcedCommand, key: PublicKey) -> str:
 
     Raises UnsafePathError.
     """
+    return f"{_options(command)} {key.line}"
+
+
+def principal_line(command: ForcedCommand, principal: str) -> str:
+    """Return the line that lets a certificate for a principal run its forced command alone.
+
+    It is one of AuthorizedPrincipalsFile. Raises InvalidPrincipalError and UnsafePathError.
+    """
+    if _PRINCIPAL.fullmatch(principal) is None:
+        raise InvalidPrincipalError(
+            f"{principal[:80]!r} cannot be a principal here",
+            why="letters, digits and . _ : @ / + = - only",
+        )
+    return f"{_options(command)} {principal}"
+
+
+def _options(command: ForcedCommand) -> str:
     quoted = command.text().replace('"', '\\"')
-    return f'restrict,command="{quoted}" {key.line}'
+    return f'restrict,command="{quoted}"'
 
 
 def find_block(data: bytes, account: str) -> Block | None:

@@ -132,3 +132,11 @@ def test_other_forms_are_recognised_and_not_exact(command: str) -> None:
 )
 def test_other_commands_are_not_ours(command: str) -> None:
     assert parse_command(command) is None
+
+
+def test_a_certificate_has_no_key_to_name() -> None:
+    text = ForcedCommand(PROGRAM, "alice", None, "/srv/logs").text()
+    assert text == "/venv/bin/python -I /venv/bin/msglog receive-pack alice --account /srv/logs"
+    found = parse_command(text)
+    assert found is not None
+    assert not found.exact  # in authorized_keys there is always a key

@@ -2,10 +2,11 @@
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.ssh.asking import PROGRAM, AskedAccount, greeting, login
+from tests.ssh.asking import PROGRAM, AskedAccount, greeting, guided_lines
 from tests.ssh.sshd import Sshd, User, running_sshd
 
 NUMBERS = itertools.count(1)
@@ -20,8 +21,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> AskedAccount:
 
 @pytest.fixture(scope="module")
 def sshd(account: AskedAccount, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    words = [*PROGRAM, "authorized-keys", "%u", "%f", "--account", str(account.path)]
-    extra = [f"AuthorizedKeysCommand {' '.join(words)}", f"AuthorizedKeysCommandUser {login()}"]
+    extra = guided_lines(account.path)
     with running_sshd(tmp_path_factory.mktemp("sshd"), extra=extra) as running:
         yield running
 
@@ -58,4 +58,22 @@ def test_an_account_that_others_may_write_to_lets_nobody_in(
         assert "Permission denied" in greeting(user)
     finally:
         account.path.chmod(0o700)
+    assert f"Hello {user.name}" in greeting(user)
+
+
+def test_sshd_runs_no_program_that_others_may_change(
+    account: AskedAccount, user: User, tmp_path: Path
+) -> None:
+    """What the guide warns of: a program that is not root's, or in a folder that is not."""
+    account.admin("key", "add", user.name, f"{user.key}.pub")
+    program = tmp_path / "msglog-ask"
+    program.write_text(f'#!/bin/sh\nexec {" ".join(PROGRAM)} "$@"\n')
+    program.chmod(0o777)
+    lines = [line.replace(" ".join(PROGRAM), str(program)) for line in guided_lines(account.path)]
+    with running_sshd(tmp_path / "sshd", extra=lines) as other:
+        stranger = other.make_user("stranger")
+        for name in ("id_ed25519", "id_ed25519.pub"):
+            (stranger.key.with_name(name)).write_bytes(user.key.with_name(name).read_bytes())
+        assert "Permission denied" in greeting(stranger)
+        assert f'Unsafe AuthorizedKeysCommand "{program}"' in other.log
     assert f"Hello {user.name}" in greeting(user)

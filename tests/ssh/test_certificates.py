@@ -1,13 +1,14 @@
 """sshd asks msglog whom a certificate is for; what sshd itself refuses stays refused."""
 
 import itertools
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.ssh.asking import PROGRAM, AskedAccount, greeting, login
+from tests.ssh.asking import PROGRAM, AskedAccount, greeting, guided_lines, login
 from tests.ssh.sshd import Sshd, User, make_key, running_sshd
 
 NUMBERS = itertools.count(1)
@@ -32,12 +33,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sshd(
     account: AskedAccount, authority: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Sshd]:
-    words = [*PROGRAM, "authorized-principals", "%u", "%k", "--account", str(account.path)]
-    extra = [
-        f"TrustedUserCAKeys {authority}.pub",
-        f"AuthorizedPrincipalsCommand {' '.join(words)}",
-        f"AuthorizedPrincipalsCommandUser {login()}",
-    ]
+    extra = guided_lines(account.path, authority)
     with running_sshd(tmp_path_factory.mktemp("sshd"), extra=extra) as running:
         yield running
 
@@ -66,6 +62,15 @@ def test_a_certificate_lets_its_user_in_until_they_are_removed(
     assert f"Hello {user.name}: your key works, and your role here is write." in greeting(user)
     account.admin("user", "remove", user.name)
     assert REFUSED in greeting(user)
+
+
+def test_a_plain_key_is_asked_about_as_well(
+    account: AskedAccount, user: User, authority: Path
+) -> None:
+    account.admin("key", "add", user.name, f"{user.key}.pub")
+    assert f"Hello {user.name}" in greeting(user)
+    sign(user, authority, principals="nobody-here")  # the key still counts by itself
+    assert f"Hello {user.name}" in greeting(user)
 
 
 def test_a_certificate_gives_no_shell_and_no_forwarding(user: User, authority: Path) -> None:
@@ -124,3 +129,38 @@ def test_one_that_wants_another_command_is_refused(user: User, authority: Path) 
 def test_one_for_other_addresses_is_refused(user: User, authority: Path) -> None:
     sign(user, authority, "-O", "source-address=192.0.2.0/24")
     assert REFUSED in greeting(user)
+
+
+def test_doctor_sees_an_authority_that_gives_a_shell(
+    account: AskedAccount, authority: Path, tmp_path: Path
+) -> None:
+    """As where OpenSSH 9.2 ignores the command because it comes after that for keys."""
+    good = guided_lines(account.path, authority)
+    bad = [line for line in good if "AuthorizedPrincipalsCommand " not in line]
+    with running_sshd(tmp_path / "good", extra=good) as sshd:
+        assert "certificates" not in account.doctor(sshd.folder / "sshd_config")
+    with running_sshd(tmp_path / "bad", extra=bad) as sshd:
+        assert "certificates" in account.doctor(sshd.folder / "sshd_config")
+
+
+@pytest.mark.parametrize("ssh_command", ["", "ssh -F {config}"])
+def test_a_push_with_a_certificate(user: User, authority: Path, ssh_command: str) -> None:
+    """As the guide says: it is found beside the key, by msglog itself and by ssh."""
+    environment = {"HOME": str(user.home), "PATH": os.environ["PATH"]}
+    environment["MSGLOG_SSH_COMMAND"] = ssh_command.format(config=user.config)
+
+    def msglog(*words: str) -> str:
+        done = subprocess.run(
+            [*PROGRAM, "-C", str(user.home), *words],
+            env=environment,
+            capture_output=True,
+            check=False,
+        )
+        return (done.stdout + done.stderr).decode()
+
+    msglog("init")
+    msglog("remote", "add", "origin", "server")
+    msglog("add", "signed in")
+    assert "1 pushed" not in msglog("push", "origin")
+    sign(user, authority)
+    assert "1 pushed" in msglog("push", "origin")

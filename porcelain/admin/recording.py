@@ -14,11 +14,11 @@ Command: TypeAlias = Callable[[Namespace, Context], int]
 
 FAILED = "failed"
 READING = frozenset(
-    ("user list", "user show", "key list", "key check", "policy list", "audit", "doctor")
+    ("user list", "user show", "key list", "key check", "policy list", "repository list", "audit", "doctor")
 )
 """What changes nothing and is not recorded."""
 
-_SUBACTIONS = ("user_action", "key_action", "policy_action")
+_SUBACTIONS = ("user_action", "key_action", "policy_action", "repository_action")
 _NAMED = (
     *("name", "new", "user", "role", "where", "fingerprint", "replacing"),
     *("setting", "value", "policies"),

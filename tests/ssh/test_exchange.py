@@ -140,6 +140,23 @@ def test_a_clone_and_named_logs(site: Site) -> None:
     assert json.loads(result.stdout)["body"] == "shutter open"
 
 
+def test_repositories_of_one_account_are_apart(site: Site) -> None:
+    if site.transport == "local":
+        return  # a path names any repository by its place
+    person = site.person("none")
+    site.admin("repository", "add", "team/ops")
+    site.admin("grant", person.name, "write", "team/ops", "*")
+    person.msglog("remote", "add", "ops", "server:team/ops")
+    person.msglog("add", "for the team")
+    assert "1 pushed" in person.msglog("push", "ops")
+    for url in ("server", "server:main"):
+        person.msglog("remote", "set-url", "origin", url)
+        assert person.run("push", "origin").returncode == 3
+    (site.account / "repositories" / "out").symlink_to(person.home)
+    for url in ("server:out/.msglog", "server:team", "server:nothing"):
+        assert person.run("pull", url).returncode in (2, 3, 4)
+
+
 def test_who_has_no_role_is_told_so(site: Site) -> None:
     if site.transport == "local":
         return  # a local path knows no users: the file system decides

@@ -1,0 +1,83 @@
+"""`admin repository`: the repositories of a server account: makes them and lists them."""
+
+from argparse import ArgumentParser, Namespace
+
+from msglog.account.account import REPOSITORIES_NAME, Account
+from msglog.account.name import is_repository_name
+from msglog.errors import UsageError
+from msglog.message_json import to_json
+from msglog.repository import STORE_NAME, Repository
+from msglog.store.store import REPOSITORY_ID_BYTES, StoreError
+from plumbing.context import Context
+from porcelain.admin.place import add_place_options, opened
+
+
+class RepositoryExistsError(UsageError):
+    """A repository was to be made under a name that is taken."""
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the subcommands of `admin repository`."""
+    actions = parser.add_subparsers(dest="repository_action", metavar="ACTION", required=True)
+    adding = actions.add_parser("add", help="make a repository")
+    adding.add_argument("name", metavar="NAME", help="such as team/ops, for server@host:team/ops")
+    add_place_options(adding)
+    adding.set_defaults(run=_add)
+    listing = actions.add_parser("list", help="list the repositories with what they hold")
+    add_place_options(listing)
+    listing.set_defaults(run=_list)
+
+
+def _add(arguments: Namespace, context: Context) -> int:
+    name: str = arguments.name
+    with opened(arguments, context) as account:
+        path = account.repository_path(name)
+        if (path / STORE_NAME).exists():
+            raise RepositoryExistsError(f"there is a repository {name!r} already")
+        identity = context.random(REPOSITORY_ID_BYTES)
+        Repository.create(path, identity=identity, time=context.now()).close()
+    if context.json:
+        context.write(to_json({"repository": name, "id": identity.hex()}))
+    elif not context.quiet:
+        context.write(f"Made the repository {name}\n")
+    return 0
+
+
+def _list(arguments: Namespace, context: Context) -> int:
+    with opened(arguments, context) as account:
+        for name in _names(account):
+            logs, messages = _contents(account, name)
+            if context.json:
+                context.write(to_json({"repository": name, "logs": logs, "messages": messages}))
+            else:
+                context.write(f"{name}\t{messages} messages in {logs} logs\n")
+    return 0
+
+
+def _names(account: Account) -> list[str]:
+    """Return the names of the repositories, sorted; symbolic links are not followed."""
+    root = account.path / REPOSITORIES_NAME
+    found: list[str] = []
+    folders = [root]
+    while folders:
+        for path in folders.pop().iterdir():
+            name = path.relative_to(root).as_posix()
+            if path.is_symlink() or not path.is_dir() or not is_repository_name(name):
+                continue
+            folders.append(path)
+            if (path / STORE_NAME).is_file():
+                found.append(name)
+    return sorted(found)
+
+
+def _contents(account: Account, name: str) -> tuple[int, int]:
+    """Return how many logs a repository has, and how many messages they have."""
+    try:
+        repository = Repository.open(account.existing_repository(name))
+    except StoreError as error:
+        raise StoreError(f"the repository {name!r} cannot be opened", why=str(error)) from error
+    try:
+        logs = repository.logs()
+        return len(logs), sum(log.count for log in logs)
+    finally:
+        repository.close()

@@ -18,6 +18,7 @@ from msglog.store.store import (
     Committed,
     HeldBack,
     Lost,
+    Quota,
     Receipt,
     Ref,
     RefUpdate,
@@ -160,10 +161,12 @@ class Repository:
         agreed: Sequence[Agreement] = (),
         held_back: Sequence[HeldBack] = (),
         point: Mapping[str, Ref] | None = None,
+        quota: Quota | None = None,
     ) -> list[Ref]:
         """Insert keys into the logs of some refs, all durably or none; return the new refs.
 
         nodes: further nodes to keep. point: refs that are to point somewhere, whatever they were.
+        quota: for the user of the receipt; raises OverQuotaError.
         When another writer is first, the keys are inserted again into what the log has become;
         raises StoreBusyError after a hundred such losses.
         """
@@ -196,6 +199,7 @@ class Repository:
                 receipt=receipt,
                 agreed=agreed,
                 held_back=held_back,
+                quota=quota,
             )
             if isinstance(self.store.commit(change), Committed):
                 return results

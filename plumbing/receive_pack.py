@@ -1,6 +1,7 @@
 """`receive-pack`: serves one client of a repository over standard input and output."""
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from msglog.wire.request_line import EarlyRequest, parse_request_line, parse_req
 from plumbing.context import Context
 from plumbing.direct import DirectPermissions
 from plumbing.heartbeat import Heartbeat
+from plumbing.policy import AccountRules, Rules, no_rules
 from plumbing.service import Permissions, Service
 from plumbing.transport.channel import ChannelError
 from plumbing.transport.pipe import PipeChannel
@@ -115,7 +117,10 @@ def _serve_account(arguments: Namespace, context: Context) -> int:
             answer = PeerError("no-such-repository", f"there is no repository {name!r}")
             return _refuse(context, trail, answer, error)
         permissions = AccountPermissions(account, access)
-        return _serve(repository, permissions, early, context, key=arguments.key, audit=trail)
+        rules = AccountRules(account.database, name, access.user, context.now)
+        return _serve(
+            repository, permissions, early, context, key=arguments.key, audit=trail, rules=rules
+        )
     finally:
         account.close()
 
@@ -165,10 +170,17 @@ def _serve(
     *,
     key: str | None = None,
     audit: Audit | None = None,
+    rules: Callable[[str], Rules] = no_rules,
 ) -> int:
     """Run a session over the process's standard streams until the client has gone."""
     service = Service(
-        repository, permissions, agent=AGENT, clock=context.now, key=key or "", audit=audit
+        repository,
+        permissions,
+        agent=AGENT,
+        clock=context.now,
+        key=key or "",
+        rules=rules,
+        audit=audit,
     )
     service.open(early)
     output = context.stdout.fileno()

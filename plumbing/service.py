@@ -7,7 +7,7 @@ same service serves a forced command, a local path and the tests.
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from msglog.account.audit import Audit, NoAudit
 from msglog.account.role import Capability
@@ -19,9 +19,15 @@ from msglog.key import FIRST_KEY, Key
 from msglog.objectid import ObjectId
 from msglog.refname import log_ref
 from msglog.repository import Insertion, Repository, UnknownLogError, overlay
-from msglog.store.store import Agreement, Receipt, Ref, Refusal, StoreBusyError
+from msglog.store.store import (
+    Agreement,
+    OverQuotaError,
+    Receipt,
+    Ref,
+    Refusal,
+    StoreBusyError,
+)
 from msglog.wire import batch, descent
-from msglog.wire.batch import Item
 from msglog.wire.connection import Connection, Side
 from msglog.wire.events import (
     Acknowledged,
@@ -43,6 +49,7 @@ from msglog.wire.events import (
 )
 from msglog.wire.request_line import EarlyRequest
 from plumbing.outgoing import cut_batches
+from plumbing.policy import Rules, excess, no_rules
 from plumbing.recorder import Recorder
 
 DRAIN_BYTES_LIMIT = 1 << 20
@@ -53,9 +60,6 @@ MADE_NODES_LIMIT = 1 << 18
 
 REMEMBERED_BATCHES_LIMIT = 1024
 """How many batches wait for a client's acknowledgement; older ones are then sent again one day."""
-
-Policy: TypeAlias = Callable[[Item], tuple[str, str] | None]
-"""Judges one message: None, or a code and a reason for which it is refused."""
 
 
 class Permissions(Protocol):
@@ -88,10 +92,6 @@ class TooMuchAskedError(MsglogError):
     """A client asked for more in one session than a server keeps in memory for one."""
 
 
-def accept_all(item: Item) -> None:
-    """Be the policy that refuses nothing."""
-
-
 @dataclass(slots=True)
 class _Incoming:
     """A push that is under way: what the client declared, and what was accepted of it."""
@@ -117,6 +117,7 @@ class Service:
     """Serves one client. Memory is bounded by a few batches, whatever the client sends.
 
     clock: microseconds since 1970 UTC. key: the fingerprint of the client's SSH key, or "".
+    rules: gives those of a log, asked anew for each batch.
     """
 
     def __init__(
@@ -127,7 +128,7 @@ class Service:
         agent: str,
         clock: Callable[[], int],
         key: str = "",
-        policy: Policy = accept_all,
+        rules: Callable[[str], Rules] = no_rules,
         audit: Audit | None = None,
     ) -> None:
         self._repository = repository
@@ -135,7 +136,7 @@ class Service:
         self._agent = agent
         self._clock = clock
         self._key = key
-        self._policy = policy
+        self._rules = rules
         self._recorder = Recorder(NoAudit() if audit is None else audit)
         self._connection = Connection(Side.SERVER)
         self._events: deque[Event] = deque()
@@ -423,11 +424,12 @@ class Service:
         accepted: dict[Key, bytes] = {}
         refused: list[Refusal] = []
         keys: list[Key] = []
+        rules = self._rules(incoming.log)
         for item in batch.unpack(event.content, event.messages):
             if item.key < incoming.view:
                 raise ForgedTransferError("a message lies before the view")
             keys.append(item.key)
-            verdict = self._policy(item)
+            verdict = rules.policy(item)
             if verdict is None:
                 accepted[item.key] = item.data
             else:
@@ -443,26 +445,40 @@ class Service:
                 why="a message is missing, or one too many",
             )
         made.update(declared.nodes)
-        index = declared
-        if refused or incoming.accepted != incoming.declared:
-            index = insert(read, incoming.accepted, sorted(accepted))
-            made.update(index.nodes)
-        self._permissions.check()
-        self._check(Capability.APPEND, incoming.log)
-        now = self._clock()
-        self._repository.commit(
-            [Insertion(log_ref(incoming.log), sorted(accepted), (incoming.accepted, index))],
-            time=now,
-            reason=f"push by {self._permissions.user}",
-            messages=accepted,
-            nodes={**self._made, **made},
-            receipt=Receipt(self._permissions.user, now, incoming.log, self._key),
-            agreed=[Agreement(self._peer, incoming.log, incoming.view, index.root)],
-        )
+        while True:
+            for refusal in excess(
+                rules.quota, self._repository.store, self._permissions.user, accepted
+            ):
+                del accepted[refusal.key]
+                refused.append(refusal)
+            index = declared
+            if refused or incoming.accepted != incoming.declared:
+                index = insert(read, incoming.accepted, sorted(accepted))
+            self._permissions.check()
+            self._check(Capability.APPEND, incoming.log)
+            now = self._clock()
+            try:
+                self._repository.commit(
+                    [
+                        Insertion(
+                            log_ref(incoming.log), sorted(accepted), (incoming.accepted, index)
+                        )
+                    ],
+                    time=now,
+                    reason=f"push by {self._permissions.user}",
+                    messages=accepted,
+                    nodes={**self._made, **made, **index.nodes},
+                    receipt=Receipt(self._permissions.user, now, incoming.log, self._key),
+                    agreed=[Agreement(self._peer, incoming.log, incoming.view, index.root)],
+                    quota=rules.quota,
+                )
+                break
+            except OverQuotaError:
+                continue  # another session of this user was first: see what fits now
         self._made.clear()
         incoming.declared, incoming.accepted = declared.root, index.root
         self._recorder.took(len(accepted), sum(map(len, accepted.values())), len(refused))
-        for refusal in refused:
+        for refusal in sorted(refused, key=lambda refusal: refusal.key):
             yield self._connection.send(Refused(refusal.key, refusal.code, refusal.why))
         yield self._connection.send(Acknowledged(event.number, index.root))
 

@@ -32,6 +32,33 @@ def check_pattern(pattern: str) -> str:
     return pattern
 
 
+def matches(pattern: str, log: str) -> bool:
+    """Tell whether a pattern is about a log."""
+    first, *rest = pattern.split(WILDCARD)
+    if not rest:
+        return log == first
+    *middle, last = rest
+    if not log.startswith(first):
+        return False
+    at = len(first)
+    for part in middle:
+        found = log.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return log.endswith(last) and len(log) - len(last) >= at
+
+
+def specificity(pattern: str) -> int:
+    """Return how specific a pattern is, by which patterns that match the same log are ordered.
+
+    It is the length of the literal prefix, where the end of a name without wildcard counts as one
+    character more.
+    """
+    prefix, wildcard, _ = pattern.partition(WILDCARD)
+    return len(prefix) + (not wildcard)
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """A role for the logs of one repository that match a pattern.
@@ -46,29 +73,15 @@ class Grant:
 
     def matches(self, log: str) -> bool:
         """Tell whether the grant is about this log."""
-        first, *rest = self.pattern.split(WILDCARD)
-        if not rest:
-            return log == first
-        *middle, last = rest
-        if not log.startswith(first):
-            return False
-        at = len(first)
-        for part in middle:
-            found = log.find(part, at)
-            if found < 0:
-                return False
-            at = found + len(part)
-        return log.endswith(last) and len(log) - len(last) >= at
+        return matches(self.pattern, log)
 
     @property
     def precedence(self) -> tuple[bool, int]:
         """What decides between grants that match the same log; the greater one wins.
 
-        The user's own before everybody's; then the one with the longer literal prefix, where
-        the end of a name without wildcard counts as one character more.
+        The user's own before everybody's; then the more specific one.
         """
-        prefix, wildcard, _ = self.pattern.partition(WILDCARD)
-        return self.own, len(prefix) + (not wildcard)
+        return self.own, specificity(self.pattern)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,12 @@ from msglog.store.store import (
     Commit,
     Committed,
     Lost,
+    OverQuotaError,
     Receipt,
     Ref,
     ReflogEntry,
     Refusal,
+    Usage,
 )
 
 
@@ -29,6 +31,7 @@ class MemoryStore:
         self._nodes: dict[ObjectId, bytes] = {}
         self._messages: dict[Key, bytes] = {}
         self._receipts: dict[Key, Receipt] = {}
+        self._usage: dict[str, Usage] = {}
         self._refs: dict[str, Ref] = {}
         self._reflog: dict[str, list[ReflogEntry]] = {}
         self._agreed: dict[tuple[str, str, Key], dict[ObjectId, None]] = {}
@@ -73,9 +76,14 @@ class MemoryStore:
             if (None if actual is None else actual.root) != update.old:
                 return Lost(update.name, actual)
         if commit.receipt is not None:
-            for key in commit.messages:
-                if key not in self._messages:
-                    self._receipts[key] = commit.receipt
+            new = [key for key in commit.messages if key not in self._messages]
+            user = commit.receipt.user
+            size = sum(len(commit.messages[key]) for key in new)
+            usage = self.usage(user).plus(len(new), size)
+            if new and commit.quota is not None and not commit.quota.allows(usage):
+                raise OverQuotaError(user)
+            self._usage[user] = usage
+            self._receipts.update(dict.fromkeys(new, commit.receipt))
         self._nodes.update(commit.nodes)
         self._messages.update(commit.messages)
         for update in commit.refs:
@@ -100,6 +108,10 @@ class MemoryStore:
             for refusal in change.refused:
                 held[refusal.key] = refusal
         return Committed()
+
+    def usage(self, user: str) -> Usage:
+        """Return what a user was the first to deliver."""
+        return self._usage.get(user, Usage())
 
     def ref(self, name: str) -> Ref | None:
         """Return one ref."""

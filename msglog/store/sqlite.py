@@ -18,6 +18,7 @@ from msglog.store.store import (
     Committed,
     HeldBack,
     Lost,
+    OverQuotaError,
     Receipt,
     Ref,
     ReflogEntry,
@@ -25,6 +26,7 @@ from msglog.store.store import (
     StoreBusyError,
     StoreError,
     StoreFormatError,
+    Usage,
 )
 
 APPLICATION_ID = 0x6D6C6F67
@@ -77,6 +79,15 @@ CREATE TABLE lookup (oid BLOB PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE looked_up (log TEXT PRIMARY KEY, root BLOB NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = {FORMAT};
 """
+
+_USAGE = """
+CREATE TABLE usage (
+    user TEXT PRIMARY KEY, messages INTEGER NOT NULL, size INTEGER NOT NULL
+) WITHOUT ROWID;
+INSERT INTO usage SELECT r.user, count(*), sum(length(m.data))
+    FROM messages m JOIN receipts r ON r.id = m.receipt GROUP BY r.user
+"""
+"""Made when somebody first delivers messages, from what is there: only servers need it."""
 
 
 class DamagedStoreError(IntegrityError):
@@ -230,6 +241,7 @@ class SqliteStore:
             if (None if row is None else row[0]) != update.old:
                 actual = None if row is None else Ref(ObjectId(row[0]), row[1])
                 return Lost(update.name, actual)
+        self._count(commit)
         seen = commit.time // _MICROSECONDS
         self._connection.executemany(
             "INSERT INTO nodes VALUES (?, ?, ?)"
@@ -279,6 +291,38 @@ class SqliteStore:
         for change in commit.held_back:
             self._write_held_back(change)
         return None
+
+    def _count(self, commit: Commit) -> None:
+        """Count what the receipt's user is the first to deliver; raises OverQuotaError."""
+        if commit.receipt is None or not commit.messages:
+            return
+        if not self._has_usage():
+            for statement in _USAGE.split(";\n"):
+                self._connection.execute(statement)
+        user, messages = commit.receipt.user, commit.messages
+        rows = self._select_in("SELECT key FROM messages WHERE key IN", list(messages))
+        known = {key for (key,) in rows}
+        new = [data for key, data in messages.items() if key not in known]
+        usage = self.usage(user).plus(len(new), sum(map(len, new)))
+        if new and commit.quota is not None and not commit.quota.allows(usage):
+            raise OverQuotaError(user)
+        self._connection.execute(
+            "INSERT OR REPLACE INTO usage VALUES (?, ?, ?)", (user, usage.messages, usage.size)
+        )
+
+    def _has_usage(self) -> bool:
+        return bool(self._select("SELECT 1 FROM sqlite_master WHERE name = 'usage'", ()))
+
+    def usage(self, user: str) -> Usage:
+        """Return what a user was the first to deliver."""
+        sql = "SELECT messages, size FROM usage WHERE user = ?"
+        if not self._has_usage():
+            sql = (
+                "SELECT count(*), ifnull(sum(length(m.data)), 0) FROM messages m"
+                " JOIN receipts r ON r.id = m.receipt WHERE r.user = ?"
+            )
+        rows = self._select(sql, (user,))
+        return Usage(*rows[0]) if rows else Usage()
 
     def _write_held_back(self, change: HeldBack) -> None:
         where = (change.peer, change.log)

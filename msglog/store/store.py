@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from msglog.errors import IntegrityError, LocalError
+from msglog.errors import IntegrityError, LocalError, RefusedError
 from msglog.key import Key
 from msglog.objectid import ObjectId
 
@@ -28,6 +28,13 @@ class StoreFormatError(StoreError):
 
 class StoreBusyError(StoreError):
     """Another process held the store for longer than the time limit."""
+
+
+class OverQuotaError(RefusedError):
+    """A change would take a user over their quota; nothing of it was done."""
+
+    def __init__(self, user: str) -> None:
+        super().__init__(f"{user} would be over their quota")
 
 
 class MissingObjectError(IntegrityError):
@@ -85,6 +92,32 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What one user was the first to deliver: how many messages, and their bytes."""
+
+    messages: int = 0
+    size: int = 0
+
+    def plus(self, messages: int, size: int) -> "Usage":
+        """Return what it is with more messages."""
+        return Usage(self.messages + messages, self.size + size)
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How much one user may deliver; None is without bound."""
+
+    messages: int | None = None
+    size: int | None = None
+
+    def allows(self, usage: Usage) -> bool:
+        """Tell whether that much is within the quota."""
+        return (self.messages is None or usage.messages <= self.messages) and (
+            self.size is None or usage.size <= self.size
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """A message that a peer refused, with its reason: a code for programs and a text for people."""
 
@@ -108,6 +141,7 @@ class Commit:
     """One atomic change of a store: all of it is durable, or nothing of it happened.
 
     time: when, in microseconds since 1970 UTC. reason: one line for the reflog.
+    quota: what the user of the receipt may have delivered afterwards, all in all.
     """
 
     time: int
@@ -118,6 +152,7 @@ class Commit:
     receipt: Receipt | None = None
     agreed: Sequence[Agreement] = ()
     held_back: Sequence[HeldBack] = ()
+    quota: Quota | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +213,14 @@ class Store(Protocol):
         """Return who delivered those of these messages that came from elsewhere."""
 
     def commit(self, commit: Commit) -> Committed | Lost:
-        """Write all of a change durably, if each of its refs still has its old value."""
+        """Write all of a change durably, if each of its refs still has its old value.
+
+        What the receipt's user has delivered is counted with it; raises OverQuotaError if new
+        messages would be more than the quota allows, whoever else writes at the same time.
+        """
+
+    def usage(self, user: str) -> Usage:
+        """Return what a user was the first to deliver."""
 
     def ref(self, name: str) -> Ref | None:
         """Return one ref."""

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 
 from plumbing.context import Context
-from porcelain.admin import audit, create, doctor, grant, key, setting, user
+from porcelain.admin import audit, create, doctor, grant, key, policy, setting, user
 from porcelain.admin.place import add_place_options
 from porcelain.admin.recording import run_recorded
 
@@ -23,6 +23,8 @@ def configure(parser: ArgumentParser) -> None:
     revoking = actions.add_parser("revoke", help="take such a role back")
     grant.configure_revoke(revoking)
     add_place_options(revoking)
+    asking = actions.add_parser("policy", help="say what logs ask of messages")
+    policy.configure(asking)
     auditing = actions.add_parser("audit", help="show what was done and refused")
     audit.configure(auditing)
     add_place_options(auditing)

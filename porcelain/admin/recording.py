@@ -14,7 +14,16 @@ Command: TypeAlias = Callable[[Namespace, Context], int]
 
 FAILED = "failed"
 READING = frozenset(
-    ("user list", "user show", "key list", "key check", "policy list", "repository list", "audit", "doctor")
+    (
+        "user list",
+        "user show",
+        "key list",
+        "key check",
+        "policy list",
+        "repository list",
+        "audit",
+        "doctor",
+    )
 )
 """What changes nothing and is not recorded."""
 

@@ -13,11 +13,12 @@ from msglog.message import Message, object_key
 from msglog.refname import log_ref
 from msglog.repository import Repository
 from msglog.store.memory import MemoryStore
-from msglog.store.store import Commit, Ref, RefUpdate
+from msglog.store.store import Commit, Quota, Ref, RefUpdate
 from msglog.wire.request_line import EarlyRequest, parse_requests
 from plumbing.fetching import Fetched, Fetcher, fetch_request
+from plumbing.policy import Policy, Rules, accept_all
 from plumbing.pushing import Pushed, Pusher, push_request
-from plumbing.service import Policy, Service, accept_all
+from plumbing.service import Service
 from plumbing.session import Session, Traffic
 from plumbing.tracking import Remote, Tracking
 from plumbing.transport.channel import Channel
@@ -89,8 +90,12 @@ class Server:
         self.clock = Clock()
         self.policy = policy
         self.audit = audit
+        self.quota: Quota | None = None
         self.words: list[list[str]] = []
         self.wrap: Callable[[Channel], Channel] = lambda channel: channel
+
+    def rules(self, log: str) -> Rules:  # noqa: ARG002 - the same for all
+        return Rules(self.policy, self.quota)
 
     def service(self, rights: Rights, early: Sequence[EarlyRequest] = ()) -> Service:
         service = Service(
@@ -98,7 +103,7 @@ class Server:
             rights,
             agent="msglog/test",
             clock=self.clock,
-            policy=self.policy,
+            rules=self.rules,
             audit=self.audit,
         )
         service.open(early)

@@ -1,0 +1,100 @@
+"""What a log asks of messages that are pushed to it: a verdict on each, a bound for each user."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from msglog.account.database import Database
+from msglog.account.policy import LogPolicy, policy_of
+from msglog.key import Key
+from msglog.message import Message
+from msglog.store.store import Quota, Refusal, Store
+from msglog.timestamp import SECOND
+from msglog.wire.batch import Item
+
+Policy: TypeAlias = Callable[[Item], tuple[str, str] | None]
+"""Judges one message: None, or a code and a reason for which it is refused."""
+
+
+def accept_all(item: Item) -> None:
+    """Be the policy that refuses nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is asked of one push to one log. quota: for all that the user delivers here."""
+
+    policy: Policy = accept_all
+    quota: Quota | None = None
+
+
+def no_rules(log: str) -> Rules:  # noqa: ARG001 - the same for all
+    """Ask nothing of messages, for any log."""
+    return Rules()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRules:
+    """The rules that an account has for one user in one repository, looked up when called."""
+
+    database: Database
+    repository: str
+    user: str
+    clock: Callable[[], int]
+
+    def __call__(self, log: str) -> Rules:
+        """Return the rules of a log."""
+        found = policy_of(self.database, self.repository, log)
+        quota = None
+        if found.quota_messages is not None or found.quota_bytes is not None:
+            quota = Quota(found.quota_messages, found.quota_bytes)
+        if found == LogPolicy(quota_messages=found.quota_messages, quota_bytes=found.quota_bytes):
+            return Rules(quota=quota)
+        latest = None if found.max_future is None else self.clock() + found.max_future * SECOND
+        return Rules(lambda item: _judge(item, found, self.user, latest), quota)
+
+
+def _judge(item: Item, policy: LogPolicy, user: str, latest: int | None) -> tuple[str, str] | None:
+    content = item.content
+    if policy.enforce_author:
+        # What we cannot read may have an author all the same: it must be where we look for it.
+        author = content.author if isinstance(content, Message) else content.fields.get("author")
+        if author != user:
+            return "author", f"its author is not {user}, who pushes it"
+    if latest is not None and content.time > latest:
+        return "future", f"its time is more than {policy.max_future} seconds ahead"
+    limit = policy.max_message_bytes
+    if limit is not None and len(item.data) > limit:
+        return "size", f"it has {len(item.data)} bytes, and {limit} are allowed"
+    return None
+
+
+def excess(
+    quota: Quota | None, store: Store, user: str, messages: Mapping[Key, bytes]
+) -> list[Refusal]:
+    """Return the refusals of those messages that go beyond a user's quota now, in key order.
+
+    What the store has already costs nothing; of the rest the first that fit are taken.
+    """
+    if quota is None:
+        return []
+    usage = store.usage(user)
+    if quota.allows(usage.plus(len(messages), sum(map(len, messages.values())))):
+        return []
+    known = store.find_messages(list(messages))
+    refused: list[Refusal] = []
+    for key in sorted(messages.keys() - known.keys()):
+        with_it = usage.plus(1, len(messages[key]))
+        if quota.allows(with_it):
+            usage = with_it
+        else:
+            refused.append(Refusal(key, "quota", _why(quota, user)))
+    return refused
+
+
+def _why(quota: Quota, user: str) -> str:
+    bounds = [
+        *([] if quota.messages is None else [f"{quota.messages} messages"]),
+        *([] if quota.size is None else [f"{quota.size} bytes"]),
+    ]
+    return f"{user} may deliver {' and '.join(bounds)} to this repository, no more"

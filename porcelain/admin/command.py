@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 
 from plumbing.context import Context
-from porcelain.admin import audit, create, doctor, grant, key, policy, setting, user
+from porcelain.admin import audit, create, doctor, grant, key, policy, repository, setting, user
 from porcelain.admin.place import add_place_options
 from porcelain.admin.recording import run_recorded
 
@@ -17,6 +17,7 @@ def configure(parser: ArgumentParser) -> None:
     add_place_options(first)
     user.configure(actions.add_parser("user", help="add, remove, rename and show users"))
     key.configure(actions.add_parser("key", help="add, remove, check and write keys"))
+    repository.configure(actions.add_parser("repository", help="make and list repositories"))
     granting = actions.add_parser("grant", help="give a user a role for some logs")
     grant.configure_grant(granting)
     add_place_options(granting)

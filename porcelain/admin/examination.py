@@ -51,7 +51,7 @@ def examine(account: Account, program: Program, context: Context) -> Checkup:
         free_files=disk.f_favail if disk.f_files else None,
         now=context.now(),
         latest=max(times, default=0),
-        foreign=tuple(sorted(_foreign_files(folder, owner))),
+        foreign=tuple(sorted(foreign_files(folder, owner))),
     )
 
 
@@ -139,7 +139,8 @@ def _repositories(account: Account) -> Iterator[Repository]:
                 yield Repository(name)
 
 
-def _foreign_files(folder: Path, owner: int) -> Iterator[str]:
+def foreign_files(folder: Path, owner: int) -> Iterator[str]:
+    """Yield what is in an account and does not belong to its owner."""
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):
             path = Path(place) / name

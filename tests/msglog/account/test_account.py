@@ -435,7 +435,14 @@ def test_the_account_itself_may_be_reached_by_a_link(
 
 def test_one_key_is_found_by_its_fingerprint(account: Account) -> None:
     assert account.key(fingerprint(1)) == account.keys_of("ann")[0]
-    for other in (fingerprint(3), "", "SHA256:", f"{fingerprint(1)}\n", fingerprint(1).lower()):
+    for other in (
+        fingerprint(3),
+        "",
+        "SHA256:",
+        f"{fingerprint(1)}\n",
+        fingerprint(1).lower(),
+        "\udcff",
+    ):
         assert account.key(other) is None
     account.remove_key("ann", fingerprint(1))
     assert account.key(fingerprint(1)) is None

@@ -107,6 +107,13 @@ def test_what_is_not_base64_is_refused(given_text: str) -> None:
         parse_certificate(given_text)
 
 
+def test_one_that_is_longer_than_any_is_refused() -> None:
+    most = text(certificate(*[bytes(250)] * 180))
+    assert len(parse_certificate(most).principals) == 180
+    with pytest.raises(CertificateError, match="too long"):
+        parse_certificate(text(certificate(*[bytes(250)] * 200)))
+
+
 @given(st.integers(0, len(certificate(b"ann", b"bob")) - 1))
 def test_one_that_is_cut_is_refused(size: int) -> None:
     with pytest.raises(CertificateError):

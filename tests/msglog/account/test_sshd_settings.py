@@ -96,6 +96,10 @@ def test_an_error_is_named(line: str, code: str) -> None:
             "certificates",
         ),
         (
+            ["trustedusercakeys /x", "authorizedprincipalscommand /usr/bin/names %u"],
+            "certificates",
+        ),
+        (
             ["authorizedkeyscommand /usr/bin/ldap-keys %u", "authorizedkeysfile none"],
             "other-keys",
         ),

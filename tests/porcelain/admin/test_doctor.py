@@ -12,6 +12,7 @@ from msglog.account.account import Account
 from tests.porcelain.admin.running import Home
 
 SSHD = """\
+HostKey /nonexistent
 AuthorizedKeysFile .ssh/authorized_keys
 AuthenticationMethods publickey
 PermitUserEnvironment no
@@ -70,8 +71,19 @@ def test_what_sshd_is_told_is_read_from_sshd(server: Home) -> None:
     assert codes(server, status=1) == {"accept-env": "error", "force-command": "error"}
     config.write_text(f"{SSHD}Match User other\n    ForceCommand /bin/date\n")
     assert codes(server, status=0) == {}
-    config.write_text("AuthorizedKeysFile /etc/keys/%u\nAuthenticationMethods publickey\n")
+    config.write_text(
+        "HostKey /none\nAuthorizedKeysFile /etc/keys/%u\nAuthenticationMethods publickey\n"
+    )
     assert codes(server, status=1) == {"other-key-file": "error"}
+
+
+def test_the_worst_comes_first(server: Home) -> None:
+    server.do("user", "add", "bob")
+    (server.path / "sshd_config").write_text(f"{SSHD}ForceCommand /bin/date\n")
+    records = server.admin("doctor", "--sshd-config", "sshd_config", "--json").records
+    severities = [record["severity"] for record in records]
+    assert severities == sorted(severities)
+    assert set(severities) == {"error", "warning"}
 
 
 def test_settings_that_cannot_be_read_are_said_to_be_unread(server: Home) -> None:
@@ -148,6 +160,8 @@ def test_the_shell_is_tried(server: Home, monkeypatch: pytest.MonkeyPatch) -> No
     result = server.admin("doctor", "--sshd-config", "sshd_config")
     assert "does not start through it: no such thing." in result.output
     assert result.status == 1
+    shell.write_text('#!/bin/sh\n/bin/sh "$@"\necho more\n')
+    assert "not-starting" in codes(server, status=1)
     _enter(server, monkeypatch, shell=str(server.path / "none"))
     assert "not-starting" in codes(server, status=1)
     _enter(server, monkeypatch, shell="/usr/sbin/nologin")

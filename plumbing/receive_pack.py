@@ -15,7 +15,12 @@ from msglog.version import __version__
 from msglog.wire.encoder import encode_event
 from msglog.wire.events import KeepAlive, PeerError
 from msglog.wire.grammar import ProtocolError
-from msglog.wire.request_line import EarlyRequest, parse_request_line, parse_requests
+from msglog.wire.request_line import (
+    EarlyRequest,
+    parse_direct_line,
+    parse_request_line,
+    parse_requests,
+)
 from plumbing.context import Context
 from plumbing.direct import DirectPermissions
 from plumbing.heartbeat import Heartbeat
@@ -49,12 +54,23 @@ def configure(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, context: Context) -> int:
     """Serve one client: of a server account, or with `--direct` of one's own repository."""
     if arguments.direct is not None:
-        words = [arguments.user, *arguments.requests] if arguments.user else []
-        path = open_path(context.directory / arguments.direct)
-        return _serve(path, DirectPermissions(context.login), parse_requests(words), context)
+        return _serve_direct(arguments, context)
     if arguments.user is None or arguments.requests:
         raise UsageError("receive-pack takes one USER, or --direct PATH")
     return _serve_account(arguments, context)
+
+
+def _serve_direct(arguments: Namespace, context: Context) -> int:
+    """Serve a repository by its path; as a forced command, with what the client asked for."""
+    words = [arguments.user, *arguments.requests] if arguments.user else []
+    try:
+        early = parse_requests(words)
+        if not words and context.ssh_original_command:
+            early = parse_direct_line(context.ssh_original_command)
+    except ProtocolError as error:
+        raise NotACommandError("this runs msglog and nothing else", why=error.why) from error
+    repository = open_path(context.directory / arguments.direct)
+    return _serve(repository, DirectPermissions(context.login), early, context)
 
 
 def open_path(path: Path) -> Repository:

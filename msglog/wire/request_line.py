@@ -24,6 +24,10 @@ _LINE = re.compile(
     rf"msglog receive-pack(?: (?P<path>{_NAME}))?(?P<requests>(?: {_WORD})*)", re.ASCII
 )
 
+_DIRECT_LINE = re.compile(
+    rf"msglog receive-pack(?: (?:--direct [^ \n]+|{_NAME}))?(?P<requests>(?: {_WORD})*)", re.ASCII
+)
+
 EarlyRequest: TypeAlias = ListRefs | Fetch | Push
 
 
@@ -61,6 +65,16 @@ def parse_request_line(line: str) -> tuple[str, list[EarlyRequest]]:
     if ".." in path:
         raise ProtocolError("the path has `..` in it")
     return path, parse_requests(match["requests"].split())
+
+
+def parse_direct_line(line: str) -> list[EarlyRequest]:
+    """Return the requests of a line whose repository is decided elsewhere; raises ProtocolError.
+
+    What the client named is passed over, be it a repository or a path.
+    """
+    if len(line) > LINE_BYTES_LIMIT or (match := _DIRECT_LINE.fullmatch(line)) is None:
+        raise ProtocolError("the command is not `msglog receive-pack ... [REQUEST...]`")
+    return parse_requests(match["requests"].split())
 
 
 def parse_requests(words: Sequence[str]) -> list[EarlyRequest]:

@@ -223,3 +223,26 @@ def test_a_hundred_thousand_real_messages_arrive_byte_for_byte(sshd: Sshd, tmp_p
     assert first.root() == second.root()
     assert first.msglog("list", "--json") == second.msglog("list", "--json")
     assert "origin main: 0 pushed" in first.msglog("push", "origin")
+
+
+@pytest.mark.parametrize("forced", [True, False])
+def test_a_repository_of_ones_own_account(sshd: Sshd, tmp_path: Path, *, forced: bool) -> None:
+    sshd.authorized_keys.write_text("")
+    user = sshd.make_user(f"direct{next(NUMBERS)}")
+    person = Person(user.name, user.home, "server")
+    person.msglog("init")
+    person.msglog("init", str(tmp_path / "log"))
+    person.msglog("add", "mine")
+    if forced:
+        sshd.authorize(user, f"{' '.join(MSGLOG)} receive-pack --direct {tmp_path}/log")
+        person.msglog("remote", "add", "origin", "server")
+    else:
+        # As on a machine where msglog is installed: the command is run by the account's own shell.
+        program = tmp_path / "bin" / "msglog"
+        program.parent.mkdir()
+        program.write_text(f'#!/bin/sh\nexec {" ".join(MSGLOG)} "$@"\n')
+        program.chmod(0o755)
+        sshd.authorize(user, f'PATH={program.parent}:$PATH; eval "$SSH_ORIGINAL_COMMAND"')
+        person.msglog("remote", "add", "origin", f"server:{tmp_path}/log")
+    assert "1 pushed" in person.msglog("push")
+    assert "0 pulled, 1 in all" in person.msglog("pull")

@@ -13,6 +13,7 @@ from msglog.wire.request_line import (
     WORDS_BYTES_LIMIT,
     EarlyRequest,
     format_requests,
+    parse_direct_line,
     parse_request_line,
     parse_requests,
 )
@@ -161,3 +162,30 @@ def test_what_words_cannot_say_waits_for_the_stream_and_so_does_all_after_it() -
 def test_get_nodes_is_no_word() -> None:
     with pytest.raises(ProtocolError):
         parse_requests(["get-nodes="])
+
+
+@pytest.mark.parametrize("place", ["", " team/ops", " --direct ./x", " --direct /a'b;c"])
+def test_a_direct_line_carries_requests_whatever_it_names(place: str) -> None:
+    root = "ab" * 32
+    line = f"msglog receive-pack{place} ls-refs= push:main={root}"
+    assert parse_direct_line(line) == [ListRefs(), Push("main", (ObjectId(bytes.fromhex(root)),))]
+    assert parse_direct_line(f"msglog receive-pack{place}") == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "sh",
+        "msglog receive-pack --direct",
+        "msglog receive-pack --direct a b",
+        "msglog receive-pack --direct a\nb",
+        "msglog receive-pack ; id",
+        "msglog receive-pack --direct a ls-refs= ",
+        "msglog receive-pack --direct a fetch:../x=",
+        "msglog receive-pack " + "x" * 2000,
+    ],
+)
+def test_any_other_direct_line_is_refused(line: str) -> None:
+    with pytest.raises(ProtocolError):
+        parse_direct_line(line)

@@ -96,6 +96,17 @@ def test_an_administrators_changes_are_recorded(home: Home) -> None:
     assert details[6].startswith(f"ann -{fingerprint}")
 
 
+def test_only_the_keys_that_came_and_went_are_named(home: Home) -> None:
+    home.do("user", "add", "ann")
+    home.do("key", "add", "ann", home.public_key(1))
+    home.do("key", "add", "ann", home.public_key(2))
+    old, new = make.key(1).fingerprint, make.key(3).fingerprint
+    home.do("key", "rotate", "ann", home.public_key(3), "--replacing", old)
+    details = [record["detail"] for record in home.do("audit", "--json").records]
+    assert details[-2] == f"ann +{make.key(2).fingerprint}"
+    assert details[-1] == f"ann {old} +{new} -{old}"
+
+
 def test_nothing_in_a_record_breaks_a_line(home: Home) -> None:
     home.admin("user", "add", "x\nuser=root\x1b[2J\u202e")
     enter(home, Act("command", result="refused", detail="sh\n2026 root ok\r\x1b]8;;\u2028[red]"))

@@ -168,7 +168,7 @@ class Service:
             self._events.append(request)
         identity = self._repository.store.identity
         user, role = self._permissions.user, self._permissions.role
-        greeting = Greeting(self._agent, identity, user, role)
+        greeting = Greeting(self._agent, identity, user, role, len(early))
         self._work = iter([self._connection.send(greeting)])
 
     def receive(self, data: bytes) -> None:

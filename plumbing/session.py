@@ -86,14 +86,29 @@ class Session:
         self._batches = 0
         self._channel = connect(words)
         try:
-            for request in early[: len(words)]:
-                self._connection.presume(request)
             self.greeting = self._greet()
-            for request in early[len(words) :]:
+            taken = self._count_taken(len(words))
+            for request in early[:taken]:
+                self._connection.presume(request)
+            for request in early[taken:]:
                 self.send(request)
         except BaseException:
             self.close()
             raise
+
+    def _count_taken(self, words: int) -> int:
+        """Return how many requests came through with the command line.
+
+        A forced command may drop what the client asked for: then they are sent again.
+        """
+        taken = self.greeting.early
+        if taken is None:
+            return words
+        if taken > words:
+            raise RemoteError(
+                "the peer breaks the msglog protocol", why="it took requests that were not made"
+            )
+        return taken
 
     def _greet(self) -> Greeting:
         try:

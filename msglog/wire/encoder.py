@@ -53,6 +53,8 @@ def _encode(event: Event) -> Iterator[bytes]:
             yield _text(f"repository={event.repository.hex()}")
             yield _text(f"user={event.user}")
             yield _text(f"role={event.role}")
+            if event.early is not None:
+                yield _text(f"early={event.early}")
             yield FLUSH_PACKET
         case PeerError():
             yield _text(f"error {event.code} {_cut(event.text)}")

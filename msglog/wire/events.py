@@ -31,12 +31,14 @@ class Greeting:
     """The server's first words: who it is and what it knows about the client.
 
     repository: 16 bytes. role: none, append, read, write or admin.
+    early: how many requests of the command line have come; None: all that were sent.
     """
 
     agent: str
     repository: bytes
     user: str
     role: str
+    early: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,9 +105,9 @@ class Arguments:
         text = self.optional(name)
         return None if text is None else _parse_root(text)
 
-    def count(self) -> int | None:
-        """Return a number of keys, or None if it is not given."""
-        text = self.optional("count")
+    def count(self, name: str = "count") -> int | None:
+        """Return a number, or None if it is not given."""
+        text = self.optional(name)
         return None if text is None else _parse_number(text)
 
     def paths(self, name: str) -> tuple[Path, ...]:
@@ -203,8 +203,9 @@ def _parse_greeting(arguments: Arguments) -> Greeting:
         raise ProtocolError("the greeting is not in its form")
     if re.fullmatch(r"[0-9a-f]{32}", repository) is None:
         raise ProtocolError("the repository id is not 32 hex digits")
+    early = arguments.count("early")
     arguments.forget()
-    return Greeting(agent, bytes.fromhex(repository), user, role)
+    return Greeting(agent, bytes.fromhex(repository), user, role, early)
 
 
 def _parse_ls_refs(arguments: Arguments) -> ListRefs:

@@ -21,6 +21,7 @@ from msglog.wire.events import (
 )
 from msglog.wire.pktline import encode_packet
 from msglog.wire.reader import VersionError
+from msglog.wire.request_line import EarlyRequest
 from plumbing.fetching import Fetcher
 from plumbing.pushing import Pusher, push_request
 from plumbing.session import NotMsglogError, Session
@@ -130,3 +131,24 @@ def test_a_connection_that_closes_later_is_a_broken_one() -> None:
         one = session(said)
         with pytest.raises(ChannelError, match="closed the connection"):
             one.list_refs()
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_requests_that_a_forced_command_drops_are_sent_again(kept: int) -> None:
+    server = Server()
+    ann = Client(1, server)
+    ann.add(message(1))
+    full = server.connect(ann.rights)
+    request = push_request(ann.tracking())
+    requests: list[EarlyRequest] = [ListRefs(), request]
+    talk = Session(lambda words: full(words[:kept]), requests)
+    assert [ref.log for ref in talk.listed_refs()] == ["main"]
+    assert Pusher(talk, ann.tracking(), early=request).run().messages == 1
+    talk.close()
+    assert keys(server.repository) == keys(ann.repository)
+
+
+def test_a_server_that_took_more_requests_than_were_made_is_refused() -> None:
+    greeting = encode_event(Greeting("m", bytes(16), "ann", "write", 1))
+    with pytest.raises(RemoteError, match="not made"):
+        session(greeting)

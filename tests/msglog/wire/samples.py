@@ -47,6 +47,7 @@ def content_of(*objects: bytes) -> bytes:
 
 SAMPLES: list[Event] = [
     Greeting("msglog/1", bytes(16), "ann", "write"),
+    Greeting("msglog/1", bytes(16), "ann", "write", 2),
     PeerError("busy", "try again"),
     KeepAlive(),
     End(),

@@ -137,7 +137,7 @@ def read(path: Path) -> dict[str, object]:
 
     try:
         document = tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # an integer may have too many digits, too
         raise ConfigError(f"{path} is not TOML", why=_syntax_error(error)) from error
     return dict(_flatten(document, ""))
 
@@ -269,7 +269,7 @@ def change(path: Path, values: Mapping[str, str | int | float | bool | None]) ->
                 else:
                     _put(document, split_key(key), value)
             text = tomlkit.dumps(document)
-        except (UnicodeDecodeError, TOMLKitError, RecursionError) as error:
+        except (ValueError, TOMLKitError, RecursionError) as error:
             raise ConfigError(f"{path} is not TOML", why=_syntax_error(error)) from error
         _replace(path, text.encode())
 

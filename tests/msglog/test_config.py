@@ -107,6 +107,7 @@ def test_a_new_file_is_private(file: Path) -> None:
         (b"\n\xff\n", "line 2"),
         (b"x = 1\nx = 2\n", "line 2"),
         (b"a = " + b"[" * 5000, ""),
+        (b"a = " + b"1" * 5000, "digits"),
         (b"#" * (CONFIG_BYTES_LIMIT + 1), "bytes"),
     ],
 )

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from msglog.errors import IntegrityError, LocalError
+from msglog.sqlite_file import Trouble, connect, making, trouble
 
 APPLICATION_ID = 0x6D6C6F61
 """`mloa`, in the file's header: an account, not a repository."""
 
-FORMAT = 2
+FORMAT = 1
 """The version of the tables below; an account of a newer one is refused."""
-
-BUSY_SECONDS = 30.0
 
 Row: TypeAlias = tuple[Any, ...]
 Value: TypeAlias = str | int | bytes | None
 
+# The only thing put in is a number of ours.
 _SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
 CREATE TABLE users (
@@ -35,10 +35,6 @@ CREATE TABLE grants (
 );
 CREATE UNIQUE INDEX grants_in_repository ON grants (repository, ifnull(user, 0), pattern);
 CREATE INDEX grants_of_user ON grants (user);
-"""
-"""Times are in microseconds since 1970 UTC. A grant without user is one to every user."""
-
-_SECOND = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE audit (
     id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, user TEXT NOT NULL,
@@ -55,8 +51,8 @@ CREATE TABLE policies (
     repository TEXT NOT NULL, pattern TEXT NOT NULL, name TEXT NOT NULL, value INTEGER NOT NULL,
     PRIMARY KEY (repository, pattern, name)
 ) WITHOUT ROWID;
-"""
-"""What format 2 added."""
+"""  # noqa: S608
+"""Times are in microseconds since 1970 UTC. A grant without user is one to every user."""
 
 
 class AccountError(LocalError):
@@ -89,19 +85,15 @@ class Database:
         suffix: some random text, for a name that nobody else uses meanwhile. Raises AccountError
         if path exists.
         """
-        unfinished = path.with_name(f"{path.name}.new-{suffix}")
         try:
-            unfinished.touch(mode=0o600, exist_ok=False)
-            database = cls(_connect(unfinished), unfinished)
-            try:
-                database._make_tables()
-            finally:
-                database.close()
-            path.hardlink_to(unfinished)
+            with making(path, suffix) as unfinished:
+                database = cls(_connect(unfinished), unfinished)
+                try:
+                    database._make_tables()
+                finally:
+                    database.close()
         except OSError as error:
             raise AccountError(f"cannot make {path}", why=error.strerror or str(error)) from error
-        finally:
-            unfinished.unlink(missing_ok=True)
         return cls.open(path)
 
     def _make_tables(self) -> None:
@@ -110,7 +102,6 @@ class Database:
             self._connection.execute("PRAGMA synchronous = FULL")
         with self.transaction():
             self._run(_SCHEMA)
-            self._run(_SECOND)
             self.execute(f"PRAGMA user_version = {FORMAT}")
 
     def _run(self, statements: str) -> None:
@@ -146,15 +137,6 @@ class Database:
             )
         self.execute("PRAGMA foreign_keys = ON")
         self.execute("PRAGMA synchronous = FULL")
-        if version < FORMAT:
-            self._upgrade()
-
-    def _upgrade(self) -> None:
-        with self.transaction():
-            (version,) = self.select("PRAGMA user_version")[0]
-            if version < FORMAT:  # another process may have been first
-                self._run(_SECOND)
-                self.execute(f"PRAGMA user_version = {FORMAT}")
 
     def select(self, sql: str, *values: Value) -> list[Row]:
         """Return the rows of a question."""
@@ -217,25 +199,20 @@ class Database:
 
 def _connect(path: Path) -> sqlite3.Connection:
     try:
-        # mode=rw: never to make a file that is missing.
-        return sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=rw",
-            uri=True,
-            timeout=BUSY_SECONDS,
-            isolation_level=None,
-        )
+        return connect(path)
     except sqlite3.Error as error:
         raise _translation(error, path) from error
 
 
 def _translation(error: sqlite3.Error, path: Path) -> AccountError | DamagedAccountError:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return AccountBusyError(
-            f"{path} is busy", why="another process holds it", hint="Try again in a moment."
-        )
-    if code == sqlite3.SQLITE_NOTADB:
-        return AccountFormatError(f"{path} is not a msglog server account")
-    if code == sqlite3.SQLITE_CORRUPT:
-        return DamagedAccountError(f"{path} is damaged", why=str(error))
-    return AccountError(f"cannot use {path}", why=str(error))
+    match trouble(error):
+        case Trouble.BUSY:
+            return AccountBusyError(
+                f"{path} is busy", why="another process holds it", hint="Try again in a moment."
+            )
+        case Trouble.FOREIGN:
+            return AccountFormatError(f"{path} is not a msglog server account")
+        case Trouble.DAMAGED:
+            return DamagedAccountError(f"{path} is damaged", why=str(error))
+        case Trouble.OTHER:
+            return AccountError(f"cannot use {path}", why=str(error))

@@ -10,6 +10,7 @@ from msglog.errors import IntegrityError
 from msglog.index.node import EMPTY_ROOT
 from msglog.key import Key, key_object_id, key_time, make_key
 from msglog.objectid import DIGEST_BYTES, ObjectId
+from msglog.sqlite_file import Trouble, connect, making, trouble
 from msglog.store.checking import checked_beginning, checked_messages, checked_nodes
 from msglog.store.store import (
     AGREED_LIMIT,
@@ -39,7 +40,6 @@ PAGE_BYTES = 8192
 """A row of a table without row numbers moves to pages of its own when it is over a quarter of a
 page: with SQLite's usual 4,096 a message of 1,200 bytes took 4.7 KB."""
 
-BUSY_SECONDS = 30.0
 _MICROSECONDS = 1_000_000
 _PARAMETERS = 500
 
@@ -75,19 +75,13 @@ CREATE TABLE held_back (
     peer TEXT NOT NULL, log TEXT NOT NULL, key BLOB NOT NULL, code TEXT NOT NULL,
     why TEXT NOT NULL, PRIMARY KEY (peer, log, key)
 ) WITHOUT ROWID;
+CREATE TABLE usage (
+    user TEXT PRIMARY KEY, messages INTEGER NOT NULL, size INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE lookup (oid BLOB PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE looked_up (log TEXT PRIMARY KEY, root BLOB NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = {FORMAT};
 """
-
-_USAGE = """
-CREATE TABLE usage (
-    user TEXT PRIMARY KEY, messages INTEGER NOT NULL, size INTEGER NOT NULL
-) WITHOUT ROWID;
-INSERT INTO usage SELECT r.user, count(*), sum(length(m.data))
-    FROM messages m JOIN receipts r ON r.id = m.receipt GROUP BY r.user
-"""
-"""Made when somebody first delivers messages, from what is there: only servers need it."""
 
 
 class DamagedStoreError(IntegrityError):
@@ -110,19 +104,15 @@ class SqliteStore:
         """
         if len(identity) != REPOSITORY_ID_BYTES:
             raise ValueError(identity)
-        unfinished = path.with_name(f"{path.name}.new-{identity.hex()}")
         try:
-            unfinished.touch(mode=0o600)
-            store = cls(_connect(unfinished), unfinished)
-            try:
-                store._make_tables(identity, first)
-            finally:
-                store.close()
-            path.hardlink_to(unfinished)
+            with making(path, identity.hex()) as unfinished:
+                store = cls(_connect(unfinished), unfinished)
+                try:
+                    store._make_tables(identity, first)
+                finally:
+                    store.close()
         except OSError as error:
             raise StoreError(f"cannot make {path}", why=error.strerror or str(error)) from error
-        finally:
-            unfinished.unlink(missing_ok=True)
         return cls.open(path)
 
     def _make_tables(self, identity: bytes, first: Commit) -> None:
@@ -296,9 +286,6 @@ class SqliteStore:
         """Count what the receipt's user is the first to deliver; raises OverQuotaError."""
         if commit.receipt is None or not commit.messages:
             return
-        if not self._has_usage():
-            for statement in _USAGE.split(";\n"):
-                self._connection.execute(statement)
         user, messages = commit.receipt.user, commit.messages
         rows = self._select_in("SELECT key FROM messages WHERE key IN", list(messages))
         known = {key for (key,) in rows}
@@ -310,18 +297,9 @@ class SqliteStore:
             "INSERT OR REPLACE INTO usage VALUES (?, ?, ?)", (user, usage.messages, usage.size)
         )
 
-    def _has_usage(self) -> bool:
-        return bool(self._select("SELECT 1 FROM sqlite_master WHERE name = 'usage'", ()))
-
     def usage(self, user: str) -> Usage:
         """Return what a user was the first to deliver."""
-        sql = "SELECT messages, size FROM usage WHERE user = ?"
-        if not self._has_usage():
-            sql = (
-                "SELECT count(*), ifnull(sum(length(m.data)), 0) FROM messages m"
-                " JOIN receipts r ON r.id = m.receipt WHERE r.user = ?"
-            )
-        rows = self._select(sql, (user,))
+        rows = self._select("SELECT messages, size FROM usage WHERE user = ?", (user,))
         return Usage(*rows[0]) if rows else Usage()
 
     def _write_held_back(self, change: HeldBack) -> None:
@@ -450,25 +428,20 @@ def _as_bytes(data: object) -> bytes:
 
 def _connect(path: Path) -> sqlite3.Connection:
     try:
-        return sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=rw",
-            uri=True,
-            timeout=BUSY_SECONDS,
-            isolation_level=None,
-        )
+        return connect(path)
     except sqlite3.Error as error:
         raise _translation(error, path) from error
 
 
 def _translation(error: sqlite3.Error, path: Path) -> StoreError | DamagedStoreError:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return StoreBusyError(
-            f"{path} is busy", why="another process holds it", hint="Try again in a moment."
-        )
-    if code == sqlite3.SQLITE_NOTADB:
-        return StoreFormatError(f"{path} is not a msglog store")
-    # The tables were made by us, so that only damage makes one of them or a text go wrong.
-    if code == sqlite3.SQLITE_CORRUPT or str(error).startswith(("no such", "Could not decode")):
-        return DamagedStoreError(f"{path} is damaged", why=str(error))
-    return StoreError(f"cannot use {path}", why=str(error))
+    match trouble(error):
+        case Trouble.BUSY:
+            return StoreBusyError(
+                f"{path} is busy", why="another process holds it", hint="Try again in a moment."
+            )
+        case Trouble.FOREIGN:
+            return StoreFormatError(f"{path} is not a msglog store")
+        case Trouble.DAMAGED:
+            return DamagedStoreError(f"{path} is damaged", why=str(error))
+        case Trouble.OTHER:
+            return StoreError(f"cannot use {path}", why=str(error))

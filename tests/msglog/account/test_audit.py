@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from msglog.account import database
 from msglog.account.audit import (
     CLEAN_EVERY,
     TEXT_CHARACTERS,
@@ -122,20 +121,3 @@ def test_syslog_gets_one_line_each_if_it_is_asked_for(
             ),
         ),
     ]
-
-
-def test_an_account_of_the_first_format_gets_the_tables(tmp_path: Path) -> None:
-    path = tmp_path / "account.db"
-    old = Database.create(path, suffix="x")
-    old.execute("INSERT INTO users VALUES (1, 'ann', 'read', 0)")
-    for table in ("audit", "settings", "policies"):
-        old.execute(f"DROP TABLE {table}")
-    old.execute("PRAGMA user_version = 1")
-    old.close()
-    first, second = Database.open(path), Database.open(path)
-    trail(first).record(Act("list"))
-    assert len(records(second, limit=10)) == 1
-    assert second.select("SELECT name FROM users") == [("ann",)]
-    assert second.select("PRAGMA user_version") == [(database.FORMAT,)]
-    first.close()
-    second.close()

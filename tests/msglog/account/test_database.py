@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from msglog import sqlite_file
 from msglog.account import database
 from msglog.account.database import (
     FORMAT,
@@ -120,7 +121,7 @@ def test_a_transaction_is_all_or_nothing(made: Database) -> None:
 def test_a_busy_account_is_said_to_be(
     made: Database, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.0)
+    monkeypatch.setattr(sqlite_file, "BUSY_SECONDS", 0.0)
     other = Database.open(path)
     try:
         with made.transaction(), pytest.raises(AccountBusyError, match="busy"), other.transaction():

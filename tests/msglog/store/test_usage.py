@@ -1,6 +1,5 @@
 """What users deliver is counted with each change, and a quota holds whoever writes meanwhile."""
 
-import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,23 +59,6 @@ def test_a_change_over_the_quota_is_not_done_at_all(store: Store, quota: Quota) 
     store.commit(by("ann", 1, 2, 3, quota=quota))
     store.commit(by("ann", 3, quota=Quota(1, 1)))  # nothing new
     assert store.usage("ann") == Usage(3, 24)
-
-
-def test_a_store_that_never_counted_is_counted(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
-    store = SqliteStore.create(path, identity=IDENTITY, first=Commit(0, "made"))
-    store.commit(by("ann", 1, 2))
-    connection = sqlite3.connect(path)
-    connection.execute("DROP TABLE usage")
-    connection.commit()
-    connection.close()
-    assert store.usage("ann") == Usage(2, 16)
-    assert store.usage("bob") == Usage()
-    with pytest.raises(OverQuotaError):
-        store.commit(by("ann", 3, quota=Quota(messages=2)))
-    store.commit(by("ann", 3))
-    assert store.usage("ann") == Usage(3, 24)
-    store.close()
 
 
 def test_writers_at_once_never_exceed_a_quota(tmp_path: Path) -> None:

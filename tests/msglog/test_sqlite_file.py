@@ -1,0 +1,62 @@
+"""SQLite files: never made by opening, made whole or not at all."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from msglog.sqlite_file import Trouble, connect, making, trouble
+
+
+def test_opening_makes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(sqlite3.OperationalError) as caught:
+        connect(tmp_path / "x.db")
+    assert trouble(caught.value) is Trouble.OTHER
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_appears_when_it_is_done(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    with making(path, "a") as unfinished:
+        assert not path.exists()
+        assert unfinished.stat().st_mode & 0o777 == 0o600
+        unfinished.write_bytes(b"whole")
+    assert path.read_bytes() == b"whole"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_fails_half_way_never_appears(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), making(tmp_path / "x.db", "a"):
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_there_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    path.write_bytes(b"old")
+    with pytest.raises(FileExistsError), making(path, "a") as unfinished:
+        unfinished.write_bytes(b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_errors_mean(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    path.write_bytes(b"no database, but as long as the header of one would be " * 4)
+    connection = connect(path)
+    with pytest.raises(sqlite3.DatabaseError) as foreign:
+        connection.execute("SELECT 1 FROM sqlite_master")
+    connection.close()
+    assert trouble(foreign.value) is Trouble.FOREIGN
+    path.write_bytes(b"")
+    first, second = connect(path), connect(path)
+    second.execute("PRAGMA busy_timeout = 0")
+    first.execute("BEGIN IMMEDIATE")
+    with pytest.raises(sqlite3.OperationalError) as busy:
+        second.execute("BEGIN IMMEDIATE")
+    assert trouble(busy.value) is Trouble.BUSY
+    with pytest.raises(sqlite3.OperationalError) as damaged:
+        first.execute("SELECT * FROM messages")
+    assert trouble(damaged.value) is Trouble.DAMAGED
+    first.close()
+    second.close()

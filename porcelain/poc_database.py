@@ -66,7 +66,7 @@ class PocDatabase:
             raise self._translated(error) from error
         try:
             self._prepare()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             self.close()
             raise self._translated(error) from error
         except BaseException:
@@ -105,7 +105,7 @@ class PocDatabase:
                     yield Row(number, self._message(*values))
                 except ValueError as error:
                     yield Row(number, None, str(error))
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._translated(error) from error
 
     def close(self) -> None:
@@ -137,7 +137,10 @@ class PocDatabase:
             body=text,
         )
 
-    def _translated(self, error: sqlite3.Error) -> MsglogError:
+    def _translated(self, error: sqlite3.Error | UnicodeDecodeError) -> MsglogError:
+        if isinstance(error, UnicodeDecodeError):
+            # SQLite quotes a damaged schema in its error, and sqlite3 takes that for UTF-8.
+            return DamagedDatabaseError(f"{self._name} is damaged", why="its schema is not text")
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code == sqlite3.SQLITE_NOTADB:
             return ForeignDatabaseError(f"{self._name} is not a SQLite file")

@@ -320,6 +320,8 @@ def test_a_damaged_database(world: World) -> None:
     error = world.refused(name)
     assert isinstance(error, DamagedDatabaseError)
     assert error.exit_status == 5
+    path.write_bytes(data.replace(b"CREATE TABLE", b"CREATE TABL\xe4"))
+    assert isinstance(world.refused(name), DamagedDatabaseError)
     path.write_bytes(data[:100])
     assert world.refused(name).exit_status in (2, 5)
     path.write_bytes(data[:16] + b"\0" * 4080)

@@ -14,6 +14,9 @@ MAGIC = b"SQLite format 3\0"
 BUSY_SECONDS = 5.0
 COLUMNS = ("id", "uuid", "message", "time")
 
+_FAILURES = (sqlite3.Error, UnicodeDecodeError, MemoryError)
+"""What sqlite3 raises for a damaged file: the last one for a size in it that nobody has."""
+
 _SHORT_BYTES = 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UUID = re.compile(rb"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -66,7 +69,7 @@ class PocDatabase:
             raise self._translated(error) from error
         try:
             self._prepare()
-        except (sqlite3.Error, UnicodeDecodeError) as error:
+        except _FAILURES as error:
             self.close()
             raise self._translated(error) from error
         except BaseException:
@@ -105,7 +108,7 @@ class PocDatabase:
                     yield Row(number, self._message(*values))
                 except ValueError as error:
                     yield Row(number, None, str(error))
-        except (sqlite3.Error, UnicodeDecodeError) as error:
+        except _FAILURES as error:
             raise self._translated(error) from error
 
     def close(self) -> None:
@@ -137,10 +140,12 @@ class PocDatabase:
             body=text,
         )
 
-    def _translated(self, error: sqlite3.Error | UnicodeDecodeError) -> MsglogError:
+    def _translated(self, error: Exception) -> MsglogError:
         if isinstance(error, UnicodeDecodeError):
             # SQLite quotes a damaged schema in its error, and sqlite3 takes that for UTF-8.
             return DamagedDatabaseError(f"{self._name} is damaged", why="its schema is not text")
+        if isinstance(error, MemoryError):
+            return DamagedDatabaseError(f"{self._name} is damaged", why="it asks for all memory")
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code == sqlite3.SQLITE_NOTADB:
             return ForeignDatabaseError(f"{self._name} is not a SQLite file")

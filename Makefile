@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test check demo clean
+.PHONY: test check demo fuzz clean
+
+SECONDS := 60
 
 test: $(VENV)/ready
 	@tests/ssh/need-sshd
@@ -19,6 +21,11 @@ check: $(VENV)/ready
 demo: $(VENV)/ready
 	@tests/ssh/need-sshd
 	@$(BIN)/python -m tests.ssh.demo
+
+# All parsers, SECONDS in total; guided by coverage where atheris installs, plain mutation elsewhere.
+fuzz: $(VENV)/ready
+	-$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

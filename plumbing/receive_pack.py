@@ -24,8 +24,9 @@ from msglog.wire.request_line import (
 from plumbing.context import Context
 from plumbing.direct import DirectPermissions
 from plumbing.heartbeat import Heartbeat
+from plumbing.permissions import Permissions
 from plumbing.policy import AccountRules, Rules, no_rules
-from plumbing.service import Permissions, Service
+from plumbing.service import Service
 from plumbing.transport.channel import ChannelError
 from plumbing.transport.pipe import PipeChannel
 

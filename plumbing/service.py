@@ -7,11 +7,10 @@ same service serves a forced command, a local path and the tests.
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from msglog.account.audit import Audit, NoAudit
 from msglog.account.role import Capability
-from msglog.errors import IntegrityError, LocalError, MsglogError, NotAuthorisedError, RemoteError
+from msglog.errors import MsglogError, NotAuthorisedError
 from msglog.index.change import exclude, insert, slice_from
 from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import count, difference
@@ -25,7 +24,6 @@ from msglog.store.store import (
     Receipt,
     Ref,
     Refusal,
-    StoreBusyError,
 )
 from msglog.wire import batch, descent
 from msglog.wire.connection import Connection, Side
@@ -48,7 +46,14 @@ from msglog.wire.events import (
     Transfer,
 )
 from msglog.wire.request_line import EarlyRequest
+from plumbing.complaint import (
+    ForgedTransferError,
+    NoSuchLogError,
+    TooMuchAskedError,
+    peer_error,
+)
 from plumbing.outgoing import cut_batches
+from plumbing.permissions import Permissions
 from plumbing.policy import Rules, excess, no_rules
 from plumbing.recorder import Recorder
 
@@ -60,36 +65,6 @@ MADE_NODES_LIMIT = 1 << 18
 
 REMEMBERED_BATCHES_LIMIT = 1024
 """How many batches wait for a client's acknowledgement; older ones are then sent again one day."""
-
-
-class Permissions(Protocol):
-    """Who the client is and what they may do; asked anew before each write."""
-
-    @property
-    def user(self) -> str:
-        """The user's name."""
-
-    @property
-    def role(self) -> str:
-        """The name of the user's role, for the greeting."""
-
-    def may(self, capability: Capability, log: str) -> bool:
-        """Tell whether the user has a capability for a log."""
-
-    def check(self) -> None:
-        """Raise NotAuthorisedError if the user or the key was revoked meanwhile."""
-
-
-class NoSuchLogError(MsglogError):
-    """A request names a log that is not there, or that the user may not know of."""
-
-
-class ForgedTransferError(IntegrityError):
-    """What the client sent does not come to what it said."""
-
-
-class TooMuchAskedError(MsglogError):
-    """A client asked for more in one session than a server keeps in memory for one."""
 
 
 @dataclass(slots=True)
@@ -221,11 +196,11 @@ class Service:
 
     def _recorded(self, error: MsglogError) -> PeerError:
         """Record an error, and return what the client is told."""
-        answer = _peer_error(error)
+        answer = peer_error(error)
         try:
             self._recorder.failed(answer.code)
         except MsglogError as failure:
-            return _peer_error(failure)
+            return peer_error(failure)
         return answer
 
     def _fail(self, error: PeerError) -> bytes | None:
@@ -493,26 +468,3 @@ class Service:
             self._advertise(incoming.log, incoming.view, snapshot.root)
             done = Done(incoming.log, snapshot.root, snapshot.count)
         yield self._connection.send(done)
-
-
-def _peer_error(error: MsglogError) -> PeerError:
-    """Return what a client is told of an error: nothing of this machine's paths or insides."""
-    match error:
-        case NotAuthorisedError():
-            return PeerError("not-authorised", error.what)
-        case NoSuchLogError():
-            return PeerError("no-such-log", error.what)
-        case batch.ForgedMessageError() | ForgedTransferError() | batch.BatchError():
-            return PeerError("forged", str(error))
-        case IntegrityError():
-            return PeerError("damaged", f"the server's store is damaged: {error.what}")
-        case TooMuchAskedError():
-            return PeerError("too-much", error.what)
-        case StoreBusyError():
-            return PeerError("busy", "the server is busy")
-        case LocalError():
-            return PeerError("storage", "the server cannot write or read its store")
-        case RemoteError():
-            return PeerError("protocol", error.why or error.what)
-        case _:
-            return PeerError("internal", "the server failed")

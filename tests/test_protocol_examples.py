@@ -16,7 +16,7 @@ from msglog.wire.encoder import encode_event
 from msglog.wire.events import PeerError
 from msglog.wire.reader import EventReader
 from msglog.wire.request_line import format_requests, parse_request_line
-from plumbing import service, session
+from plumbing import complaint, receive_pack, service, session
 from plumbing.transport.channel import Channel
 from tests.plumbing.peers import Client, Server, add, message
 
@@ -200,9 +200,7 @@ def test_the_state_table_is_the_one_that_runs() -> None:
 
 def test_the_error_codes_are_those_of_both_sides() -> None:
     rows = re.findall(r"^\| `([a-z-]+)` \| .+ \| (\d) \|$", TEXT, re.MULTILINE)
-    source = (Path(service.__file__).read_text()) + Path(service.__file__).with_name(
-        "receive_pack.py"
-    ).read_text()
+    source = "".join([Path(module.__file__).read_text() for module in (complaint, receive_pack)])
     assert {code for code, _ in rows} == set(re.findall(r'PeerError\(\s*"([a-z-]+)"', source))
     for code, status in rows:
         assert session._remote_error(PeerError(code, "x")).exit_status == int(status)

@@ -1,0 +1,23 @@
+"""Who a client is and what they may do: the seam between a service and whoever decides that."""
+
+from typing import Protocol
+
+from msglog.account.role import Capability
+
+
+class Permissions(Protocol):
+    """Who the client is and what they may do; asked anew before each write."""
+
+    @property
+    def user(self) -> str:
+        """The user's name."""
+
+    @property
+    def role(self) -> str:
+        """The name of the user's role, for the greeting."""
+
+    def may(self, capability: Capability, log: str) -> bool:
+        """Tell whether the user has a capability for a log."""
+
+    def check(self) -> None:
+        """Raise NotAuthorisedError if the user or the key was revoked meanwhile."""

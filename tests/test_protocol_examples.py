@@ -16,7 +16,7 @@ from msglog.wire.encoder import encode_event
 from msglog.wire.events import PeerError
 from msglog.wire.reader import EventReader
 from msglog.wire.request_line import format_requests, parse_request_line
-from plumbing import complaint, receive_pack, service, session
+from plumbing import service, session
 from plumbing.transport.channel import Channel
 from tests.plumbing.peers import Client, Server, add, message
 
@@ -200,7 +200,8 @@ def test_the_state_table_is_the_one_that_runs() -> None:
 
 def test_the_error_codes_are_those_of_both_sides() -> None:
     rows = re.findall(r"^\| `([a-z-]+)` \| .+ \| (\d) \|$", TEXT, re.MULTILINE)
-    source = "".join([Path(module.__file__).read_text() for module in (complaint, receive_pack)])
+    folder = Path(service.__file__).parent
+    source = "".join([(folder / name).read_text() for name in ("complaint.py", "receive_pack.py")])
     assert {code for code, _ in rows} == set(re.findall(r'PeerError\(\s*"([a-z-]+)"', source))
     for code, status in rows:
         assert session._remote_error(PeerError(code, "x")).exit_status == int(status)

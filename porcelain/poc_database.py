@@ -147,11 +147,12 @@ class PocDatabase:
         if isinstance(error, MemoryError):
             return DamagedDatabaseError(f"{self._name} is damaged", why="it asks for all memory")
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        why = " ".join(str(error).split())  # a damaged schema is quoted with its line ends
         if code == sqlite3.SQLITE_NOTADB:
             return ForeignDatabaseError(f"{self._name} is not a SQLite file")
         if code == sqlite3.SQLITE_CORRUPT:
-            return DamagedDatabaseError(f"{self._name} is damaged", why=str(error))
-        return UnreadableDatabaseError(f"cannot read {self._name}", why=str(error))
+            return DamagedDatabaseError(f"{self._name} is damaged", why=why)
+        return UnreadableDatabaseError(f"cannot read {self._name}", why=why)
 
 
 def _parse_uuid(kind: object, value: object) -> bytes:

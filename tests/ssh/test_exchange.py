@@ -140,9 +140,9 @@ def test_a_clone_and_named_logs(site: Site) -> None:
     assert json.loads(result.stdout)["body"] == "shutter open"
 
 
+# Not by a path, which names any repository by its place.
+@pytest.mark.parametrize("site", ["ssh", "openssh"], indirect=True)
 def test_repositories_of_one_account_are_apart(site: Site) -> None:
-    if site.transport == "local":
-        return  # a path names any repository by its place
     person = site.person("none")
     site.admin("repository", "add", "team/ops")
     site.admin("grant", person.name, "write", "team/ops", "*")
@@ -157,9 +157,9 @@ def test_repositories_of_one_account_are_apart(site: Site) -> None:
         assert person.run("pull", url).returncode in (2, 3, 4)
 
 
+# Not by a path, which knows no users: the file system decides.
+@pytest.mark.parametrize("site", ["ssh", "openssh"], indirect=True)
 def test_who_has_no_role_is_told_so(site: Site) -> None:
-    if site.transport == "local":
-        return  # a local path knows no users: the file system decides
     nobody, reader = site.person("none"), site.person("read")
     for person in (nobody, reader):
         person.msglog("add", "mine")

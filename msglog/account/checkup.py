@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TypeAlias
 
-from msglog.account.findings import Finding, Severity
+from msglog.account.finding import Finding, Severity
 from msglog.account.record import User
 from msglog.account.role import Role
 

@@ -3,11 +3,11 @@
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from functools import lru_cache
 from typing import TypeAlias
 
 from msglog.account.authorized_keys import Entry, Unreadable, parse_authorized_keys
+from msglog.account.finding import Finding, Severity
 from msglog.account.forced_command import ForcedCommand, Program, WrittenCommand, parse_command
 from msglog.account.managed_block import Block, DamagedBlockError, find_block
 from msglog.account.publickey import PublicKeyError, PublicKeyRefusedError, check_blob
@@ -15,29 +15,6 @@ from msglog.account.publickey import PublicKeyError, PublicKeyRefusedError, chec
 _SYNC = "Run `msglog admin key sync`."
 _REMOVE = "Remove the line, or give the key to a user with `msglog admin key add`."
 _SHARED = stat.S_IWGRP | stat.S_IWOTH
-
-
-class Severity(Enum):
-    """How bad a finding is. ERROR: somebody may do what they should not, or nobody may log in."""
-
-    ERROR = "error"
-    WARNING = "warning"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong.
-
-    code: a short name for scripts. where: the file or folder. line: its number from 1, or None
-    where no line is meant. what: one clause. remedy: one sentence.
-    """
-
-    severity: Severity
-    code: str
-    where: str
-    line: int | None
-    what: str
-    remedy: str
 
 
 @dataclass(frozen=True, slots=True)

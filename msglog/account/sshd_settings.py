@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
-from msglog.account.findings import Finding, Severity
+from msglog.account.finding import Finding, Severity
 
 Settings: TypeAlias = Mapping[str, tuple[str, ...]]
 """All values of each keyword, in their order."""

@@ -6,7 +6,8 @@ from argparse import ArgumentParser, Namespace
 
 from msglog.account.account import Account
 from msglog.account.checkup import Checkup, check_account
-from msglog.account.findings import Finding, Severity, check_lines
+from msglog.account.finding import Finding, Severity
+from msglog.account.findings import check_lines
 from msglog.account.sshd_settings import (
     WHERE,
     Login,

@@ -1,6 +1,6 @@
 """Showing one finding of a check, as a line for people or as a record."""
 
-from msglog.account.findings import Finding
+from msglog.account.finding import Finding
 from msglog.message_json import to_json
 from plumbing.context import Context
 from porcelain.display import one_line

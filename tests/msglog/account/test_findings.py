@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from msglog.account.findings import Finding, Inspection, Place, Severity, check_lines
+from msglog.account.finding import Finding, Severity
+from msglog.account.findings import Inspection, Place, check_lines
 from msglog.account.forced_command import ForcedCommand, Program
 from msglog.account.managed_block import key_line, replace_block
 from tests.msglog.account import keymaking as make

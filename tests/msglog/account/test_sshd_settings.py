@@ -2,7 +2,7 @@
 
 import pytest
 
-from msglog.account.findings import Severity
+from msglog.account.finding import Severity
 from msglog.account.sshd_settings import (
     CHECKS,
     Login,

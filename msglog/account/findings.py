@@ -1,7 +1,6 @@
 """What is wrong with an account's authorized_keys: checks over what sshd would read there."""
 
-import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -10,24 +9,11 @@ from msglog.account.authorized_keys import Entry, Unreadable, parse_authorized_k
 from msglog.account.finding import Finding, Severity
 from msglog.account.forced_command import ForcedCommand, Program, WrittenCommand, parse_command
 from msglog.account.managed_block import Block, DamagedBlockError, find_block
+from msglog.account.place import Place, check_place
 from msglog.account.publickey import PublicKeyError, PublicKeyRefusedError, check_blob
 
 _SYNC = "Run `msglog admin key sync`."
 _REMOVE = "Remove the line, or give the key to a user with `msglog admin key add`."
-_SHARED = stat.S_IWGRP | stat.S_IWOTH
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A file or folder on the way to the keys, or of the account. mode: its permission bits.
-
-    private: nobody else should even read it.
-    """
-
-    path: str
-    owner: int
-    mode: int
-    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +25,7 @@ class Inspection:
     commands without `--account` look. owner: who the account's files must belong to, unless root.
     places: what must not be writable by others. missing: programs named in the file that cannot
     be run. unstartable: why the program of the expected commands does not start, or "".
+    strict: sshd refuses keys in files and folders that others may write to.
     """
 
     path: str
@@ -50,6 +37,7 @@ class Inspection:
     places: tuple[Place, ...] = ()
     missing: frozenset[str] = frozenset()
     unstartable: str = ""
+    strict: bool = True
 
     def lines(self) -> tuple[Entry | Unreadable, ...]:
         """Return what sshd sees in the file."""
@@ -65,10 +53,7 @@ class Inspection:
 
     def block(self) -> Block | None:
         """Return where the managed block is; None also where it is damaged."""
-        try:
-            return find_block(self.data, self.account)
-        except DamagedBlockError:
-            return None
+        return _block(self.data, self.account)
 
 
 Check: TypeAlias = Callable[[Inspection], Iterator[Finding]]
@@ -76,7 +61,16 @@ Check: TypeAlias = Callable[[Inspection], Iterator[Finding]]
 
 def check_lines(inspection: Inspection) -> list[Finding]:
     """Return what all checks find, by line."""
-    found = [finding for check in CHECKS for finding in check(inspection)]
+    return _run(CHECKS, inspection)
+
+
+def check_other_lines(inspection: Inspection) -> list[Finding]:
+    """Return what is wrong in a file that sshd reads too, and msglog does not write, by line."""
+    return _run(OTHER_CHECKS, inspection)
+
+
+def _run(checks: Sequence[Check], inspection: Inspection) -> list[Finding]:
+    found = [finding for check in checks for finding in check(inspection)]
     return sorted(found, key=lambda finding: (finding.line or 0, finding.where))
 
 
@@ -95,6 +89,14 @@ def _lines(data: bytes) -> tuple[Entry | Unreadable, ...]:
 def _entries(data: bytes) -> tuple[tuple[Entry, WrittenCommand | None], ...]:
     found = [line for line in _lines(data) if isinstance(line, Entry)]
     return tuple([(entry, _command(entry)) for entry in found])
+
+
+@lru_cache(maxsize=1)
+def _block(data: bytes, account: str) -> Block | None:
+    try:
+        return find_block(data, account)
+    except DamagedBlockError:
+        return None
 
 
 def _command(entry: Entry) -> WrittenCommand | None:
@@ -143,6 +145,15 @@ def _check_block(inspection: Inspection) -> Iterator[Finding]:
                 entry.number,
                 "a line in the block that msglog writes is not msglog's",
                 f"Move it out of the block. {_SYNC}",
+            )
+        elif command is not None and inside and entry.options.limits:
+            yield Finding(
+                Severity.WARNING,
+                "edited",
+                inspection.path,
+                entry.number,
+                f"msglog drops {', '.join(entry.options.limits)} when it writes this line anew",
+                "Put such limits into a Match block of sshd_config.",
             )
         elif command is not None and not inside and inspection.is_ours(command):
             yield Finding(
@@ -228,7 +239,7 @@ def _check_commands(inspection: Inspection) -> Iterator[Finding]:
                 "wrong-key",
                 f"the command says {command.fingerprint or 'no key'},"
                 f" and the key on the line is {entry.fingerprint}",
-                _SYNC,
+                _anew(inspection, entry),
             )
         if not command.exact:
             yield _error(
@@ -237,7 +248,7 @@ def _check_commands(inspection: Inspection) -> Iterator[Finding]:
                 "command-form",
                 "the command does not start msglog the way msglog writes it:"
                 " a real interpreter with -I, the program, receive-pack, user, --key",
-                _SYNC,
+                _anew(inspection, entry),
             )
         for program in sorted(inspection.missing.intersection(command.before)):
             yield _error(
@@ -245,7 +256,7 @@ def _check_commands(inspection: Inspection) -> Iterator[Finding]:
                 entry,
                 "missing-program",
                 f"{program} cannot be run, so that {command.user} cannot get in",
-                f"Install msglog again. {_SYNC}",
+                f"Install msglog again. {_anew(inspection, entry)}",
             )
 
 
@@ -260,7 +271,8 @@ def _check_users(inspection: Inspection) -> Iterator[Finding]:
                 entry,
                 "unknown-key",
                 f"the key {entry.fingerprint}, let in as {command.user}, is not in the account",
-                f"{_SYNC} Add the key with `msglog admin key add` if it should be there.",
+                f"{_anew(inspection, entry)}"
+                " Add the key with `msglog admin key add` if it should be there.",
             )
         elif expected.user != command.user:
             yield _error(
@@ -268,7 +280,7 @@ def _check_users(inspection: Inspection) -> Iterator[Finding]:
                 entry,
                 "wrong-user",
                 f"the line lets the key of {expected.user} in as {command.user}",
-                _SYNC,
+                _anew(inspection, entry),
             )
         elif command.exact and command.before != _words(expected.program):
             yield Finding(
@@ -277,7 +289,8 @@ def _check_users(inspection: Inspection) -> Iterator[Finding]:
                 inspection.path,
                 entry.number,
                 "the line starts another msglog than this one",
-                f"{_SYNC} That is needed after msglog was moved or installed anew.",
+                f"{_anew(inspection, entry)}"
+                " That is needed after msglog was moved or installed anew.",
             )
 
 
@@ -338,33 +351,14 @@ def _check_strength(inspection: Inspection) -> Iterator[Finding]:
 
 def _check_places(inspection: Inspection) -> Iterator[Finding]:
     for place in inspection.places:
-        if place.owner not in (0, inspection.owner):
-            yield Finding(
-                Severity.ERROR,
-                "owner",
-                place.path,
-                None,
-                f"it belongs to user {place.owner}, who can replace what is in it",
-                f"Run `chown {inspection.owner} {place.path}`.",
-            )
-        if place.mode & _SHARED:
-            yield Finding(
-                Severity.ERROR,
-                "mode",
-                place.path,
-                None,
-                f"others may write to it (mode {place.mode:04o}); sshd then ignores the keys",
-                f"Run `chmod go-w {place.path}`.",
-            )
-        elif place.private and place.mode & (stat.S_IRWXG | stat.S_IRWXO):
-            yield Finding(
-                Severity.ERROR,
-                "mode",
-                place.path,
-                None,
-                f"others may look into it (mode {place.mode:04o})",
-                f"Run `chmod go-rwx {place.path}`.",
-            )
+        yield from check_place(place, inspection.owner, strict=inspection.strict)
+
+
+def _anew(inspection: Inspection, entry: Entry) -> str:
+    """Say how to have a line of ours written anew: those outside of the block never are."""
+    block = inspection.block()
+    inside = block is not None and block.holds(entry.number)
+    return _SYNC if inside else f"Remove the line. {_SYNC}"
 
 
 def _error(inspection: Inspection, entry: Entry, code: str, what: str, remedy: str) -> Finding:
@@ -384,3 +378,6 @@ CHECKS: tuple[Check, ...] = (
     _check_places,
 )
 """All checks; each looks at the whole file."""
+
+OTHER_CHECKS = tuple(check for check in CHECKS if check not in (_check_missing, _check_program))
+"""Those for a file in which no line is missing."""

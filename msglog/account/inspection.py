@@ -4,12 +4,15 @@ import os
 import pwd
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from msglog.account.account import DATABASE_NAME, DEFAULT_FOLDER, Account
-from msglog.account.findings import Inspection, Place, named_programs
+from msglog.account.findings import Inspection, named_programs
 from msglog.account.forced_command import ForcedCommand, Program
 from msglog.account.keyfile import read
+from msglog.account.managed_block import key_line
+from msglog.account.place import Place
 
 
 def expected_commands(account: Account, program: Program) -> dict[str, ForcedCommand]:
@@ -21,6 +24,12 @@ def expected_commands(account: Account, program: Program) -> dict[str, ForcedCom
         key.key.fingerprint: ForcedCommand(program, key.user, key.key.fingerprint, named)
         for key in account.keys_of()
     }
+
+
+def block_lines(account: Account, program: Program) -> list[str]:
+    """Return the lines of an account's managed block; raises UnsafePathError."""
+    commands = expected_commands(account, program)
+    return [key_line(commands[key.key.fingerprint], key.key) for key in account.keys_of()]
 
 
 def default_account(owner: int) -> Path | None:
@@ -45,7 +54,6 @@ def inspect(
     folder = account.path.resolve()
     owner = folder.stat().st_uid
     default = default_account(owner)
-    ends = {home.resolve(), (_login_home(owner) or home).resolve()}
     return Inspection(
         path=str(key_file),
         data=data,
@@ -53,10 +61,37 @@ def inspect(
         account=str(folder),
         default_account="" if default is None else str(default.resolve()),
         owner=owner,
-        places=(*_way_to(key_file, ends), *_account_places(folder)),
+        places=places(account, key_file, home=home),
         missing=frozenset(name for name in named_programs(data) if not _is_there(name)),
         unstartable=unstartable,
     )
+
+
+def inspect_other(inspection: Inspection, key_file: Path, *, home: Path) -> Inspection:
+    """Look at another file that sshd reads for an account as well; raises KeyFileError."""
+    data = read(key_file)
+    return replace(
+        inspection,
+        path=str(key_file),
+        data=data,
+        places=tuple(
+            place
+            for place in _way_to(key_file, _ends(inspection.owner, home))
+            if place not in inspection.places
+        ),
+        missing=frozenset(name for name in named_programs(data) if not _is_there(name)),
+    )
+
+
+def places(account: Account, key_file: Path, *, home: Path) -> tuple[Place, ...]:
+    """Return what the keys of an account depend on: the file, the folders above, the account."""
+    folder = account.path.resolve()
+    ends = _ends(folder.stat().st_uid, home)
+    return (*_way_to(key_file, ends), *_account_places(folder))
+
+
+def _ends(owner: int, home: Path) -> set[Path]:
+    return {home.resolve(), (_login_home(owner) or home).resolve()}
 
 
 def _login_home(owner: int) -> Path | None:
@@ -75,19 +110,28 @@ def _way_to(key_file: Path, ends: set[Path]) -> Iterator[Place]:
     """Yield the file and the folders above it up to a home: what sshd's StrictModes looks at."""
     path = key_file.resolve()
     if path.exists():
-        yield _place(path)
+        yield _place(path, kept=True)
     for folder in path.parents:
         if folder.exists():
-            yield _place(folder)
+            # A folder outside of a home may be there for others as well.
+            yield _place(folder, kept=any(folder.is_relative_to(end) for end in ends))
         if folder in ends:
             return
 
 
 def _account_places(folder: Path) -> Iterator[Place]:
-    yield _place(folder, private=True)
-    yield _place(folder / DATABASE_NAME)
+    yield _place(folder, private=True, kept=True, passed=False)
+    yield _place(folder / DATABASE_NAME, kept=True, passed=False)
 
 
-def _place(path: Path, *, private: bool = False) -> Place:
+def _place(path: Path, *, kept: bool, private: bool = False, passed: bool = True) -> Place:
     status = path.stat()
-    return Place(str(path), status.st_uid, stat.S_IMODE(status.st_mode), private)
+    return Place(
+        str(path),
+        status.st_uid,
+        stat.S_IMODE(status.st_mode),
+        private=private,
+        folder=stat.S_ISDIR(status.st_mode),
+        kept=kept,
+        passed=passed,
+    )

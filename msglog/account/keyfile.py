@@ -21,6 +21,7 @@ ATTEMPTS = 5
 
 _LOCK = ".msglog-lock"
 _NEW = ".msglog-new"
+_CHANGEABLE = (stat.S_IFREG, stat.S_IFDIR)
 _FILE_MODE = 0o600
 _FOLDER_MODE = 0o700
 _WAIT = 0.02
@@ -74,6 +75,38 @@ def rewrite(
     raise KeyFileError(
         f"cannot rewrite {path}", why="something else keeps changing it", hint="It is as it was."
     )
+
+
+def change_mode(path: Path, owner: int, *, clear: int, add: int) -> None:
+    """Take mode bits from a file or folder and give it others; raises KeyFileError.
+
+    owner: who it must belong to. Symbolic links are not followed, and neither a folder nor a name
+    that changes meanwhile leads to anything that belongs to somebody else.
+    """
+    try:
+        descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            status = os.fstat(descriptor)
+            if status.st_uid != owner or stat.S_IFMT(status.st_mode) not in _CHANGEABLE:
+                raise KeyFileError(f"cannot change the mode of {path}", why="it is not its owner's")
+            mode = stat.S_IMODE(status.st_mode) & ~clear | add
+            # What a mode keeps us from opening can be changed through its descriptor's name alone.
+            Path(f"/proc/self/fd/{descriptor}").chmod(mode)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise KeyFileError(f"cannot change the mode of {path}", why=_reason(error)) from error
+
+
+@contextlib.contextmanager
+def alone(path: Path, *, lock_seconds: float = LOCK_SECONDS) -> Iterator[None]:
+    """Keep others of us from rewriting a file; raises KeyFileError."""
+    target = _target(path)
+    try:
+        with _locked(target, lock_seconds):
+            yield
+    except OSError as error:
+        raise KeyFileError(f"cannot lock {path}", why=_reason(error)) from error
 
 
 def _target(path: Path) -> Path:

@@ -1,11 +1,13 @@
 """The block of authorized_keys that msglog writes; all else in the file is kept byte for byte."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import TypeAlias
 
-from msglog.account.authorized_keys import Entry, parse_line
-from msglog.account.forced_command import ForcedCommand, parse_command, quote_path
+from msglog.account.authorized_keys import Entry, parse_line, parse_options
+from msglog.account.forced_command import ForcedCommand, WrittenCommand, parse_command, quote_path
 from msglog.account.publickey import PublicKey
 from msglog.errors import LocalError, UsageError
 
@@ -13,6 +15,9 @@ _BEGIN = "# BEGIN msglog "
 _END = "# END msglog "
 _NOTICE = " (written by `msglog admin`; changes in here are lost)"
 
+
+Stray: TypeAlias = Callable[[WrittenCommand], bool]
+"""Tells whether a command belongs into the block, wherever its line is."""
 
 _PRINCIPAL = re.compile(r"[A-Za-z0-9._:@/+=-]{1,256}", re.ASCII)
 
@@ -28,8 +33,8 @@ class DamagedBlockError(LocalError):
         super().__init__(
             f"authorized_keys is not as msglog left it at line {line}",
             why=why,
-            hint="Repair or remove the lines `# BEGIN msglog` and `# END msglog`, then run"
-            " `msglog admin key sync`.",
+            hint="Run `msglog admin key check --fix`, or repair or remove the lines"
+            " `# BEGIN msglog` and `# END msglog`.",
         )
         self.line = line
 
@@ -115,6 +120,67 @@ def replace_block(data: bytes, account: str, lines: Sequence[str]) -> bytes:
     if foreign and after and not foreign.endswith(b"\n"):
         foreign += b"\n"
     return b"".join(kept[: block.first - 1]) + made + foreign + after
+
+
+def restore_block(data: bytes, account: str, lines: Sequence[str], stray: Stray) -> bytes:
+    """Return a file as replace_block does, but also where the marking lines are damaged.
+
+    What remains of them is removed, with the lines of ours that begin or end there, and the block
+    is put where the first of them was. Lines elsewhere that stray tells of are removed too, but
+    only if they are exactly what msglog writes; all others are kept byte for byte. Raises
+    UnsafePathError.
+    """
+    parts = _lines(data)
+    try:
+        block = find_block(data, account)
+    except DamagedBlockError:
+        parts, block = _marked_anew(parts, account, stray)
+    kept = [
+        line
+        for number, line in enumerate(parts, start=1)
+        if (block is not None and block.holds(number)) or not _is_written(line, stray)
+    ]
+    return replace_block(b"".join(kept), account, lines)
+
+
+def _marked_anew(parts: list[bytes], account: str, stray: Stray) -> tuple[list[bytes], Block]:
+    """Return lines with one empty block instead of marks that are not one pair in order."""
+    begin, end = _begin(account), _end(account)
+    dropped: set[int] = set()
+    for at, line in enumerate(parts):
+        if line.rstrip() == begin:
+            run = range(at + 1, len(parts))
+        elif line.rstrip() == end:
+            run = range(at - 1, -1, -1)
+        else:
+            continue
+        dropped.update([at, *takewhile(lambda number: _opens(parts[number], stray), run)])
+    first = min(dropped)
+    rest = [line for number, line in enumerate(parts) if number > first and number not in dropped]
+    pair = [begin + b"\n", end + b"\n"]
+    return [*parts[:first], *pair, *rest], Block(first + 1, first + 2)
+
+
+def _opens(line: bytes, stray: Stray) -> bool:
+    """Tell whether a line runs a command that stray tells of, in whatever form."""
+    entry = parse_line(1, line.removesuffix(b"\n"))
+    if not isinstance(entry, Entry) or entry.options.command is None:
+        return False
+    command = parse_command(entry.options.command)
+    return command is not None and stray(command)
+
+
+def _is_written(line: bytes, stray: Stray) -> bool:
+    """Tell whether a line is one that msglog wrote, unchanged, and that is strayed."""
+    entry = parse_line(1, line.removesuffix(b"\n"))
+    if not isinstance(entry, Entry) or entry.has_nul or entry.options.command is None:
+        return False
+    if replace(entry.options, command=None) != parse_options("restrict"):
+        return False
+    command = parse_command(entry.options.command)
+    if command is None or not command.exact or command.fingerprint != entry.fingerprint:
+        return False
+    return stray(command)
 
 
 def _is_ours(line: bytes) -> bool:

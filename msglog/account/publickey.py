@@ -127,6 +127,18 @@ def parse_public_keys(data: bytes) -> list[PublicKey]:
     return keys
 
 
+def rsa_bits(blob: bytes) -> int | None:
+    """Return the size of an RSA key in bits; None for what is no RSA key, or a damaged one."""
+    reader = _Reader(blob)
+    try:
+        if reader.string() != b"ssh-rsa":
+            return None
+        reader.integer()
+        return reader.integer().bit_length()
+    except PublicKeyError:
+        return None
+
+
 def check_blob(name: str, blob: bytes) -> None:
     """Check that blob is, from its first byte to its last, a key of the type name.
 

@@ -40,12 +40,16 @@ _ROOT = "See `man sshd_config`; have root change it, then `systemctl reload ssh`
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """The UNIX account that sshd is asked about. key_file: the authorized_keys that we write."""
+    """The UNIX account that sshd is asked about. key_file: the authorized_keys that we write.
+
+    groups: the names of its groups; empty if they are not known.
+    """
 
     name: str
     number: int
     home: str
     key_file: str
+    groups: tuple[str, ...] = ()
 
 
 def parse_settings(text: str) -> Settings:
@@ -74,12 +78,28 @@ def asks_for_keys(settings: Settings) -> bool:
     return "authorized-keys" in _value(settings, "authorizedkeyscommand")
 
 
+Check: TypeAlias = Callable[[Settings, Login, int], Iterator[Finding]]
+
+
 def check_settings(settings: Settings, login: Login, keys: int) -> list[Finding]:
     """Return what is wrong. keys: how many there are in the account."""
     return [finding for check in CHECKS for finding in check(settings, login, keys)]
 
 
-Check: TypeAlias = Callable[[Settings, Login, int], Iterator[Finding]]
+def check_key_settings(settings: Settings, login: Login, keys: int) -> list[Finding]:
+    """Return what is wrong with the settings that decide whether the lines of keys count."""
+    return [finding for check in KEY_CHECKS for finding in check(settings, login, keys)]
+
+
+def values(settings: Settings, keyword: str) -> list[str]:
+    """Return the items of a keyword whose value is a list with commas."""
+    return [item for item in _value(settings, keyword).split(",") if item]
+
+
+def is_on(settings: Settings, keyword: str, *, default: bool) -> bool:
+    """Tell whether a keyword is yes; default: where sshd does not say it."""
+    value = _value(settings, keyword)
+    return value == "yes" if value else default
 
 
 def _check_keys_are_read(settings: Settings, login: Login, keys: int) -> Iterator[Finding]:
@@ -94,15 +114,22 @@ def _check_keys_are_read(settings: Settings, login: Login, keys: int) -> Iterato
             f"a key alone is not enough (AuthenticationMethods {' '.join(methods)[:80]})",
             "Set AuthenticationMethods publickey for this account.",
         )
+    command = _value(settings, "authorizedkeyscommand")
+    asks_others = command not in ("", "none") and not asks_for_keys(settings)
     files = key_files(settings, login)
     same = os.path.realpath(login.key_file)
-    if not keys or same in [os.path.realpath(file) for file in files]:
+    if same in [os.path.realpath(file) for file in files]:
+        if asks_others:
+            yield _warning(
+                "unseen-keys",
+                f"it also asks {command[:80]!r} for keys, which are not checked here",
+                "Make sure that none of them opens this account, or take the command out.",
+            )
         return
-    if asks_for_keys(settings):
+    if not keys or asks_for_keys(settings):
         return
-    command = _value(settings, "authorizedkeyscommand")
     read = " and ".join(files) or "no file"
-    if command not in ("", "none"):
+    if asks_others:
         yield _warning(
             "other-keys",
             f"it asks {command[:80]!r} for keys and reads {read}, but not {login.key_file}",
@@ -123,13 +150,33 @@ def _check_login(settings: Settings, login: Login, _: int) -> Iterator[Finding]:
     denied = [pattern for pattern in _words(settings, "denyusers") if "@" not in pattern]
     if any(_matches(login.name, pattern) for pattern in denied):
         yield _error("denied", f"DenyUsers names {login.name}", "Take it out there.")
-    if login.number == 0:
-        may = _value(settings, "permitrootlogin") != "no"
-        make = _warning if may else _error
-        yield make(
+    yield from _check_groups(settings, login)
+    if login.number == 0 and _value(settings, "permitrootlogin") == "no":
+        yield _error(
             "root",
-            f"the server account is root{'' if may else ', who may not log in'}",
+            "the server account is root, who may not log in",
             "Use an account of its own for msglog.",
+        )
+
+
+def _check_groups(settings: Settings, login: Login) -> Iterator[Finding]:
+    if not login.groups:
+        return
+    allowed, denied = _words(settings, "allowgroups"), _words(settings, "denygroups")
+    if allowed and not _match_any(login.groups, allowed):
+        yield _error(
+            "not-allowed",
+            f"AllowGroups names no group of {login.name}",
+            f"Put {login.name} into one of them, or name another there.",
+        )
+    if _match_any(login.groups, denied):
+        yield _error("denied", f"DenyGroups names a group of {login.name}", "Take it out there.")
+
+
+def _check_root(settings: Settings, login: Login, _: int) -> Iterator[Finding]:
+    if login.number == 0 and _value(settings, "permitrootlogin") != "no":
+        yield _warning(
+            "root", "the server account is root", "Use an account of its own for msglog."
         )
 
 
@@ -221,6 +268,7 @@ def _check_modes(settings: Settings, _login: Login, _: int) -> Iterator[Finding]
 CHECKS: tuple[Check, ...] = (
     _check_keys_are_read,
     _check_login,
+    _check_root,
     _check_commands,
     _check_environment,
     _check_passwords,
@@ -228,6 +276,14 @@ CHECKS: tuple[Check, ...] = (
     _check_modes,
 )
 """All checks. `PermitUserRC` and forwarding are not among them: `restrict` is stronger."""
+
+KEY_CHECKS: tuple[Check, ...] = (
+    _check_keys_are_read,
+    _check_login,
+    _check_commands,
+    _check_modes,
+)
+"""Those without which it cannot be told what a line of authorized_keys does."""
 
 
 def _value(settings: Settings, keyword: str) -> str:
@@ -247,6 +303,10 @@ def _expanded(pattern: str, tokens: Mapping[str, str]) -> str:
         parts.append(pattern[at] if taken is None else taken)
         at += 1 if taken is None else 2
     return "".join(parts)
+
+
+def _match_any(names: tuple[str, ...], patterns: list[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
 
 def _matches(name: str, pattern: str) -> bool:

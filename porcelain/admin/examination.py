@@ -1,27 +1,145 @@
-"""Gathering what `admin doctor` looks at: the disk, the shell, and sshd's own settings."""
+"""Gathering what checks look at: the keys, the disk, the shell, and sshd's own settings."""
 
+import grp
 import os
 import pwd
 import shutil
 import subprocess
 import tempfile
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from msglog.account.account import DEFAULT_REPOSITORY, REPOSITORIES_NAME, Account
 from msglog.account.checkup import Checkup, Repository, Start
+from msglog.account.finding import Finding, Severity
+from msglog.account.findings import Inspection
 from msglog.account.forced_command import Program, quote_path
-from msglog.account.sshd_settings import Settings, parse_settings
+from msglog.account.inspection import inspect_other, places
+from msglog.account.key_view import KeyView
+from msglog.account.keyfile import KeyFileError
+from msglog.account.sshd_settings import Login, Settings, is_on, key_files, parse_settings
 from msglog.errors import MsglogError
 from msglog.repository import STORE_NAME
 from msglog.repository import Repository as OpenRepository
 from msglog.version import __version__
 from plumbing.context import Context
+from porcelain.admin.place import account_path, inspected, key_file_path
 from porcelain.admin.program import START_SECONDS
 
 _REPOSITORY_PARTS = 4
 _SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/sbin"
 _ANSWER = f"msglog {__version__}\n".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class AskedSshd:
+    """What sshd said it does for an account; None where it or the account could not be asked."""
+
+    login: Login | None
+    settings: Settings | None
+
+    @property
+    def remedy(self) -> str:
+        """What to do where it could not be asked."""
+        name = "ACCOUNT" if self.login is None else self.login.name
+        return f"Look as root at what `sshd -T -C user={name},host=localhost,addr=127.0.0.1` says."
+
+
+def add_sshd_option(parser: ArgumentParser) -> None:
+    """Give a parser `--sshd-config`."""
+    parser.add_argument(
+        "--sshd-config", metavar="FILE", help="what sshd is started with (its usual one)"
+    )
+
+
+def ask_sshd(arguments: Namespace, context: Context) -> AskedSshd:
+    """Ask sshd what it does for the UNIX account that the server account belongs to."""
+    config: str | None = arguments.sshd_config
+    path = None if config is None else context.directory / config
+    login = _login(arguments, context)
+    return AskedSshd(login, None if login is None else sshd_settings(context, login.name, path))
+
+
+def look_at_keys(
+    account: Account, sshd: AskedSshd, arguments: Namespace, context: Context
+) -> KeyView:
+    """Look at all that decides what the keys of an account give.
+
+    Raises ProgramNotFoundError and AccountError. What cannot be read is a finding.
+    """
+    unread: list[Finding] = []
+    try:
+        inspection = inspected(account, arguments, context)
+    except KeyFileError as error:
+        inspection = _unread_inspection(account, arguments, context)
+        remedy = "Put that right first, then check again."
+        what = f"it cannot be used ({error.why})"
+        unread.append(Finding(Severity.ERROR, "unusable", inspection.path, None, what, remedy))
+    if sshd.settings is None or sshd.login is None:
+        return KeyView(inspection, unread=tuple(unread))
+    strict = is_on(sshd.settings, "strictmodes", default=True)
+    inspection = replace(inspection, strict=strict)
+    others: list[Inspection] = []
+    for name in _other_files(sshd.settings, sshd.login):
+        try:
+            others.append(inspect_other(inspection, Path(name), home=context.home))
+        except KeyFileError as error:
+            remedy = "Look at it as root: its lines let people in too."
+            what = f"sshd reads this file too, and it is not checked ({error.why})"
+            unread.append(Finding(Severity.WARNING, "unread", name, None, what, remedy))
+    return KeyView(inspection, tuple(others), sshd.settings, sshd.login, tuple(unread))
+
+
+def _unread_inspection(account: Account, arguments: Namespace, context: Context) -> Inspection:
+    """Return what can be said of an authorized_keys without reading it."""
+    key_file = key_file_path(arguments, context)
+    folder = account.path.resolve()
+    try:
+        found = places(account, key_file, home=context.home)
+    except (OSError, RuntimeError):  # such as symbolic links in a circle
+        found = ()
+    return Inspection(
+        path=str(key_file),
+        data=b"",
+        expected={},
+        account=str(folder),
+        default_account="",
+        owner=folder.stat().st_uid,
+        places=found,
+    )
+
+
+def _other_files(settings: Settings, login: Login) -> Iterator[str]:
+    """Yield the files that sshd reads beside the one that msglog writes, each once."""
+    seen = {os.path.realpath(login.key_file)}
+    for name in key_files(settings, login):
+        real = os.path.realpath(name)
+        if real not in seen and os.path.lexists(real):
+            yield name
+        seen.add(real)
+
+
+def _login(arguments: Namespace, context: Context) -> Login | None:
+    """Return the UNIX account that the server account belongs to; before there is one, ours."""
+    try:
+        owner = account_path(arguments, context).stat().st_uid
+    except OSError:
+        owner = os.geteuid()
+    entry = _entry(owner)
+    if entry is None:
+        return None
+    key_file = os.path.normpath(key_file_path(arguments, context))
+    return Login(entry.pw_name, owner, entry.pw_dir, key_file, tuple(_groups(entry)))
+
+
+def _groups(entry: pwd.struct_passwd) -> Iterator[str]:
+    """Yield the names of a UNIX account's groups."""
+    for number in os.getgrouplist(entry.pw_name, entry.pw_gid):
+        with suppress(KeyError):
+            yield grp.getgrgid(number).gr_name
 
 
 def examine(account: Account, program: Program, context: Context) -> Checkup:

@@ -11,6 +11,26 @@ def show_finding(finding: Finding, context: Context) -> None:
     context.write(to_json(_fields(finding)) if context.json else _as_line(finding))
 
 
+def show_left(finding: Finding, context: Context) -> None:
+    """Print a finding that a person has to put right."""
+    if context.json:
+        context.write(to_json({**_fields(finding), "state": "left"}))
+    else:
+        show_finding(finding, context)
+
+
+def show_fixed(finding: Finding, context: Context, *, done: bool) -> None:
+    """Print a finding that has been put right, or would be; done: it has."""
+    state = "fixed" if done else "fixable"
+    if context.json:
+        context.write(to_json({**_fields(finding), "state": state}))
+    elif not context.quiet:
+        said = "fixed" if done else "would be fixed"
+        context.write(
+            one_line(f"{_where(finding)}: {said}: {finding.what} [{finding.code}]") + "\n"
+        )
+
+
 def _fields(finding: Finding) -> dict[str, object]:
     return {
         "file": finding.where,
@@ -23,6 +43,9 @@ def _fields(finding: Finding) -> dict[str, object]:
 
 
 def _as_line(finding: Finding) -> str:
-    where = finding.where if finding.line is None else f"{finding.where}:{finding.line}"
-    text = f"{where}: {finding.severity.value}: {finding.what}. {finding.remedy} [{finding.code}]"
-    return f"{one_line(text)}\n"
+    said = f"{finding.severity.value}: {finding.what}. {finding.remedy}"
+    return f"{one_line(f'{_where(finding)}: {said} [{finding.code}]')}\n"
+
+
+def _where(finding: Finding) -> str:
+    return finding.where if finding.line is None else f"{finding.where}:{finding.line}"

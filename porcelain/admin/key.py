@@ -3,26 +3,22 @@
 from argparse import ArgumentParser, Namespace
 
 from msglog.account.account import Account
-from msglog.account.findings import check_lines
 from msglog.account.publickey import FILE_BYTES, PublicKey, PublicKeyError, parse_public_keys
 from msglog.account.record import UserKey
 from msglog.errors import LocalError, UsageError
 from msglog.message_json import rfc3339, to_json
 from plumbing.context import Context
-from porcelain.admin.finding import show_finding
+from porcelain.admin import key_check
 from porcelain.admin.place import (
     add_place_options,
     check_writable,
     follow,
-    inspected,
     key_file_path,
     opened,
     synchronise,
 )
 from porcelain.display import one_line
 from porcelain.printing import note
-
-_NEGATIVE = 1
 
 
 class KeyChoiceError(UsageError):
@@ -58,7 +54,7 @@ def configure(parser: ArgumentParser) -> None:
     check = actions.add_parser(
         "check", help="read authorized_keys as sshd does, name what is wrong"
     )
-    check.set_defaults(run=_check)
+    key_check.configure(check)
     sync = actions.add_parser("sync", help="write msglog's lines in authorized_keys anew")
     sync.set_defaults(run=_sync)
     for action in (add, remove, rotate, listing, check, sync):
@@ -79,7 +75,7 @@ def key_fields(key: UserKey) -> dict[str, object]:
 def _add(arguments: Namespace, context: Context) -> int:
     with opened(arguments, context) as account:
         account.user(arguments.user)
-        keys = _read_keys(arguments.file, context)
+        keys = read_keys(arguments.file, context)
         check_writable(account, arguments, context)
         new = account.add_keys(arguments.user, keys, time=context.now())
         follow(account, arguments, context)
@@ -104,7 +100,7 @@ def _remove(arguments: Namespace, context: Context) -> int:
 def _rotate(arguments: Namespace, context: Context) -> int:
     with opened(arguments, context) as account:
         old = _replaced(account, arguments)
-        keys = _read_keys(arguments.file, context)
+        keys = read_keys(arguments.file, context)
         check_writable(account, arguments, context)
         account.replace_key(arguments.user, old, keys, time=context.now())
         follow(account, arguments, context)
@@ -141,17 +137,6 @@ def _list(arguments: Namespace, context: Context) -> int:
     return 0
 
 
-def _check(arguments: Namespace, context: Context) -> int:
-    with opened(arguments, context) as account:
-        inspection = inspected(account, arguments, context)
-    findings = check_lines(inspection)
-    for finding in findings:
-        show_finding(finding, context)
-    if not findings and not context.json and not context.quiet:
-        context.write(f"{one_line(inspection.path)}: {len(inspection.entries())} lines, all good\n")
-    return _NEGATIVE if findings else 0
-
-
 def _sync(arguments: Namespace, context: Context) -> int:
     with opened(arguments, context) as account:
         changed = synchronise(account, arguments, context)
@@ -165,7 +150,8 @@ def _sync(arguments: Namespace, context: Context) -> int:
     return 0
 
 
-def _read_keys(name: str, context: Context) -> list[PublicKey]:
+def read_keys(name: str, context: Context) -> list[PublicKey]:
+    """Return the keys in a file, or on standard input; raises KeySourceError, PublicKeyError."""
     if name == "-":
         if context.stdin_terminal:
             note(context, "Reading public keys, one a line, up to an end of file (Ctrl-D).")

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import pytest
 
 from msglog.account.finding import Finding, Severity
-from msglog.account.findings import Inspection, Place, check_lines
+from msglog.account.findings import Inspection, check_lines
 from msglog.account.forced_command import ForcedCommand, Program
 from msglog.account.managed_block import key_line, replace_block
+from msglog.account.place import Place
 from tests.msglog.account import keymaking as make
 
 ACCOUNT = "/home/server/.msglog-server"

@@ -5,13 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msglog.account.authorized_keys import Entry, parse_authorized_keys
-from msglog.account.forced_command import ForcedCommand, Program, UnsafePathError, parse_command
+from msglog.account.forced_command import (
+    ForcedCommand,
+    Program,
+    UnsafePathError,
+    WrittenCommand,
+    parse_command,
+)
 from msglog.account.managed_block import (
     Block,
     DamagedBlockError,
     find_block,
     key_line,
     replace_block,
+    restore_block,
 )
 from tests.msglog.account import keymaking as make
 
@@ -143,3 +150,75 @@ def test_foreign_bytes_survive(
         # Only where the file did not end in a newline, one is added in front of the block.
         head + tail + b"\n",
     )
+
+
+def ours(command: WrittenCommand) -> bool:
+    return command.account is None
+
+
+@pytest.mark.parametrize("before", [b"", FOREIGN, b"a\r\n"])
+@pytest.mark.parametrize("after", [b"", FOREIGN, FOREIGN[:-1], b"\xff"])
+@pytest.mark.parametrize(
+    "damage",
+    ["begin", "end", "both", "twice", "end twice", "begin twice", "turned", "changed", "none"],
+)
+def test_damaged_marks_are_restored_and_foreign_lines_kept(
+    before: bytes, after: bytes, damage: str
+) -> None:
+    begin, one, two, end = replace_block(b"", ACCOUNT, TWO).splitlines(keepends=True)
+    changed = one.replace(b"restrict,", b"")
+    parts = {
+        "begin": [one, two, end],
+        "end": [begin, one, two],
+        "both": [one, two],
+        "twice": [begin, one, two, end, begin, one, two, end],
+        "end twice": [begin, one, end, end],
+        "begin twice": [begin, begin, one, two, end],
+        "turned": [end, one, begin],
+        "changed": [begin, changed, two],
+        "none": [begin, one, two, end],
+    }[damage]
+    restored = restore_block(before + b"".join(parts) + after, ACCOUNT, TWO, ours)
+    good = begin + one + two + end
+    newline = b"\n" if damage == "both" and after and not after.endswith(b"\n") else b""
+    expected = before + after + newline + good if damage == "both" else before + good + after
+    assert restored == expected
+    assert restore_block(restored, ACCOUNT, TWO, ours) == restored
+
+
+def test_only_what_msglog_writes_is_taken_for_strayed() -> None:
+    good = replace_block(b"", ACCOUNT, ONE)
+    exact = ONE[0].encode() + b"\n"
+    assert restore_block(exact + good, ACCOUNT, ONE, ours) == good
+    for kept in (
+        exact.replace(b"restrict,", b'restrict,from="10.0.0.0/8",'),
+        exact.replace(b"restrict,", b""),
+        exact.replace(b" -I ", b" "),
+        exact.replace(b"restrict,", b"restrict,pty,"),
+        exact.replace(b"\n", b" a\0b\n"),
+        b"#" + exact,
+        line("bob", 2).replace(make.key(2).fingerprint, make.key(3).fingerprint).encode() + b"\n",
+    ):
+        assert restore_block(kept + good, ACCOUNT, ONE, ours) == kept + good
+    assert restore_block(exact + good, ACCOUNT, ONE, lambda _: False) == exact + good
+
+
+@given(LINES, LINES, LINES, st.sampled_from([ONE, TWO]), st.sets(st.integers(0, 3)))
+def test_foreign_bytes_survive_the_restoring(
+    before: list[bytes],
+    inside: list[bytes],
+    after: list[bytes],
+    new: list[str],
+    lost: set[int],
+) -> None:
+    block = replace_block(b"", ACCOUNT, TWO).splitlines(keepends=True)
+    kept = [part for number, part in enumerate(block) if number not in lost]
+    foreign = [[part + b"\n" for part in parts] for parts in (before, inside, after)]
+    data = b"".join([*foreign[0], *kept[:2], *foreign[1], *kept[2:], *foreign[2]])
+    restored = restore_block(data, ACCOUNT, new, ours)
+    assert find_block(restored, ACCOUNT) is not None
+    rest = restored.replace(replace_block(b"", ACCOUNT, new), b"", 1)
+    # Empty lines in a whole block are msglog's.
+    left, given_lines = rest.split(b"\n"), before + inside + after
+    assert list(filter(bytes.strip, left)) == list(filter(bytes.strip, given_lines))
+    assert restore_block(restored, ACCOUNT, new, ours) == restored

@@ -33,7 +33,9 @@ def _enter(
     home: Home, monkeypatch: pytest.MonkeyPatch, *, shell: str = "/bin/sh", number: int = 1001
 ) -> None:
     """Make the account that the tests run in look like an ordinary one of this home."""
-    entry = SimpleNamespace(pw_name="server", pw_dir=str(home.path), pw_shell=shell, pw_uid=number)
+    entry = SimpleNamespace(
+        pw_name="server", pw_dir=str(home.path), pw_shell=shell, pw_uid=number, pw_gid=number
+    )
     monkeypatch.setattr(pwd, "getpwuid", lambda _: entry)
 
 

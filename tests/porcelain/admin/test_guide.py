@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from porcelain.admin import doctor
+from porcelain.admin import examination
 from tests.porcelain.admin.running import Home
 
 GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "server-account.md"
@@ -14,7 +14,7 @@ PREFIX = "    msglog admin "
 
 def test_the_commands_of_the_guide_work(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     # How the sshd of the machine that runs the tests is set up is not what this is about.
-    monkeypatch.setattr(doctor, "sshd_settings", lambda *_: None)
+    monkeypatch.setattr(examination, "sshd_settings", lambda *_: None)
     home.public_key(1, "ann.pub")
     home.public_key(2, "ann-new.pub")
     lines = [line for line in GUIDE.read_text().splitlines() if line.startswith(PREFIX)]

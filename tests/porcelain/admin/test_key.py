@@ -82,13 +82,14 @@ def test_sshd_looks_in_the_home_of_the_user_database(
     def of_the_database(_: int) -> SimpleNamespace:
         if not known:
             raise KeyError
-        return SimpleNamespace(pw_name="server", pw_dir="/nonexistent")
+        return SimpleNamespace(pw_name="server", pw_dir="/nonexistent", pw_gid=1001)
 
     monkeypatch.setattr(pwd, "getpwuid", of_the_database)
     home.do("user", "add", "ann")
     home.do("key", "add", "ann", home.public_key(1))
     assert f'--account {home.account}"' in home.key_file.read_text()
-    home.do("key", "check")
+    found = home.admin("key", "check", "--json").records
+    assert [record["code"] for record in found] == (["other-key-file"] if known else [])
 
 
 def test_keys_from_standard_input(home: Home) -> None:

@@ -152,7 +152,8 @@ def _check_block(inspection: Inspection) -> Iterator[Finding]:
                 "edited",
                 inspection.path,
                 entry.number,
-                f"msglog drops {', '.join(entry.options.limits)} when it writes this line anew",
+                f"{', '.join(entry.options.limits)} on this line is not msglog's, which drops it"
+                " when it writes the line anew",
                 "Put such limits into a Match block of sshd_config.",
             )
         elif command is not None and not inside and inspection.is_ours(command):

@@ -10,7 +10,7 @@ from msglog.account.account import Account
 from msglog.account.findings import Inspection
 from msglog.account.inspection import block_lines
 from msglog.account.key_view import KeyView, gone
-from msglog.account.keyfile import KeyFileError, alone, change_mode, rewrite
+from msglog.account.keyfile import LOCK_SECONDS, KeyFileError, alone, change_mode, rewrite
 from msglog.account.mending import mended_data, mended_inspection, mended_places
 from msglog.errors import LocalError
 from plumbing.context import Context
@@ -100,7 +100,10 @@ def _correct_modes(view: KeyView) -> None:
     files = {os.path.realpath(one.path) for one in (inspection, *view.others)}
     for old, new in mended_places(places, inspection.owner):
         path = Path(old.path)
-        with suppress(KeyFileError), alone(path) if old.path in files else nullcontext():
+        with (
+            suppress(KeyFileError),
+            alone(path, lock_seconds=LOCK_SECONDS) if old.path in files else nullcontext(),
+        ):
             clear, add = old.mode & ~new.mode, new.mode & ~old.mode
             change_mode(path, old.owner, clear=clear, add=add)
 
@@ -115,7 +118,7 @@ def _rewrite(
         return mended_data(view.inspection, data, block_lines(account, running_program()))
 
     try:
-        rewrite(key_file_path(arguments, context), change)
+        rewrite(key_file_path(arguments, context), change, lock_seconds=LOCK_SECONDS)
     except LocalError as error:
         return error
     return None

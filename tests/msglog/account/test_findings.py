@@ -1,11 +1,12 @@
 """What `admin key check` says: one file for each thing that can be wrong."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from msglog.account.finding import Finding, Severity
-from msglog.account.findings import Inspection, check_lines
+from msglog.account.findings import Inspection, check_lines, check_other_lines
 from msglog.account.forced_command import ForcedCommand, Program
 from msglog.account.managed_block import key_line, replace_block
 from msglog.account.place import Place
@@ -133,6 +134,7 @@ def swapped(old: str, new: str) -> bytes:
             swapped(LINES[0] + "\n", LINES[0] + f'\nrestrict,command="x" {FOREIGN.line}\n'),
             {(4, "other-command"), (4, "inside-block")},
         ),
+        (swapped("restrict,", 'restrict,from="10.0.0.0/8",'), {(3, "edited")}),
         (GOOD.replace(b"# END", b"# end"), {(2, "block")}),
         (GOOD + b"# END msglog /home/server/.msglog-server\n", {(6, "block")}),
         (b"", {(None, "missing-line")}),
@@ -197,3 +199,29 @@ def test_every_finding_says_what_to_do() -> None:
         assert finding.what
         assert not finding.what.endswith(".")
         assert finding.remedy.endswith(".")
+
+
+def test_no_line_is_missing_in_a_file_that_msglog_does_not_write() -> None:
+    inspection = Inspection(
+        path="/home/server/.ssh/authorized_keys2",
+        data=with_line(FOREIGN.line),
+        expected=EXPECTED,
+        account=ACCOUNT,
+        default_account=ACCOUNT,
+        owner=1000,
+        unstartable="it is broken",
+    )
+    shell = {"shell", "forwarding", "terminal", "unrestricted"}
+    assert {finding.code for finding in check_other_lines(inspection)} == shell
+    assert check_other_lines(replace(inspection, data=b"")) == []
+    assert {finding.code for finding in check_lines(replace(inspection, data=b""))} == {
+        "missing-line",
+        "not-starting",
+    }
+
+
+def test_a_line_outside_of_the_block_is_not_written_anew() -> None:
+    found = check(with_line(line("eve", 9).replace(" -I ", " ")))
+    assert {finding.remedy for finding in found if finding.code == "command-form"} == {
+        "Remove the line. Run `msglog admin key sync`."
+    }

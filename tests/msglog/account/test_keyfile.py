@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from msglog.account import keyfile
-from msglog.account.keyfile import KeyFileError, read, rewrite
+from msglog.account.keyfile import KeyFileError, alone, change_mode, read, rewrite
 
 LEFT = {"authorized_keys", ".authorized_keys.msglog-lock"}
 
@@ -295,3 +295,43 @@ def test_an_error_of_the_change_leaves_the_old_file(path: Path) -> None:
     with pytest.raises(KeyFileError, match="no b'old"):
         rewrite(path, change)
     assert path.read_bytes() == b"old\n"
+
+
+def test_a_mode_is_changed_bit_by_bit(path: Path) -> None:
+    path.write_bytes(b"old\n")
+    path.chmod(0o066)
+    change_mode(path, os.geteuid(), clear=0o022, add=0o400)
+    assert mode(path) == 0o444
+    path.chmod(0)  # even what cannot be opened
+    change_mode(path, os.geteuid(), clear=0, add=0o600)
+    assert mode(path) == 0o600
+    change_mode(path.parent, os.geteuid(), clear=0o070, add=0o2000)
+    assert mode(path.parent) == 0o2700
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "missing", "another's"])
+def test_nothing_else_gets_another_mode(path: Path, kind: str) -> None:
+    real = path.with_name("real")
+    real.write_bytes(b"")
+    real.chmod(0o666)
+    owner = os.geteuid()
+    if kind == "link":
+        path.symlink_to(real)
+    elif kind == "pipe":
+        os.mkfifo(path, 0o600)
+    elif kind == "another's":
+        path.write_bytes(b"")
+        path.chmod(0o600)
+        owner += 1
+    with pytest.raises(KeyFileError, match="cannot change the mode"):
+        change_mode(path, owner, clear=0o022, add=0o444)
+    assert mode(real) == 0o666
+    assert kind in ("link", "missing") or mode(path) == 0o600
+
+
+def test_nobody_rewrites_what_is_held(path: Path) -> None:
+    with alone(path), pytest.raises(KeyFileError, match="another msglog"):
+        rewrite(path, append, lock_seconds=0)
+    assert rewrite(path, append, lock_seconds=0)
+    with pytest.raises(KeyFileError, match="cannot lock"), alone(path / "below"):
+        pass

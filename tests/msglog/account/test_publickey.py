@@ -17,6 +17,7 @@ from msglog.account.publickey import (
     check_blob,
     parse_public_key,
     parse_public_keys,
+    rsa_bits,
 )
 from tests.msglog.account import keymaking as make
 
@@ -270,3 +271,10 @@ def test_what_is_taken_is_written_as_one_line(comment: str) -> None:
         return
     assert len(key.line.splitlines()) == 1
     assert parse_public_key(key.line) == key
+
+
+def test_the_size_of_an_rsa_key() -> None:
+    assert rsa_bits(make.rsa(3072)) == 3072
+    assert rsa_bits(make.rsa(1024)) == 1024
+    for blob in (make.ed25519(), make.ecdsa(), make.rsa()[:-1], b"", b"\0\0\0\7ssh-rsa"):
+        assert rsa_bits(blob) is None

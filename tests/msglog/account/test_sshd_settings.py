@@ -9,6 +9,7 @@ from msglog.account.sshd_settings import (
     CHECKS,
     Login,
     asks_for_keys,
+    check_key_settings,
     check_settings,
     key_files,
     parse_settings,
@@ -105,6 +106,7 @@ def test_an_error_is_named(line: str, code: str) -> None:
             ["authorizedkeyscommand /usr/bin/ldap-keys %u", "authorizedkeysfile none"],
             "other-keys",
         ),
+        (["authorizedkeyscommand /usr/bin/ldap-keys %u"], "unseen-keys"),
     ],
 )
 def test_a_warning_is_named(lines: list[str], code: str) -> None:
@@ -137,6 +139,31 @@ def test_an_account_of_root_is_no_good_idea() -> None:
     root = Login("root", 0, "/root", "/root/.ssh/authorized_keys")
     assert codes(login=root) == [("root", "warning")]
     assert codes("permitrootlogin no", login=root) == [("root", "error")]
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("allowgroups ssh staff", "not-allowed"),
+        ("allowgroups ser*", None),
+        ("denygroups ser*", "denied"),
+        ("denygroups staff", None),
+    ],
+)
+def test_groups(line: str, code: str | None) -> None:
+    login = replace(LOGIN, groups=("server", "users"))
+    assert codes(line, login=login) == ([] if code is None else [(code, "error")])
+    assert codes(line) == []
+
+
+def test_for_keys_only_some_settings_matter() -> None:
+    def told(line: str) -> list[str]:
+        return [one.code for one in check_key_settings(parse_settings(line), LOGIN, 0)]
+
+    for line in ("passwordauthentication yes", "acceptenv *", "trustedusercakeys /x"):
+        assert told(line) == []
+        assert check_settings(parse_settings(line), LOGIN, 0)
+    assert told("forcecommand x") == ["force-command"]
 
 
 def test_tokens_are_expanded_once() -> None:

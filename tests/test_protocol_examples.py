@@ -222,6 +222,8 @@ def test_the_error_codes_are_those_of_both_sides() -> None:
         f"| logs in a list | {connection.REF_LIMIT} |",
         f"| nodes that answer for one path | {connection.NODES_A_PATH_LIMIT} |",
         f"| a client's batches without an acknowledgement | {connection.UNACKNOWLEDGED_LIMIT} |",
+        f"| words, and lines, of a command of an administrator | {events.WORDS_LIMIT}, {events.LINES_LIMIT} |",
+        f"| lines that it prints | {connection.LINE_LIMIT} |",
         f"| one node | {NODE_BYTES_LIMIT - 1} bytes |",
         f"| refusals before an acknowledgement | {events.BATCH_MESSAGES_LIMIT} |",
         f"| messages in a batch | {events.BATCH_MESSAGES_LIMIT} |",

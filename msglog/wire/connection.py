@@ -10,9 +10,11 @@ from msglog.wire.encoder import encode_event
 from msglog.wire.events import (
     BATCH_MESSAGES_LIMIT,
     Acknowledged,
+    Administer,
     AdvertisedRef,
     Base,
     Batch,
+    Concluded,
     Done,
     End,
     Event,
@@ -23,6 +25,7 @@ from msglog.wire.events import (
     ListRefs,
     NodeData,
     PeerError,
+    Printed,
     Push,
     Refused,
     Transfer,
@@ -51,6 +54,7 @@ class State(Enum):
     PUSHING = auto()
     CONCLUDING = auto()
     NAVIGATING = auto()
+    ADMINISTERING = auto()
     FAILED = auto()
 
 
@@ -68,6 +72,7 @@ TRANSITIONS: dict[State, dict[tuple[Side, type[Event]], State]] = {
         (_C, Push): State.CHOOSING,
         (_C, Transfer): State.PUSHING,
         (_C, GetNodes): State.NAVIGATING,
+        (_C, Administer): State.ADMINISTERING,
         (_C, Acknowledged): State.READY,
         (_S, PeerError): State.FAILED,
     },
@@ -113,6 +118,12 @@ TRANSITIONS: dict[State, dict[tuple[Side, type[Event]], State]] = {
         (_S, PeerError): State.READY,
         (_C, Acknowledged): State.NAVIGATING,
     },
+    State.ADMINISTERING: {
+        (_S, Printed): State.ADMINISTERING,
+        (_S, Concluded): State.READY,
+        (_S, PeerError): State.READY,
+        (_C, Acknowledged): State.ADMINISTERING,
+    },
     State.FAILED: {},
 }
 """After a state: who may say what, and which state follows. KeepAlive is free to both, always."""
@@ -129,6 +140,9 @@ REF_LIMIT = 65_536
 NODES_A_PATH_LIMIT = 17
 """How many nodes may answer for one path: the one there and its children."""
 
+LINE_LIMIT = 1 << 17
+"""How many lines a command of an administrator may print."""
+
 UNACKNOWLEDGED_LIMIT = 8
 """How many batches of a client may wait for their acknowledgement."""
 
@@ -144,6 +158,7 @@ class _Tally:
         self._last_log = ""
         self._logs = 0
         self._nodes = 0
+        self._lines = 0
         self._refused = 0
         self._unacknowledged = 0
 
@@ -169,6 +184,12 @@ class _Tally:
                 self._nodes -= 1
                 if self._nodes < 0:
                     return "more nodes than were asked for"
+            case Administer():
+                self._lines = 0
+            case Printed():
+                self._lines += 1
+                if self._lines > LINE_LIMIT:
+                    return f"more than {LINE_LIMIT} lines"
             case Batch():
                 self._batches[speaker] += 1
                 if event.number != self._batches[speaker]:

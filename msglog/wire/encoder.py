@@ -11,9 +11,11 @@ from msglog.wire.events import (
     PROTOCOL_VERSION,
     TEXT_BYTES_LIMIT,
     Acknowledged,
+    Administer,
     AdvertisedRef,
     Base,
     Batch,
+    Concluded,
     Done,
     End,
     Event,
@@ -24,6 +26,7 @@ from msglog.wire.events import (
     ListRefs,
     NodeData,
     PeerError,
+    Printed,
     Push,
     Refused,
     Transfer,
@@ -124,6 +127,17 @@ def _encode(event: Event) -> Iterator[bytes]:
             yield FLUSH_PACKET
         case NodeData():
             yield encode_packet(_DATA + event.data)
+        case Administer():
+            yield _text("admin")
+            for word in event.words:
+                yield _text(f"word={word}")
+            for line in event.lines:
+                yield _text(f"input={line}")
+            yield FLUSH_PACKET
+        case Printed():
+            yield _text(f"{'note' if event.noted else 'out'} {event.text}")
+        case Concluded():
+            yield _text(f"status {event.status} {_cut(event.error)}")
 
 
 def _text(text: str) -> bytes:

@@ -18,6 +18,12 @@ HAVE_LIMIT = 8
 PATH_LIMIT = 16_384
 """How many paths a request may name."""
 
+WORDS_LIMIT = 256
+"""How many arguments the command of an administrator may have."""
+
+LINES_LIMIT = 4096
+"""How many lines of standard input it may have."""
+
 BATCH_MESSAGES_LIMIT = 4096
 TEXT_BYTES_LIMIT = 1000
 """How long the text of an error or a refusal may be; longer ones are cut by the sender."""
@@ -193,6 +199,33 @@ class NodeData:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Administer:
+    """A request to run one command of an administrator on the account that the server is.
+
+    words: the command's arguments, as after `msglog admin`. lines: its standard input.
+    """
+
+    words: tuple[str, ...]
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """One line that such a command printed, without its newline. noted: on standard error."""
+
+    text: str
+    noted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Concluded:
+    """The end of such a command: its exit status, and what its error says, or ""."""
+
+    status: int
+    error: str = ""
+
+
 Event: TypeAlias = (
     Greeting
     | PeerError
@@ -210,4 +243,7 @@ Event: TypeAlias = (
     | Done
     | GetNodes
     | NodeData
+    | Administer
+    | Printed
+    | Concluded
 )

@@ -11,12 +11,16 @@ from msglog.refname import LOG_PREFIX, is_log_name
 from msglog.wire import batch
 from msglog.wire.events import (
     HAVE_LIMIT,
+    LINES_LIMIT,
     PATH_LIMIT,
     TEXT_BYTES_LIMIT,
+    WORDS_LIMIT,
     Acknowledged,
+    Administer,
     AdvertisedRef,
     Base,
     Batch,
+    Concluded,
     Done,
     Event,
     Fetch,
@@ -24,6 +28,7 @@ from msglog.wire.events import (
     Greeting,
     ListRefs,
     PeerError,
+    Printed,
     Push,
     Refused,
     Transfer,
@@ -36,6 +41,7 @@ _ROOT = re.compile(r"[0-9a-f]{64}")
 _KEY = re.compile(r"[0-9a-f]{80}")
 _NIBBLES = re.compile(r"[0-9a-f]{0,80}")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
+_STATUS = re.compile(r"0|[1-9][0-9]{0,2}", re.ASCII)
 _CODE = re.compile(r"[a-z][a-z-]{0,31}")
 _WORD = re.compile(r"[\x21-\x7e]{1,128}")
 _AGENT_FIELDS = ("agent", "repository", "user", "role")
@@ -288,6 +294,30 @@ def _parse_get_nodes(arguments: Arguments) -> GetNodes:
     return event
 
 
+def _single_out(rest: str) -> Printed:
+    return Printed(rest)
+
+
+def _single_note(rest: str) -> Printed:
+    return Printed(rest, noted=True)
+
+
+def _single_status(rest: str) -> Concluded:
+    number, error = _fields(rest, 2)
+    if _STATUS.fullmatch(number) is None or len(error.encode()) > TEXT_BYTES_LIMIT:
+        raise ProtocolError("a status is not in its form")
+    return Concluded(int(number), "" if error == "-" else error)
+
+
+def _parse_admin(arguments: Arguments) -> Administer:
+    words = tuple(arguments.many("word", WORDS_LIMIT))
+    event = Administer(words, tuple(arguments.many("input", LINES_LIMIT)))
+    arguments.finish()
+    if not words:
+        raise ProtocolError("admin takes words")
+    return event
+
+
 def _unused(_: Arguments) -> Event:
     raise AssertionError
 
@@ -297,6 +327,9 @@ SINGLES: dict[str, Callable[[str], Event]] = {
     "error": parse_error,
     "refused": _single_refused,
     "ack": _single_acknowledged,
+    "out": _single_out,
+    "note": _single_note,
+    "status": _single_status,
 }
 
 GROUPS: dict[str, tuple[Mark, Callable[[Arguments], Event]]] = {
@@ -310,4 +343,5 @@ GROUPS: dict[str, tuple[Mark, Callable[[Arguments], Event]]] = {
     "batch": (Mark.DELIMITER, _unused),
     "done": (Mark.FLUSH, _parse_done),
     "get-nodes": (Mark.FLUSH, _parse_get_nodes),
+    "admin": (Mark.FLUSH, _parse_admin),
 }

@@ -19,6 +19,7 @@ from msglog.wire.batch import pack_item
 from msglog.wire.connection import UNACKNOWLEDGED_LIMIT
 from msglog.wire.encoder import encode_event
 from msglog.wire.events import (
+    Administer,
     Acknowledged,
     AdvertisedRef,
     Base,
@@ -97,7 +98,8 @@ def test_commands_out_of_order_end_the_session_with_a_reason(event: Event) -> No
             assert isinstance(answers[-1], PeerError)
         else:
             assert isinstance(
-                event, Fetch | Push | ListRefs | GetNodes | Transfer | KeepAlive | Batch
+                event,
+                Fetch | Push | ListRefs | GetNodes | Transfer | KeepAlive | Batch | Administer,
             )
         assert keys(to.repository) == set(map(object_key, MESSAGES))
 

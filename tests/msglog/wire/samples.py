@@ -10,9 +10,11 @@ from msglog.wire.batch import pack_item
 from msglog.wire.events import (
     HAVE_LIMIT,
     Acknowledged,
+    Administer,
     AdvertisedRef,
     Base,
     Batch,
+    Concluded,
     Done,
     End,
     Event,
@@ -23,6 +25,7 @@ from msglog.wire.events import (
     ListRefs,
     NodeData,
     PeerError,
+    Printed,
     Push,
     Refused,
     Transfer,
@@ -74,6 +77,12 @@ SAMPLES: list[Event] = [
     GetNodes("main", ROOT, 16, (((0, b""), b""), ((3, b"\x80\x10"), bytes(range(64))))),
     GetNodes("main", ROOT, 32, (((80, KEY), b""),), KEY),
     NodeData(b"\x85\x00"),
+    Administer(("user", "add", "ann")),
+    Administer(("key", "add", "ann", "-"), ("ssh-ed25519 AAAA= ann@laptop", "")),
+    Printed("Added ann (none)"),
+    Printed("", noted=True),
+    Concluded(0),
+    Concluded(2, "there is no user 'ann'."),
 ]
 
 roots = st.binary(min_size=32, max_size=32).map(ObjectId)
@@ -102,6 +111,7 @@ batches = st.builds(
         lambda bodies: [an_object(number, body) for number, body in bodies.items()]
     ),
 )
+texts = st.lists(st.text(max_size=50), max_size=5).map(tuple)
 events: st.SearchStrategy[Event] = st.one_of(
     st.sampled_from([KeepAlive(), End(), ListRefs()]),
     st.builds(Greeting, words, st.binary(min_size=16, max_size=16), words, words),
@@ -130,4 +140,7 @@ events: st.SearchStrategy[Event] = st.one_of(
         views,
     ),
     st.builds(NodeData, st.binary(max_size=300)),
+    st.builds(Administer, texts.filter(bool), texts),
+    st.builds(Printed, st.text(max_size=200), noted=st.booleans()),
+    st.builds(Concluded, st.integers(0, 999), st.just("") | lines.filter("-".__ne__)),
 )

@@ -12,6 +12,7 @@ from msglog.errors import MsglogError, RemoteError
 from msglog.wire.connection import (
     AHEAD_LIMIT,
     KEEP_ALIVE_LIMIT,
+    LINE_LIMIT,
     NODES_A_PATH_LIMIT,
     REF_LIMIT,
     TRANSITIONS,
@@ -25,9 +26,11 @@ from msglog.wire.encoder import encode_event
 from msglog.wire.events import (
     BATCH_MESSAGES_LIMIT,
     Acknowledged,
+    Administer,
     AdvertisedRef,
     Base,
     Batch,
+    Concluded,
     Done,
     End,
     Event,
@@ -38,6 +41,7 @@ from msglog.wire.events import (
     ListRefs,
     NodeData,
     PeerError,
+    Printed,
     Push,
     Refused,
     Transfer,
@@ -61,6 +65,9 @@ ONE: dict[type[Event], Event] = {
     Base: Base("main", ROOT),
     Transfer: Transfer("main", ROOT, OTHER),
     Batch: Batch(1, 1, ROOT, CONTENT),
+    Administer: Administer(("user", "list")),
+    Printed: Printed("ann"),
+    Concluded: Concluded(0),
     Refused: Refused(KEY, "quota", "no"),
     Acknowledged: Acknowledged(1, ROOT),
     Done: Done("main"),
@@ -77,6 +84,7 @@ WAYS: dict[State, list[tuple[Side, Event]]] = {
     State.PUSHING: [GREETING, (C, ONE[Transfer])],
     State.CONCLUDING: [GREETING, (C, ONE[Transfer]), (C, ONE[Batch]), (C, End())],
     State.NAVIGATING: [GREETING, (C, ONE[GetNodes])],
+    State.ADMINISTERING: [GREETING, (C, ONE[Administer])],
     State.FAILED: [(S, ONE[PeerError])],
 }
 WAITING = (ListRefs, Fetch, Push)
@@ -214,6 +222,10 @@ def test_nodes_that_nobody_asked_for_are_refused() -> None:
     flood(C, WAYS[State.NAVIGATING], NodeData(b"x"), NODES_A_PATH_LIMIT)
     with pytest.raises(ProtocolError, match="too long"):
         say(play(Connection(C), WAYS[State.NAVIGATING]), S, NodeData(bytes(4096)))
+
+
+def test_lines_without_end_are_refused() -> None:
+    flood(C, WAYS[State.ADMINISTERING], Printed("x"), LINE_LIMIT)
 
 
 def test_refusals_without_end_are_refused() -> None:

@@ -268,11 +268,11 @@ def test_an_error_may_come_instead_of_the_rest_of_a_greeting() -> None:
 
 
 def test_a_keep_alive_may_come_anywhere() -> None:
-    data = encode_event(SAMPLES[-3])
-    assert isinstance(SAMPLES[-3], GetNodes)
+    asked = next(event for event in SAMPLES if isinstance(event, GetNodes))
+    data = encode_event(asked)
     first = int(data[:4], 16)
     alive = encode_event(KeepAlive())
-    assert read(alive + data[:first] + alive + data[first:]) == [KeepAlive()] * 2 + [SAMPLES[-3]]
+    assert read(alive + data[:first] + alive + data[first:]) == [KeepAlive(), KeepAlive(), asked]
 
 
 def test_as_many_paths_as_are_allowed_fit_and_no_more() -> None:

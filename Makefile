@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test check demo fuzz clean
+.PHONY: test check demo fuzz bench bench-full clean
 
 SECONDS := 60
 
@@ -26,6 +26,18 @@ demo: $(VENV)/ready
 fuzz: $(VENV)/ready
 	-$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+
+# Against git, fossil and muchsync on a private sshd; writes docs/performance.md. It names what is not
+# installed. BENCH takes more options, such as `BENCH='--rows add list --turns 5'`.
+bench: $(VENV)/ready
+	@tests/ssh/need-sshd
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	$(BIN)/python -m tests.bench --document $(BENCH)
+
+bench-full: $(VENV)/ready
+	@tests/ssh/need-sshd
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	$(BIN)/python -m tests.bench --sizes 10000 100000 1000000 10000000 --document $(BENCH)
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,112 @@
+"""Measures msglog beside git, fossil and muchsync: `python -m tests.bench`, see `--help`.
+
+Leaves the raw figures as JSON, and writes the tables and plots of docs/performance.md from them.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.bench import report, result
+from tests.bench.campaign import Campaign
+from tests.bench.command import CommandError
+from tests.bench.corpus import machine_vocabulary
+from tests.bench.fossil import Fossil
+from tests.bench.git import Git
+from tests.bench.machine import describe
+from tests.bench.msglog import ROOT, Msglog, compile_all
+from tests.bench.muchsync import Muchsync
+from tests.bench.peer import Peer, missing
+from tests.bench.rows import GROUPS
+from tests.bench.site import running_site
+
+PEERS: dict[str, type[Peer]] = {kind.name: kind for kind in (Git, Msglog, Fossil, Muchsync)}
+MOST = {"git": 1_000_000, "fossil": 10_000, "muchsync": 10_000}
+"""Beyond so many messages a program is left out, unless --peers names it."""
+
+WORK = Path("/var/tmp")
+"""On a disk, unlike /tmp in many places: durability must cost what it costs."""
+DOCUMENT = ROOT / "docs" / "performance.md"
+
+
+def main(words: Sequence[str]) -> int:
+    arguments = parse(words)
+    if arguments.report:
+        report.write(result.read(arguments.report), DOCUMENT)
+        return 0
+    begun = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"{time.monotonic() - begun:7.1f} s  {text}", file=sys.stderr, flush=True)
+
+    found = result.Result()
+    kinds: list[type[Peer]] = []
+    for name in arguments.peers or PEERS:
+        kind = PEERS[name]
+        found.durability[name] = kind.durability
+        if packages := missing(kind):
+            found.notes.append(f"{name}: not installed (Debian: apt install {' '.join(packages)})")
+            say(found.notes[-1])
+        else:
+            kinds.append(kind)
+    compile_all()
+    vocabulary = machine_vocabulary()
+    try:
+        with TemporaryDirectory(prefix="msglog-bench-", dir=arguments.work) as folder:
+            found.machine = describe(Path(folder))
+            found.options = {
+                "seed": str(arguments.seed),
+                "sizes": ", ".join(f"{size:,}" for size in arguments.sizes),
+                "words from": f"{vocabulary.source} (digest {vocabulary.digest})",
+            }
+            with running_site(Path(folder)) as site:
+                campaign = Campaign(
+                    site, vocabulary, arguments.seed, arguments.rows, found, say, arguments.turns
+                )
+                for size in sorted(arguments.sizes):
+                    taking = [
+                        kind
+                        for kind in kinds
+                        if arguments.peers or size <= MOST.get(kind.name, size)
+                    ]
+                    campaign.measure(size, taking)
+                    found.write(arguments.output)
+                campaign.measure_growth()
+    except CommandError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    finally:
+        if found.series:
+            found.write(arguments.output)
+    say(f"raw figures: {arguments.output}")
+    if arguments.document:
+        report.write(found, DOCUMENT)
+    return 0
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[10_000, 100_000], help="messages of each history"
+    )
+    parser.add_argument("--rows", nargs="+", choices=GROUPS, default=list(GROUPS))
+    parser.add_argument("--peers", nargs="+", choices=PEERS, help="these alone, at every size")
+    parser.add_argument("--turns", type=int, help="figures a row, instead of the usual numbers")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--work", type=Path, default=WORK, help="a folder on the disk to measure")
+    parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench" / "result.json")
+    parser.add_argument("--document", action="store_true", help=f"write docs/{DOCUMENT.name}")
+    parser.add_argument("--report", type=Path, help="measure nothing: write it from this result")
+    arguments = parser.parse_args(words)
+    if any(size < 1 for size in arguments.sizes):
+        parser.error("--sizes are at least 1")
+    if arguments.turns is not None and arguments.turns < 1:
+        parser.error("--turns is at least 1")
+    return arguments
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -7,7 +7,6 @@ from typing import TypeAlias
 
 from msglog.account.finding import Finding, Severity
 from msglog.account.record import User
-from msglog.account.role import Role
 
 PLAIN_SHELLS = frozenset({"sh", "dash", "ash", "ksh", "ksh93", "mksh", "posh", "yash"})
 """Shells that read no file of the account before they run a command."""
@@ -189,13 +188,6 @@ def _check_users(checkup: Checkup) -> Iterator[Finding]:
                 f"{user.name} has no key, and cannot come in",
                 f"Add one with {add}.",
             )
-    if not any(user.role is Role.ADMIN for user, _ in checkup.users):
-        yield _note(
-            checkup,
-            "no-admin",
-            "no user is an administrator, so that all has to be done in this account itself",
-            "If that is not meant: `msglog admin user set-role NAME admin`.",
-        )
 
 
 def _check_disk(checkup: Checkup) -> Iterator[Finding]:

@@ -81,12 +81,15 @@ def test_an_error_is_named(changes: dict[str, Any], code: str) -> None:
         ({"shell": "/usr/bin/zsh"}, "shell-reads-files"),
         ({"users": ()}, "no-users"),
         ({"users": ((ANN, 0), (BOB, 1))}, "no-keys"),
-        ({"users": ((BOB, 1),)}, "no-admin"),
         ({"free_bytes": FEW_BYTES - 1}, "disk"),
     ],
 )
 def test_a_warning_is_named(changes: dict[str, Any], code: str) -> None:
     assert codes(**changes) == [(code, "warning")]
+
+
+def test_nobody_has_to_be_an_administrator() -> None:
+    assert codes(users=((BOB, 1),)) == []
 
 
 def test_several_foreign_files_are_one_finding() -> None:

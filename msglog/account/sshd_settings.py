@@ -42,7 +42,8 @@ _ROOT = "See `man sshd_config`; have root change it, then `systemctl reload ssh`
 class Login:
     """The UNIX account that sshd is asked about. key_file: the authorized_keys that we write.
 
-    groups: the names of its groups; empty if they are not known.
+    groups: the names of its groups; empty if they are not known. has_password: unless it is known
+    that no password opens the account.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Login:
     home: str
     key_file: str
     groups: tuple[str, ...] = ()
+    has_password: bool = True
 
 
 def parse_settings(text: str) -> Settings:
@@ -216,7 +218,7 @@ def _check_environment(settings: Settings, _login: Login, _: int) -> Iterator[Fi
             )
 
 
-def _check_passwords(settings: Settings, _login: Login, _: int) -> Iterator[Finding]:
+def _check_passwords(settings: Settings, login: Login, _: int) -> Iterator[Finding]:
     ways = {
         "passwordauthentication": "PasswordAuthentication",
         "kbdinteractiveauthentication": "KbdInteractiveAuthentication",
@@ -225,12 +227,12 @@ def _check_passwords(settings: Settings, _login: Login, _: int) -> Iterator[Find
     if methods and "any" not in methods and all("publickey" in method for method in methods):
         return
     open_ways = [name for key, name in ways.items() if _value(settings, key) == "yes"]
-    if open_ways:
+    if open_ways and login.has_password:
         yield _warning(
             "passwords",
             "whoever guesses the account's password gets a shell"
             f" ({' and '.join(f'{name} yes' for name in open_ways)})",
-            "Set `AuthenticationMethods publickey` for this account, and give it no password.",
+            f"Run `usermod -p '*' {login.name}` as root: then no password opens it.",
         )
     if _value(settings, "permitemptypasswords") == "yes":
         yield _error("empty-passwords", "an empty password is enough", "Set it to no.")

@@ -31,6 +31,9 @@ from porcelain.admin.program import START_SECONDS
 
 _REPOSITORY_PARTS = 4
 _SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/sbin"
+_LOCKED = ("L", "LK")
+"""What passwd calls an account without a password that fits, on Debian and on Fedora."""
+
 _ANSWER = f"msglog {__version__}\n".encode()
 
 
@@ -132,7 +135,29 @@ def _login(arguments: Namespace, context: Context) -> Login | None:
     if entry is None:
         return None
     key_file = os.path.normpath(key_file_path(arguments, context))
-    return Login(entry.pw_name, owner, entry.pw_dir, key_file, tuple(_groups(entry)))
+    return Login(
+        entry.pw_name,
+        owner,
+        entry.pw_dir,
+        key_file,
+        tuple(_groups(entry)),
+        has_password(entry.pw_name, context),
+    )
+
+
+def has_password(login: str, context: Context) -> bool:
+    """Tell whether a password may open a UNIX account: unless passwd says that none does.
+
+    An ordinary user may ask it about their own account, on Debian; elsewhere it stays unknown.
+    """
+    passwd = shutil.which("passwd", path=f"{context.environment.get('PATH', '')}:{os.defpath}")
+    if passwd is None:
+        return True
+    try:
+        said = _run([passwd, "-S", login]).split()
+    except (OSError, subprocess.SubprocessError):
+        return True
+    return said[:2] not in ([login, state] for state in _LOCKED)
 
 
 def _groups(entry: pwd.struct_passwd) -> Iterator[str]:

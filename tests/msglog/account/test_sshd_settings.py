@@ -131,6 +131,11 @@ def test_other_good_settings(lines: list[str]) -> None:
     assert codes(*lines) == []
 
 
+def test_what_has_no_password_is_not_opened_by_one() -> None:
+    locked = replace(LOGIN, has_password=False)
+    assert codes("authenticationmethods any", login=locked) == []
+
+
 def test_an_account_without_keys_needs_no_file() -> None:
     assert codes("authorizedkeysfile none", keys=0) == []
 

@@ -108,7 +108,8 @@ def _figure_line(series: Series, baseline: Series | None) -> str:
     figures = [quantity(value, series.unit) for value in (found.median, found.least, found.most)]
     ratio = ""
     if baseline is not None and baseline is not series:
-        paired = paired_ratio(series.values, baseline.values)
+        # Some programs take part in the first turns alone.
+        paired = paired_ratio(series.values, baseline.values[: len(series.values)])
         ratio = f"{paired.median:.2f}"
         if paired.count > 1:
             ratio += f" ({paired.least:.2f} to {paired.most:.2f})"

@@ -55,6 +55,11 @@ def test_each_figure_has_its_line(result: Result) -> None:
     assert ours.endswith("| msglog | 200 ms | 100 ms | 900 ms | 3 | 0.40 (0.30 to 0.50) |")
 
 
+def test_a_program_of_the_first_turns_alone_pairs_with_these(result: Result) -> None:
+    result.append(rows.PULL, "fossil", 10_000, "s", 0.3)
+    assert lines_of(figure_table(result), rows.PULL)[2].endswith("| 1 | 1.50 |")
+
+
 def test_what_is_not_there_is_said(result: Result) -> None:
     assert "- fossil: not installed" in machine_table(result)
 

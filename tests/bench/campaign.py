@@ -110,16 +110,14 @@ class Campaign:
         pushes = turns if "initial" in self.selected else 1
         for turn in range(pushes):
             place = stand.fresh_place()
-            # The last place is where everybody goes on.
-            last = turn == pushes - 1
-            taking = stand.peers if last else stand.taking(turn + 1)
+            stand.origin = stand.origin or place  # the first one, which everybody has
+            taking = stand.taking(turn)
             pushing = {name: peer.push_all(DEFAULT, place) for name, peer in taking.items()}
             if "initial" in self.selected:
                 self._alternate(stand, rows.INITIAL, 1, pushing, warm=False)
             else:
                 for commands in pushing.values():
                     timed(commands)
-            stand.origin = place
         if "memory" in self.selected:
             self._memory(stand)
         for peer in stand.peers.values():

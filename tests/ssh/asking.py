@@ -62,7 +62,7 @@ def guided_lines(account: Path, authority: Path | None = None) -> list[str]:
     text = str(only_keys if authority is None else both)
     changes = {
         "User server\n": f"User {login()}\n",
-        "/opt/msglog/bin/python -I /opt/msglog/bin/msglog": " ".join(PROGRAM),
+        "/opt/pipx/venvs/msglog/bin/python -I /opt/pipx/venvs/msglog/bin/msglog": " ".join(PROGRAM),
         " %u %f": f" %u %f --account {account}",
         " %u %k": f" %u %k --account {account}",
         "/etc/ssh/msglog_ca.pub": f"{authority}.pub",

@@ -15,14 +15,15 @@ PREFIX = "    msglog admin "
 def test_the_commands_of_the_guide_work(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     # How the sshd of the machine that runs the tests is set up is not what this is about.
     monkeypatch.setattr(examination, "sshd_settings", lambda *_: None)
-    home.public_key(1, "ann.pub")
+    pasted = (home.path / home.public_key(1, "ann.pub")).read_bytes()
     home.public_key(2, "ann-new.pub")
+    home.public_key(3, "bob.pub")
     lines = [line for line in GUIDE.read_text().splitlines() if line.startswith(PREFIX)]
     assert len(lines) > 10
     for line in lines:
-        home.do(*shlex.split(line.removeprefix(PREFIX)))
-    assert home.do("user", "list").output == ""
-    assert home.key_file.read_bytes() == b""
+        home.do(*shlex.split(line.removeprefix(PREFIX)), stdin=pasted)
+    assert [record["user"] for record in home.do("user", "list", "--json").records] == ["bob"]
+    assert len(home.key_file.read_text().splitlines()) == 3
 
 
 def test_the_block_in_the_guide_is_what_is_written(home: Home) -> None:

@@ -80,6 +80,13 @@ def asks_for_keys(settings: Settings) -> bool:
     return "authorized-keys" in _value(settings, "authorizedkeyscommand")
 
 
+def asks_for_principals(settings: Settings) -> bool:
+    """Tell whether sshd asks msglog whom a certificate is for."""
+    trusted = _value(settings, "trustedusercakeys")
+    command = _value(settings, "authorizedprincipalscommand")
+    return trusted not in ("", "none") and "authorized-principals" in command
+
+
 Check: TypeAlias = Callable[[Settings, Login, int], Iterator[Finding]]
 
 

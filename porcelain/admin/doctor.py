@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from msglog.account.account import Account
 from msglog.account.checkup import Checkup, check_account
 from msglog.account.finding import Finding, Severity
-from msglog.account.sshd_settings import WHERE, check_settings
+from msglog.account.sshd_settings import WHERE, asks_for_principals, check_settings
 from msglog.errors import LocalError, MsglogError
 from plumbing.context import Context
 from plumbing.program import running_program
@@ -41,7 +41,7 @@ def run(arguments: Namespace, context: Context) -> int:
         with opened(arguments, context) as account:
             program = running_program()
             checkup = examine(account, program, context)
-            findings += check_account(checkup)
+            findings += _check_account(checkup, sshd)
             findings += _check_keys(account, sshd, arguments, context)
             summary = _contents(checkup)
             keys = sum(count for _, count in checkup.users)
@@ -56,6 +56,14 @@ def run(arguments: Namespace, context: Context) -> int:
     if not context.json and not context.quiet:
         context.write(f"{one_line(summary)}: {_verdict(errors, len(findings) - errors)}\n")
     return _NEGATIVE if errors else 0
+
+
+def _check_account(checkup: Checkup, sshd: AskedSshd) -> list[Finding]:
+    """Return what is wrong with the account; with certificates, nobody needs a key in it."""
+    found = check_account(checkup)
+    if sshd.settings is None or not asks_for_principals(sshd.settings):
+        return found
+    return [finding for finding in found if finding.code != "no-keys"]
 
 
 def _check_keys(

@@ -107,6 +107,17 @@ def test_no_line_is_missing_where_sshd_asks_the_tables(server: Home) -> None:
     assert codes(server, status=0) == {}
 
 
+def test_nobody_needs_a_key_where_certificates_count(server: Home) -> None:
+    server.do("user", "add", "carol")
+    assert codes(server, status=0) == {"no-keys": "warning"}
+    (server.path / "sshd_config").write_text(
+        f"{SSHD}TrustedUserCAKeys /etc/ssh/ca.pub\n"
+        "AuthorizedPrincipalsCommand /usr/bin/env msglog authorized-principals %u %k\n"
+        "AuthorizedPrincipalsCommandUser nobody\n"
+    )
+    assert codes(server, status=0) == {}
+
+
 def test_the_keys_are_checked_too(server: Home) -> None:
     line = server.key_file.read_text().splitlines()[1].partition('" ')[2]
     server.key_file.write_text(line.replace("AQEB", "AgIC", 1) + "\n")

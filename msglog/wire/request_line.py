@@ -14,7 +14,8 @@ from msglog.wire.grammar import ProtocolError
 
 LINE_BYTES_LIMIT = 1024
 WORDS_BYTES_LIMIT = 700
-"""How long the words of the requests may be together: the rest of a line is for the path."""
+"""How long the words of the requests may be, with the blanks between them: the rest of a line is
+for the path."""
 
 _PART = r"[a-z0-9][a-z0-9._-]{0,63}"
 _NAME = rf"{_PART}(?:/{_PART}){{0,3}}"
@@ -79,6 +80,8 @@ def parse_direct_line(line: str) -> list[EarlyRequest]:
 
 def parse_requests(words: Sequence[str]) -> list[EarlyRequest]:
     """Return the requests that words say; raises ProtocolError."""
+    if sum(map(len, words)) + len(words) - 1 > WORDS_BYTES_LIMIT:
+        raise ProtocolError("the requests on the command line are too long")
     requests: list[EarlyRequest] = []
     for word in words:
         if re.fullmatch(_WORD, word, re.ASCII) is None or ".." in word:

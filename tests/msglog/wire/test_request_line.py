@@ -189,3 +189,19 @@ def test_a_direct_line_carries_requests_whatever_it_names(place: str) -> None:
 def test_any_other_direct_line_is_refused(line: str) -> None:
     with pytest.raises(ProtocolError):
         parse_direct_line(line)
+
+
+@pytest.mark.parametrize("path", ["", "lab/results "])
+def test_the_words_have_a_bound_of_their_own(path: str) -> None:
+    words = ["fetch:main="] * 57
+    fitting, too_many = [*words, "fetch:mainabcde="], [*words, "fetch:mainabcdef="]
+    assert len(" ".join(fitting)) == WORDS_BYTES_LIMIT
+    line = f"msglog receive-pack {path}{' '.join(fitting)}"
+    assert len(parse_request_line(line)[1]) == len(parse_direct_line(line)) == len(fitting)
+    line = f"msglog receive-pack {path}{' '.join(too_many)}"
+    assert len(line) < LINE_BYTES_LIMIT
+    for parse in (parse_request_line, parse_direct_line):
+        with pytest.raises(ProtocolError, match="too long"):
+            parse(line)
+    with pytest.raises(ProtocolError, match="too long"):
+        parse_requests(too_many)

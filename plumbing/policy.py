@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from msglog.account.database import Database
-from msglog.account.policy import LogPolicy, policy_of
+from msglog.account.policy import LogPolicy, policy_of, user_identity
 from msglog.key import Key
 from msglog.message import Message
 from msglog.store.store import Quota, Refusal, Store
@@ -45,9 +45,9 @@ class AccountRules:
     def __call__(self, log: str) -> Rules:
         """Return the rules of a log."""
         found = policy_of(self.database, self.repository, log)
-        quota = None
-        if found.quota_messages is not None or found.quota_bytes is not None:
-            quota = Quota(found.quota_messages, found.quota_bytes)
+        quota = Quota(
+            found.quota_messages, found.quota_bytes, user_identity(self.database, self.user)
+        )
         if found == LogPolicy(quota_messages=found.quota_messages, quota_bytes=found.quota_bytes):
             return Rules(quota=quota)
         latest = None if found.max_future is None else self.clock() + found.max_future * SECOND
@@ -78,7 +78,7 @@ def excess(
     """
     if quota is None:
         return []
-    usage = store.usage(user)
+    usage = store.usage(quota.user or user)
     if quota.allows(usage.plus(len(messages), sum(map(len, messages.values())))):
         return []
     known = store.find_messages(list(messages))

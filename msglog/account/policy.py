@@ -83,6 +83,16 @@ def policy_of(database: Database, repository: str, log: str) -> LogPolicy:
     )
 
 
+def user_identity(database: Database, user: str) -> str:
+    """Return what a user's deliveries are counted by, or "" for a name that nobody has.
+
+    It outlasts a change of name, and nobody else gets it: a number of the tables comes again after
+    its user was removed, but with another time.
+    """
+    rows = database.select("SELECT id, created FROM users WHERE name = ?", user)
+    return f"#{rows[0][0]}-{rows[0][1]}" if rows else ""
+
+
 def set_policies(
     database: Database, repository: str, pattern: str, values: Sequence[tuple[str, str]]
 ) -> list[SetPolicy]:

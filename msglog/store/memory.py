@@ -75,13 +75,13 @@ class MemoryStore:
             actual = self._refs.get(update.name)
             if (None if actual is None else actual.root) != update.old:
                 return Lost(update.name, actual)
-        if commit.receipt is not None:
+        if commit.receipt is not None and commit.messages:
             new = [key for key in commit.messages if key not in self._messages]
-            user = commit.receipt.user
+            user = commit.counted_user
             size = sum(len(commit.messages[key]) for key in new)
             usage = self.usage(user).plus(len(new), size)
             if new and commit.quota is not None and not commit.quota.allows(usage):
-                raise OverQuotaError(user)
+                raise OverQuotaError(commit.receipt.user)
             self._usage[user] = usage
             self._receipts.update(dict.fromkeys(new, commit.receipt))
         self._nodes.update(commit.nodes)

@@ -283,16 +283,16 @@ class SqliteStore:
         return None
 
     def _count(self, commit: Commit) -> None:
-        """Count what the receipt's user is the first to deliver; raises OverQuotaError."""
+        """Count what a user is the first to deliver; raises OverQuotaError."""
         if commit.receipt is None or not commit.messages:
             return
-        user, messages = commit.receipt.user, commit.messages
+        user, messages = commit.counted_user, commit.messages
         rows = self._select_in("SELECT key FROM messages WHERE key IN", list(messages))
         known = {key for (key,) in rows}
         new = [data for key, data in messages.items() if key not in known]
         usage = self.usage(user).plus(len(new), sum(map(len, new)))
         if new and commit.quota is not None and not commit.quota.allows(usage):
-            raise OverQuotaError(user)
+            raise OverQuotaError(commit.receipt.user)
         self._connection.execute(
             "INSERT OR REPLACE INTO usage VALUES (?, ?, ?)", (user, usage.messages, usage.size)
         )

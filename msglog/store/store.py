@@ -105,10 +105,15 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """How much one user may deliver; None is without bound."""
+    """How much one user may deliver; None is without bound.
+
+    user: whose deliveries are counted, by an identity that outlasts a change of name; "" is the
+    user of the receipt.
+    """
 
     messages: int | None = None
     size: int | None = None
+    user: str = ""
 
     def allows(self, usage: Usage) -> bool:
         """Tell whether that much is within the quota."""
@@ -153,6 +158,13 @@ class Commit:
     agreed: Sequence[Agreement] = ()
     held_back: Sequence[HeldBack] = ()
     quota: Quota | None = None
+
+    @property
+    def counted_user(self) -> str:
+        """Whose usage new messages are added to; "" for nobody's."""
+        if self.receipt is None or not self.messages:
+            return ""
+        return (self.quota.user if self.quota is not None else "") or self.receipt.user
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +227,9 @@ class Store(Protocol):
     def commit(self, commit: Commit) -> Committed | Lost:
         """Write all of a change durably, if each of its refs still has its old value.
 
-        What the receipt's user has delivered is counted with it; raises OverQuotaError if new
-        messages would be more than the quota allows, whoever else writes at the same time.
+        What the quota's user, or else the receipt's, has delivered is counted with it; raises
+        OverQuotaError if new messages would be more than the quota allows, whoever else writes at
+        the same time.
         """
 
     def usage(self, user: str) -> Usage:

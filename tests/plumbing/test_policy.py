@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from msglog.account.account import Account
 from msglog.account.database import Database
 from msglog.account.policy import set_policies, unset_policies
+from msglog.account.role import Role
 from msglog.encoding import encode
 from msglog.key import TIME_MAXIMUM
 from msglog.message import object_key
@@ -127,6 +129,45 @@ def test_a_quota_of_bytes_takes_smaller_ones_that_still_fit(tables: Database) ->
     ann.add(first, large, small)
     assert codes(ann.push()) == ["quota"]
     assert keys(ann.server.repository) == {object_key(first), object_key(small)}
+
+
+def test_a_quota_follows_a_user_who_is_renamed(tables: Database, tmp_path: Path) -> None:
+    account = Account(tables, tmp_path)
+    account.add_user(USER, Role.WRITE, time=1)
+    ask(tables, "quota-messages=2")
+    server = Judging(tables)
+    ann = Client(1, server)
+    ann.add(message(1))
+    assert ann.push().messages == 1
+    account.rename_user(USER, "renamed")
+    server.account_rules = AccountRules(tables, "main", "renamed", lambda: START)
+    ann.rights.user = "renamed"
+    ann.add(message(2), message(3))
+    pushed = ann.push()
+    assert (pushed.messages, codes(pushed)) == (1, ["quota"])
+    assert "renamed" in pushed.refused[0].why
+
+
+def test_a_name_that_somebody_else_had_owes_nothing(tables: Database, tmp_path: Path) -> None:
+    account = Account(tables, tmp_path)
+    server = Judging(tables)
+    ann = Client(1, server)
+    for number in (1, 2):
+        account.add_user(USER, Role.WRITE, time=number)  # the same number in the tables each time
+        ask(tables, "quota-messages=1")
+        ann.add(message(number))
+        assert codes(ann.push()) == []
+        account.remove_user(USER)
+
+
+def test_deliveries_count_before_there_is_a_quota(tables: Database, tmp_path: Path) -> None:
+    Account(tables, tmp_path).add_user(USER, Role.WRITE, time=1)
+    ann = Client(1, Judging(tables))
+    ann.add(message(1))
+    ann.push()
+    ask(tables, "quota-messages=1")
+    ann.add(message(2))
+    assert codes(ann.push()) == ["quota"]
 
 
 def test_what_the_server_has_costs_nothing(tables: Database) -> None:

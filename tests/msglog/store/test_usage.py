@@ -61,6 +61,15 @@ def test_a_change_over_the_quota_is_not_done_at_all(store: Store, quota: Quota) 
     assert store.usage("ann") == Usage(3, 24)
 
 
+def test_a_quota_says_whose_usage_counts(store: Store) -> None:
+    store.commit(by("ann", 1, 2, quota=Quota(user="7")))
+    assert (store.usage("ann"), store.usage("7")) == (Usage(), Usage(2, 16))
+    with pytest.raises(OverQuotaError, match="bob"):
+        store.commit(by("bob", 3, quota=Quota(messages=2, user="7")))
+    store.commit(by("bob", 3, quota=Quota(messages=3, user="7")))
+    assert (store.usage("bob"), store.usage("7")) == (Usage(), Usage(3, 24))
+
+
 def test_writers_at_once_never_exceed_a_quota(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     SqliteStore.create(path, identity=IDENTITY, first=Commit(0, "made")).close()

@@ -22,17 +22,19 @@ from msglog.wire.request_line import (
     parse_requests,
 )
 from plumbing.context import Context
+from plumbing.conversation import converse
 from plumbing.direct import DirectPermissions
 from plumbing.heartbeat import Heartbeat
 from plumbing.permissions import Permissions
 from plumbing.policy import AccountRules, Rules, no_rules
 from plumbing.service import Service
 from plumbing.transport.channel import ChannelError
+from plumbing.transport.patience import Patience
 from plumbing.transport.pipe import PipeChannel
 
 AGENT = f"msglog/{__version__}"
 IDLE_SECONDS = 300.0
-"""How long a client may be silent before the server gives up on it."""
+"""How long a client may be silent, or trickle, before the server gives up on it."""
 
 _SESSION_BYTES = 8
 
@@ -201,11 +203,14 @@ def _serve(
     )
     service.open(early)
     output = context.stdout.fileno()
-    channel = PipeChannel(context.stdin.fileno(), output, idle_seconds=IDLE_SECONDS)
+    patience = Patience(IDLE_SECONDS)
+    channel = PipeChannel(
+        context.stdin.fileno(), output, idle_seconds=IDLE_SECONDS, patience=patience
+    )
     heartbeat = Heartbeat(output, encode_event(KeepAlive()))
     try:
         with heartbeat.running():
-            _converse(service, channel, heartbeat)
+            converse(service, channel, patience, heartbeat)
     except ChannelError:
         # The client has gone; what it still said, such as what it holds, is worth remembering.
         while arrived := _rest(channel):
@@ -215,24 +220,6 @@ def _serve(
         repository.close()
         service.close()
     return 0
-
-
-def _converse(service: Service, channel: PipeChannel, heartbeat: Heartbeat) -> None:
-    """Carry bytes between a service and its client until one of them has had enough."""
-    while not service.finished:
-        with heartbeat.working():
-            chunk = service.output()
-        if chunk is None:
-            data = channel.receive()
-            if not data:
-                service.end()
-                return
-        else:
-            channel.send(chunk)
-            data = channel.take()
-        if data:
-            with heartbeat.working():
-                service.receive(data)
 
 
 def _rest(channel: PipeChannel) -> bytes:

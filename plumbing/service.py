@@ -125,6 +125,7 @@ class Service:
         self._forgotten_batches = 0
         self._incoming: _Incoming | None = None
         self._drained = 0
+        self._durable_batches = 0
 
     @property
     def failed(self) -> bool:
@@ -135,6 +136,11 @@ class Service:
     def finished(self) -> bool:
         """Whether nothing that the client sends matters any more."""
         return self.failed and self._drained > DRAIN_BYTES_LIMIT
+
+    @property
+    def durable_batches(self) -> int:
+        """How many batches were stored here, or acknowledged by the client."""
+        return self._durable_batches
 
     def open(self, early: Sequence[EarlyRequest] = ()) -> None:
         """Greet the client, and take the requests that came with the command line."""
@@ -352,6 +358,7 @@ class Service:
             agreed=[Agreement(self._peer, sent.log, sent.view, sent.root)],
         )
         self._made.clear()
+        self._durable_batches += 1
 
     def _get_nodes(self, event: GetNodes) -> Iterator[bytes]:
         self._check_readable(event.log)
@@ -451,6 +458,7 @@ class Service:
             except OverQuotaError:
                 continue  # another session of this user was first: see what fits now
         self._made.clear()
+        self._durable_batches += 1
         incoming.declared, incoming.accepted = declared.root, index.root
         self._recorder.took(len(accepted), sum(map(len, accepted.values())), len(refused))
         for refusal in sorted(refused, key=lambda refusal: refusal.key):

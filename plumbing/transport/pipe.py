@@ -1,6 +1,7 @@
 """A channel over two file descriptors: of a subprocess, or a server's own standard streams."""
 
 import contextlib
+import math
 import os
 import select
 import time
@@ -14,6 +15,7 @@ from plumbing.transport.channel import (
     FloodError,
     SilenceError,
 )
+from plumbing.transport.patience import Patience, SlowPeerError
 
 DIAGNOSIS_BYTES = 4096
 """How much of the peer's standard error is kept: its end."""
@@ -31,6 +33,7 @@ class PipeChannel:
     error_fd: the peer's standard error, drained whenever this waits; None where there is none.
     idle_seconds: the longest silence, in seconds, during which nothing moves in the direction that
         is waited for; the clock is in seconds and never goes back.
+    patience: bounds all the waiting, too, for a peer that moves a little now and then.
     An end of the input while sending is no failure: a peer may have said all that it had to say.
     """
 
@@ -41,6 +44,7 @@ class PipeChannel:
         "_error_fd",
         "_errors",
         "_idle_seconds",
+        "_patience",
         "_read_fd",
         "_unread",
         "_unread_bytes",
@@ -54,12 +58,14 @@ class PipeChannel:
         *,
         error_fd: int | None = None,
         idle_seconds: float = IDLE_SECONDS,
+        patience: Patience | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._read_fd = read_fd
         self._write_fd = write_fd
         self._error_fd = error_fd
         self._idle_seconds = idle_seconds
+        self._patience = Patience(math.inf) if patience is None else patience
         self._clock = clock
         self._ended = False
         self._errors = b""
@@ -73,13 +79,13 @@ class PipeChannel:
     def send(self, data: bytes) -> None:
         """Send all of data, reading meanwhile; raises ChannelError."""
         rest = memoryview(data)
-        deadline = self._clock() + self._idle_seconds
+        start = self._clock()
         while rest:
             if written := self._write(rest):
                 rest = rest[written:]
-            elif not (self._wait(deadline, writing=True) and self._hold()):
+            elif not (self._wait(start, writing=True) and self._hold()):
                 continue
-            deadline = self._clock() + self._idle_seconds
+            start = self._moved(start)
 
     def receive(self) -> bytes:
         """Return the next bytes, or b"" at the end; raises ChannelError on silence."""
@@ -87,9 +93,10 @@ class PipeChannel:
             data = self._unread.popleft()
             self._unread_bytes -= len(data)
             return data
-        deadline = self._clock() + self._idle_seconds
+        start = self._clock()
         while (received := self._read()) is None:
-            self._wait(deadline, writing=False)
+            self._wait(start, writing=False)
+        self._moved(start)
         return received
 
     def take(self) -> bytes:
@@ -120,11 +127,13 @@ class PipeChannel:
         """Return how many bytes were taken; 0 when the peer takes none now."""
         self._require_open()
         try:
-            return os.write(self._write_fd, data)
+            written = os.write(self._write_fd, data)
         except BlockingIOError:
             return 0
         except OSError as error:
             raise ChannelError("the remote closed the connection", why=_reason(error)) from error
+        self._patience.move(written)
+        return written
 
     def _read(self) -> bytes | None:
         """Return the next bytes, b"" at the end, None when there is nothing yet."""
@@ -140,6 +149,7 @@ class PipeChannel:
         except OSError as error:
             raise ChannelError("the connection failed", why=_reason(error)) from error
         self._ended = not data
+        self._patience.move(len(data))
         return data
 
     def _hold(self) -> bool:
@@ -153,11 +163,18 @@ class PipeChannel:
             raise FloodError
         return True
 
-    def _wait(self, deadline: float, *, writing: bool) -> bool:
+    def _moved(self, start: float) -> float:
+        """Take note that something has moved since a time; return the time."""
+        now = self._clock()
+        self._patience.wait(now - start)
+        return now
+
+    def _wait(self, start: float, *, writing: bool) -> bool:
         """Wait until input, or room for output, is there; return whether there is input."""
-        remaining = deadline - self._clock()
+        left = self._patience.left()
+        remaining = start + min(self._idle_seconds, left) - self._clock()
         if remaining <= 0:
-            raise SilenceError(self._idle_seconds)
+            raise SilenceError(self._idle_seconds) if self._idle_seconds <= left else SlowPeerError
         events: dict[int, int] = {}
         if not self._ended:
             events[self._read_fd] = select.POLLIN

@@ -48,11 +48,35 @@ def making(path: Path, suffix: str) -> Iterator[Path]:
         unfinished.unlink(missing_ok=True)
 
 
-def trouble(error: sqlite3.Error) -> Trouble:
-    """Return what an error of SQLite means.
+FAILURES = (sqlite3.Error, UnicodeDecodeError, MemoryError)
+"""What sqlite3 raises: the second where a text of the file, or what SQLite quotes of it, is not
+UTF-8, and the third also where a damaged size makes SQLite ask for what nobody has."""
+
+_REASON_CHARACTERS = 200
+
+
+def reason(error: Exception) -> str:
+    """Return on one line why one of FAILURES was raised.
+
+    SQLite quotes the schema, line ends and all, and whatever damage has put into it.
+    """
+    if isinstance(error, UnicodeDecodeError):
+        return "it has bad text"
+    if isinstance(error, MemoryError):
+        return "a record asks for more memory than there is"
+    text = " ".join(str(error).split())[:_REASON_CHARACTERS]
+    return (
+        text if text.isprintable() else text.encode("unicode_escape").decode()[:_REASON_CHARACTERS]
+    )
+
+
+def trouble(error: Exception) -> Trouble:
+    """Return what one of FAILURES means.
 
     The tables were made by us, so that only damage makes one of them, or a text, go wrong.
     """
+    if not isinstance(error, sqlite3.Error):
+        return Trouble.DAMAGED
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return Trouble.BUSY

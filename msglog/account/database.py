@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from msglog.errors import IntegrityError, LocalError
-from msglog.sqlite_file import Trouble, connect, making, trouble
+from msglog.sqlite_file import FAILURES, Trouble, connect, making, reason, trouble
 
 APPLICATION_ID = 0x6D6C6F61
 """`mloa`, in the file's header: an account, not a repository."""
@@ -193,7 +193,7 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise _translation(error, self._path) from error
 
 
@@ -204,7 +204,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         raise _translation(error, path) from error
 
 
-def _translation(error: sqlite3.Error, path: Path) -> AccountError | DamagedAccountError:
+def _translation(error: Exception, path: Path) -> AccountError | DamagedAccountError:
     match trouble(error):
         case Trouble.BUSY:
             return AccountBusyError(
@@ -213,6 +213,6 @@ def _translation(error: sqlite3.Error, path: Path) -> AccountError | DamagedAcco
         case Trouble.FOREIGN:
             return AccountFormatError(f"{path} is not a msglog server account")
         case Trouble.DAMAGED:
-            return DamagedAccountError(f"{path} is damaged", why=str(error))
+            return DamagedAccountError(f"{path} is damaged", why=reason(error))
         case Trouble.OTHER:
-            return AccountError(f"cannot use {path}", why=str(error))
+            return AccountError(f"cannot use {path}", why=reason(error))

@@ -10,7 +10,7 @@ from msglog.errors import IntegrityError
 from msglog.index.node import EMPTY_ROOT
 from msglog.key import Key, key_object_id, key_time, make_key
 from msglog.objectid import DIGEST_BYTES, ObjectId
-from msglog.sqlite_file import Trouble, connect, making, trouble
+from msglog.sqlite_file import FAILURES, Trouble, connect, making, reason, trouble
 from msglog.store.checking import checked_beginning, checked_messages, checked_nodes
 from msglog.store.store import (
     AGREED_LIMIT,
@@ -415,10 +415,8 @@ class SqliteStore:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise _translation(error, self._path) from error
-        except UnicodeDecodeError as error:  # in a text of the file, or in what SQLite says of it
-            raise DamagedStoreError(f"{self._path} is damaged", why="it has bad text") from error
 
 
 def _as_bytes(data: object) -> bytes:
@@ -433,7 +431,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         raise _translation(error, path) from error
 
 
-def _translation(error: sqlite3.Error, path: Path) -> StoreError | DamagedStoreError:
+def _translation(error: Exception, path: Path) -> StoreError | DamagedStoreError:
     match trouble(error):
         case Trouble.BUSY:
             return StoreBusyError(
@@ -442,6 +440,6 @@ def _translation(error: sqlite3.Error, path: Path) -> StoreError | DamagedStoreE
         case Trouble.FOREIGN:
             return StoreFormatError(f"{path} is not a msglog store")
         case Trouble.DAMAGED:
-            return DamagedStoreError(f"{path} is damaged", why=str(error))
+            return DamagedStoreError(f"{path} is damaged", why=reason(error))
         case Trouble.OTHER:
-            return StoreError(f"cannot use {path}", why=str(error))
+            return StoreError(f"cannot use {path}", why=reason(error))

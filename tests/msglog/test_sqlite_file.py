@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from msglog.sqlite_file import Trouble, connect, making, trouble
+from msglog.sqlite_file import Trouble, connect, making, reason, trouble
 
 
 def test_opening_makes_nothing(tmp_path: Path) -> None:
@@ -60,3 +60,11 @@ def test_what_errors_mean(tmp_path: Path) -> None:
     assert trouble(damaged.value) is Trouble.DAMAGED
     first.close()
     second.close()
+
+
+def test_a_reason_is_one_line() -> None:
+    error = sqlite3.DatabaseError('malformed - near "\x01":\n  CREATE TABLE x (\n  \u2028y)')
+    assert reason(error) == 'malformed - near "\\x01": CREATE TABLE x ( y)'
+    assert reason(MemoryError()) == "a record asks for more memory than there is"
+    assert reason(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "x")) == "it has bad text"
+    assert len(reason(sqlite3.DatabaseError("x" * 1000))) == 200

@@ -86,3 +86,15 @@ def test_values_of_another_type_are_damage(tmp_path: Path, value: str) -> None:
     with pytest.raises(DamagedStoreError):
         store.refs()
     store.close()
+
+
+def test_what_sqlite_says_of_damage_is_on_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    SqliteStore.create(path, identity=bytes(16), first=Commit(0, "made")).close()
+    data = path.read_bytes()
+    old = b"CREATE TABLE refs (\n"
+    assert data.count(old) == 1
+    path.write_bytes(data.replace(old, b"CREATE TABLE ref\x01 (\n"))
+    with pytest.raises(DamagedStoreError) as caught:
+        SqliteStore.open(path).refs()
+    assert caught.value.why.isprintable()

@@ -18,13 +18,18 @@ class InvalidPatternError(UsageError):
     """A pattern cannot match the name of any log."""
 
 
+def is_pattern(pattern: str) -> bool:
+    """Tell whether pattern is the name of a log in which `*` may stand for any characters."""
+    good = len(pattern) <= PATTERN_CHARACTERS and _PATTERN.fullmatch(pattern) is not None
+    return good and ".." not in pattern and "**" not in pattern
+
+
 def check_pattern(pattern: str) -> str:
     """Return pattern if it is the name of a log in which `*` may stand for any characters.
 
     Raises InvalidPatternError.
     """
-    good = len(pattern) <= PATTERN_CHARACTERS and _PATTERN.fullmatch(pattern) is not None
-    if not good or ".." in pattern or "**" in pattern:
+    if not is_pattern(pattern):
         raise InvalidPatternError(
             f"{pattern[:80]!r} is not a pattern for names of logs",
             why="it is a name in which '*' stands for any characters, '/' among them",

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from msglog.account.access import Access, Grant, check_pattern, sorted_grants
-from msglog.account.database import Database
+from msglog.account.access import Access, Grant, check_pattern, is_pattern, sorted_grants
+from msglog.account.database import Database, Row
 from msglog.account.name import (
     InvalidRepositoryError,
     check_repository_name,
@@ -38,6 +38,8 @@ REPOSITORIES_NAME = "repositories"
 DEFAULT_REPOSITORY = "main"
 
 _FOLDER_MODE = 0o700
+_USER = (str, str, int)
+_KEY = (str, str, bytes, str, int, str)
 
 
 class NotEmptyError(LocalError):
@@ -89,18 +91,18 @@ class Account:
 
     def users(self) -> list[User]:
         """Return the users by name."""
-        rows = self._database.select("SELECT name, role, created FROM users ORDER BY name")
-        return [User(name, Role(role), created) for name, role, created in rows]
+        sql = "SELECT name, role, created FROM users ORDER BY name"
+        return list(map(self._as_user, self._database.rows(sql, _USER)))
 
     def user(self, name: str) -> User:
         """Return one user; raises UnknownUserError."""
         rows = []
         if is_user_name(name):
             sql = "SELECT name, role, created FROM users WHERE name = ?"
-            rows = self._database.select(sql, name)
+            rows = self._database.rows(sql, _USER, name)
         if not rows:
             raise UnknownUserError(name)
-        return User(rows[0][0], Role(rows[0][1]), rows[0][2])
+        return self._as_user(rows[0])
 
     def add_user(self, name: str, role: Role, *, time: int) -> User:
         """Make a user, without keys; raises InvalidUserError or UserExistsError."""
@@ -153,6 +155,21 @@ class Account:
                 raise UserExistsError(f"there is a user {new!r} already")
             self._database.execute("UPDATE users SET name = ? WHERE name = ?", new, name)
 
+    def _as_user(self, row: Row) -> User:
+        name, role, created = row
+        return User(self._as_name(name), self._as_role(role), created)
+
+    def _as_name(self, name: str) -> str:
+        if not is_user_name(name):
+            raise self._database.damaged("the name of a user cannot be one")
+        return name
+
+    def _as_role(self, role: str) -> Role:
+        try:
+            return Role(role)
+        except ValueError:
+            raise self._database.damaged("a role is none that there is") from None
+
     def _keep_an_admin(self, user: User, role: Role) -> None:
         if user.role is not Role.ADMIN or role is Role.ADMIN:
             return
@@ -168,26 +185,33 @@ class Account:
 
     def keys_of(self, user: str | None = None) -> list[UserKey]:
         """Return the keys of one user, or of all, by user and then by when they were added."""
-        rows = self._database.select(
-            "SELECT u.name, k.type, k.blob, k.comment, k.added FROM keys k"
+        rows = self._database.rows(
+            "SELECT u.name, k.type, k.blob, k.comment, k.added, k.fingerprint FROM keys k"
             " JOIN users u ON u.id = k.user WHERE ?1 IS NULL OR u.name = ?1"
             " ORDER BY u.name, k.added, k.fingerprint",
+            _KEY,
             user,
         )
-        return [UserKey(row[0], PublicKey(row[1], row[2], row[3]), row[4]) for row in rows]
+        return list(map(self._as_key, rows))
 
     def key(self, fingerprint: str) -> UserKey | None:
         """Return the key of a fingerprint, or None for one that nobody has: one look-up."""
         if not is_fingerprint(fingerprint):
             return None
-        rows = self._database.select(
-            "SELECT u.name, k.type, k.blob, k.comment, k.added FROM keys k"
+        rows = self._database.rows(
+            "SELECT u.name, k.type, k.blob, k.comment, k.added, k.fingerprint FROM keys k"
             " JOIN users u ON u.id = k.user WHERE k.fingerprint = ?",
+            _KEY,
             fingerprint,
         )
-        return next(
-            (UserKey(row[0], PublicKey(row[1], row[2], row[3]), row[4]) for row in rows), None
-        )
+        return next(map(self._as_key, rows), None)
+
+    def _as_key(self, row: Row) -> UserKey:
+        name, kind, blob, comment, added, fingerprint = row
+        key = PublicKey(kind, blob, comment)
+        if key.fingerprint != fingerprint or not key.is_one_line:
+            raise self._database.damaged("a key is not the one that was put in")
+        return UserKey(self._as_name(name), key, added)
 
     def add_keys(self, user: str, keys: Sequence[PublicKey], *, time: int) -> list[bool]:
         """Give a user keys, all or none; return for each whether it is new to the account.
@@ -243,24 +267,33 @@ class Account:
                 self._add_key(user, key, time)
 
     def _owner(self, fingerprint: str) -> str | None:
-        rows = self._database.select(
+        rows = self._database.rows(
             "SELECT u.name FROM keys k JOIN users u ON u.id = k.user WHERE k.fingerprint = ?",
+            (str,),
             fingerprint,
         )
-        return rows[0][0] if rows else None
+        return self._as_name(rows[0][0]) if rows else None
 
     # Grants
 
     def grants(self, user: str | None = None) -> list[UserGrant]:
         """Return the grants to one user (EVERYBODY: those to every user), or all that there are."""
-        rows = self._database.select(
+        rows = self._database.rows(
             "SELECT ifnull(u.name, ?1), g.repository, g.pattern, g.role FROM grants g"
             " LEFT JOIN users u ON u.id = g.user WHERE ?2 IS NULL OR ifnull(u.name, ?1) = ?2"
             " ORDER BY 1, 2, 3",
+            (str, str, str, str),
             EVERYBODY,
             user,
         )
-        return [UserGrant(row[0], row[1], row[2], Role(row[3])) for row in rows]
+        return list(map(self._as_grant, rows))
+
+    def _as_grant(self, row: Row) -> UserGrant:
+        name, repository, pattern, role = row
+        if not (is_repository_name(repository) and is_pattern(pattern)):
+            raise self._database.damaged("a grant is for what cannot be granted")
+        who = name if name == EVERYBODY else self._as_name(name)
+        return UserGrant(who, repository, pattern, self._as_role(role))
 
     def grant(self, grant: UserGrant) -> None:
         """Make a grant, in place of one to the same user for the same pattern.
@@ -345,21 +378,27 @@ class Account:
             key = ""
         place = repository if is_repository_name(repository) else ""
         with self._database.transaction(writing=False):
-            users = self._database.select("SELECT id, role FROM users WHERE name = ?", name)
+            users = self._database.rows(
+                "SELECT id, role FROM users WHERE name = ?", (int, str), name
+            )
             identity = users[0][0] if users else 0
             keys = self._database.select(
                 "SELECT 1 FROM keys WHERE fingerprint = ? AND user = ?", key, identity
             )
-            grants = self._database.select(
+            grants = self._database.rows(
                 "SELECT pattern, role, user IS NOT NULL FROM grants"
                 " WHERE repository = ? AND ifnull(user, 0) IN (?, 0)",
+                (str, str, int),
                 place,
                 identity,
             )
         if not users or not place or (fingerprint is not None and not keys):
             return None
-        given = [Grant(pattern, Role(role), bool(own)) for pattern, role, own in grants]
-        return Access(user, fingerprint, place, Role(users[0][1]), sorted_grants(given))
+        given = [Grant(pattern, self._as_role(role), bool(own)) for pattern, role, own in grants]
+        if not all(is_pattern(grant.pattern) for grant in given):
+            raise self._database.damaged("a grant is for what cannot be granted")
+        own_role = self._as_role(users[0][1])
+        return Access(user, fingerprint, place, own_role, sorted_grants(given))
 
     # Repositories
 

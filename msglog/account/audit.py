@@ -121,11 +121,12 @@ def records(
     database: Database, *, since: int | None = None, user: str | None = None, limit: int
 ) -> list[AuditRecord]:
     """Return the last records, oldest first. since: microseconds since 1970 UTC."""
-    rows = database.select(
+    rows = database.rows(
         "SELECT time, user, key, address, repository, session, operation, log, messages, size,"
         " refused, result, detail FROM audit"
         " WHERE (?1 IS NULL OR time >= ?1) AND (?2 IS NULL OR user = ?2)"
         " ORDER BY id DESC LIMIT ?3",
+        (int, *[str] * 7, *[int] * 3, *[str] * 2),
         since,
         user,
         limit,

@@ -1,7 +1,7 @@
 """`account.db`: the tables of a server account in one SQLite file."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -68,7 +68,7 @@ class AccountBusyError(AccountError):
 
 
 class DamagedAccountError(IntegrityError):
-    """SQLite says that the file is not sound."""
+    """The file is not sound: SQLite says so, or something in it cannot have been written by us."""
 
 
 class Database:
@@ -142,6 +142,20 @@ class Database:
         """Return the rows of a question."""
         with self._translated():
             return self._connection.execute(sql, values).fetchall()
+
+    def rows(self, sql: str, kinds: Sequence[type], *values: Value) -> list[Row]:
+        """Return the rows of a question, whose values are of these types.
+
+        Damage can make one of another type; raises DamagedAccountError for such a row.
+        """
+        found = self.select(sql, *values)
+        if any(list(map(type, row)) != list(kinds) for row in found):
+            raise self.damaged("a value is of the wrong type")
+        return found
+
+    def damaged(self, why: str) -> "DamagedAccountError":
+        """Return the error about what only damage can have put into a table."""
+        return DamagedAccountError(f"{self._path} is damaged", why=why)
 
     def execute(self, sql: str, *values: Value) -> int:
         """Run a statement and return how many rows it changed."""

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from msglog.account.access import check_pattern, matches, specificity
-from msglog.account.database import Database
-from msglog.account.name import check_repository_name
+from msglog.account.access import check_pattern, is_pattern, matches, specificity
+from msglog.account.database import Database, Row
+from msglog.account.name import check_repository_name, is_repository_name
 from msglog.errors import UsageError
 
 ENFORCE_AUTHOR = "enforce-author"
@@ -61,11 +61,8 @@ def policy_of(database: Database, repository: str, log: str) -> LogPolicy:
 
     Of two patterns that are equally specific the stricter one holds.
     """
-    rows = database.select(
-        "SELECT pattern, name, value FROM policies WHERE repository = ?", repository
-    )
     strongest: dict[str, tuple[int, int]] = {}
-    for pattern, name, value in rows:
+    for _, pattern, name, value in _rows(database, repository):
         if matches(pattern, log):
             # The greater one wins: more specific, then stricter.
             strictness = value if name == ENFORCE_AUTHOR or value == _NONE else LARGEST - value
@@ -89,7 +86,7 @@ def user_identity(database: Database, user: str) -> str:
     It outlasts a change of name, and nobody else gets it: a number of the tables comes again after
     its user was removed, but with another time.
     """
-    rows = database.select("SELECT id, created FROM users WHERE name = ?", user)
+    rows = database.rows("SELECT id, created FROM users WHERE name = ?", (int, int), user)
     return f"#{rows[0][0]}-{rows[0][1]}" if rows else ""
 
 
@@ -144,15 +141,24 @@ def unset_policies(
 
 def policies(database: Database, repository: str | None = None) -> list[SetPolicy]:
     """Return the policies that are set in one repository, or in all."""
-    rows = database.select(
-        "SELECT repository, pattern, name, value FROM policies"
-        " WHERE ?1 IS NULL OR repository = ?1 ORDER BY 1, 2, 3",
-        repository,
-    )
     return [
         SetPolicy(place, pattern, name, _format(name, value))
-        for place, pattern, name, value in rows
+        for place, pattern, name, value in _rows(database, repository)
     ]
+
+
+def _rows(database: Database, repository: str | None) -> list[Row]:
+    rows = database.rows(
+        "SELECT repository, pattern, name, value FROM policies"
+        " WHERE ?1 IS NULL OR repository = ?1 ORDER BY 1, 2, 3",
+        (str, str, str, int),
+        repository,
+    )
+    for place, pattern, name, value in rows:
+        known = name in POLICIES and _NONE <= value <= LARGEST
+        if not (known and is_repository_name(place) and is_pattern(pattern)):
+            raise database.damaged("a policy is none that there is")
+    return rows
 
 
 def _parse(name: str, text: str) -> int:

@@ -57,6 +57,13 @@ class PublicKey:
         return fingerprint(self.blob)
 
     @property
+    def is_one_line(self) -> bool:
+        """Tell whether `line` is what it should be, whatever the key was put together from."""
+        name = self.type.encode("utf-8", "surrogatepass")
+        inside = self.blob.startswith(len(name).to_bytes(4, "big") + name)
+        return inside and self.type in _READERS and self.comment.isprintable()
+
+    @property
     def line(self) -> str:
         """The key as a line of authorized_keys without options, and without newline."""
         text = f"{self.type} {base64.b64encode(self.blob).decode('ascii')}"

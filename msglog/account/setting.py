@@ -27,9 +27,12 @@ SETTINGS = {one.name: one for one in (AUDIT_KEEP, AUDIT_SYSLOG)}
 
 
 def setting(database: Database, which: Setting) -> str:
-    """Return the value of a setting."""
-    rows = database.select("SELECT value FROM settings WHERE name = ?", which.name)
-    return str(rows[0][0]) if rows else which.default
+    """Return the value of a setting; raises DamagedAccountError."""
+    rows = database.rows("SELECT value FROM settings WHERE name = ?", (str,), which.name)
+    value: str = rows[0][0] if rows else which.default
+    if re.fullmatch(which.values, value, re.ASCII) is None:
+        raise database.damaged(f"{which.name} is set to what it cannot be")
+    return value
 
 
 def change_setting(database: Database, name: str, value: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from msglog.errors import IntegrityError
 from msglog.index.node import EMPTY_ROOT
-from msglog.key import Key, key_object_id, key_time, make_key
+from msglog.key import KEY_BYTES, Key, key_object_id, key_time, make_key
 from msglog.objectid import DIGEST_BYTES, ObjectId
 from msglog.sqlite_file import FAILURES, Trouble, connect, making, reason, trouble
 from msglog.store.checking import checked_beginning, checked_messages, checked_nodes
@@ -42,6 +42,10 @@ page: with SQLite's usual 4,096 a message of 1,200 bytes took 4.7 KB."""
 
 _MICROSECONDS = 1_000_000
 _PARAMETERS = 500
+_RECEIPT = (bytes, str, int, str, str)
+_REFLOG = (bytes, int, int, str)
+_REFUSAL = (bytes, str, str)
+_LOOKUP = (bytes, int)
 
 _Row: TypeAlias = tuple[Any, ...]
 
@@ -152,9 +156,10 @@ class SqliteStore:
                 )
             self._configure()
             row = self._connection.execute("SELECT identity FROM repository").fetchone()
-        if row is None:
+        identity = None if row is None else row[0]
+        if not isinstance(identity, bytes) or len(identity) != REPOSITORY_ID_BYTES:
             raise DamagedStoreError(f"{path} is damaged", why="it has no repository id")
-        self._identity = row[0]
+        self._identity = identity
 
     def _configure(self) -> None:
         self._connection.execute("PRAGMA journal_mode = WAL")
@@ -203,7 +208,7 @@ class SqliteStore:
             " ON r.id = m.receipt WHERE m.key IN",
             keys,
         )
-        return {Key(row[0]): Receipt(*row[1:]) for row in rows}
+        return {Key(row[0]): Receipt(*row[1:]) for row in self._checked(rows, _RECEIPT)}
 
     def commit(self, commit: Commit) -> Committed | Lost:
         """Write a change in one transaction, or nothing of it."""
@@ -300,7 +305,7 @@ class SqliteStore:
     def usage(self, user: str) -> Usage:
         """Return what a user was the first to deliver."""
         rows = self._select("SELECT messages, size FROM usage WHERE user = ?", (user,))
-        return Usage(*rows[0]) if rows else Usage()
+        return next((Usage(*row) for row in self._checked(rows, (int, int))), Usage())
 
     def _write_held_back(self, change: HeldBack) -> None:
         where = (change.peer, change.log)
@@ -325,7 +330,10 @@ class SqliteStore:
             " ORDER BY name",
             (prefix, len(prefix), prefix),
         )
-        return {name: self._as_ref(root, count) for name, root, count in rows}
+        return {
+            name: self._as_ref(root, count)
+            for name, root, count in self._checked(rows, (str, bytes, int))
+        }
 
     def _as_ref(self, root: object, count: object) -> Ref:
         if isinstance(root, bytes) and len(root) == DIGEST_BYTES and isinstance(count, int):
@@ -338,7 +346,7 @@ class SqliteStore:
             "SELECT root, count, time, reason FROM reflog WHERE name = ? ORDER BY id DESC LIMIT ?",
             (name, limit),
         )
-        return [ReflogEntry(ObjectId(row[0]), *row[1:]) for row in rows]
+        return [ReflogEntry(ObjectId(row[0]), *row[1:]) for row in self._checked(rows, _REFLOG)]
 
     def in_reflog(self, name: str, root: ObjectId) -> bool:
         """Tell whether a ref ever pointed to root."""
@@ -351,7 +359,7 @@ class SqliteStore:
             "SELECT root FROM agreed WHERE peer = ? AND log = ? AND view = ? ORDER BY id DESC",
             (peer, log, view),
         )
-        return [ObjectId(root) for (root,) in rows]
+        return [ObjectId(root) for (root,) in self._checked(rows, (bytes,))]
 
     def held_back(self, peer: str, log: str) -> list[Refusal]:
         """Return the messages that a peer refused last."""
@@ -359,12 +367,12 @@ class SqliteStore:
             "SELECT key, code, why FROM held_back WHERE peer = ? AND log = ? ORDER BY key",
             (peer, log),
         )
-        return [Refusal(Key(key), code, why) for key, code, why in rows]
+        return [Refusal(Key(key), code, why) for key, code, why in self._checked(rows, _REFUSAL)]
 
     def indexed(self, log: str) -> ObjectId:
         """Return the root up to which the look-up by id knows a log."""
         rows = self._select("SELECT root FROM looked_up WHERE log = ?", (log,))
-        return ObjectId(rows[0][0]) if rows else EMPTY_ROOT
+        return next((ObjectId(root) for (root,) in self._checked(rows, (bytes,))), EMPTY_ROOT)
 
     def extend_index(self, log: str, root: ObjectId, keys: Iterable[Key]) -> None:
         """Add keys to the look-up by id."""
@@ -392,7 +400,7 @@ class SqliteStore:
             "SELECT oid, time FROM lookup WHERE oid BETWEEN ? AND ? ORDER BY oid LIMIT ?",
             (first, last, limit),
         )
-        return [make_key(time, ObjectId(oid)) for oid, time in rows]
+        return [make_key(time, ObjectId(oid)) for oid, time in self._checked(rows, _LOOKUP)]
 
     def close(self) -> None:
         """Close the database."""
@@ -401,6 +409,20 @@ class SqliteStore:
     def _select(self, sql: str, parameters: Sequence[str | int | bytes]) -> list[_Row]:
         with self._translated():
             return self._connection.execute(sql, parameters).fetchall()
+
+    def _checked(self, rows: Iterable[_Row], kinds: Sequence[type]) -> Iterator[_Row]:
+        """Yield rows whose values are of these types; damage can make them of others.
+
+        Bytes that begin a row are a digest or a key, which have a length.
+        """
+        for row in rows:
+            if list(map(type, row)) != list(kinds):
+                raise DamagedStoreError(
+                    f"{self._path} is damaged", why="a value is of the wrong type"
+                )
+            if kinds[0] is bytes and len(row[0]) not in (DIGEST_BYTES, KEY_BYTES):
+                raise DamagedStoreError(f"{self._path} is damaged", why="an id is too short")
+            yield row
 
     def _select_in(self, sql: str, values: Sequence[bytes]) -> Iterator[_Row]:
         for start in range(0, len(values), _PARAMETERS):

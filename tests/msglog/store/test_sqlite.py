@@ -1,14 +1,23 @@
 """What is particular to the store in a SQLite file."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from msglog.key import make_key
-from msglog.objectid import DamagedObjectError, object_id
+from msglog.key import Key, make_key
+from msglog.objectid import DamagedObjectError, ObjectId, object_id
 from msglog.store.sqlite import DamagedStoreError, SqliteStore
-from msglog.store.store import Commit, Ref, RefUpdate
+from msglog.store.store import (
+    Agreement,
+    Commit,
+    HeldBack,
+    Receipt,
+    Ref,
+    RefUpdate,
+    Refusal,
+)
 
 
 @pytest.mark.parametrize("size", [100, 500, 1200, 1900])
@@ -98,3 +107,60 @@ def test_what_sqlite_says_of_damage_is_on_one_line(tmp_path: Path) -> None:
     with pytest.raises(DamagedStoreError) as caught:
         SqliteStore.open(path).refs()
     assert caught.value.why.isprintable()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "repository SET identity = 'text'",
+        "repository SET identity = x'00'",
+        "refs SET count = 'x'",
+        "reflog SET root = 'text'",
+        "reflog SET reason = x'00'",
+        "receipts SET time = 'x'",
+        "agreed SET root = 'text'",
+        "agreed SET root = x'00'",
+        "held_back SET why = x'00'",
+        "usage SET size = 'x'",
+        "looked_up SET root = 'text'",
+        "lookup SET time = 'x'",
+    ],
+)
+def test_values_that_only_damage_can_have_put_there(tmp_path: Path, change: str) -> None:
+    path = tmp_path / "store.db"
+    key, root, view = (
+        make_key(0, object_id(b"object")),
+        object_id(b"node"),
+        make_key(0, ObjectId(bytes(32))),
+    )
+    first = Commit(
+        0,
+        "made",
+        messages={key: b"object"},
+        refs=[RefUpdate("refs/logs/main", None, Ref(root, 0))],
+        receipt=Receipt("ann", 0, "main", ""),
+        agreed=[Agreement("peer", "main", view, root)],
+        held_back=[HeldBack("peer", "main", (Refusal(key, "size", "large"),))],
+    )
+    SqliteStore.create(path, identity=bytes(16), first=first).close()
+    with closing(SqliteStore.open(path)) as store:
+        store.extend_index("main", root, [key])
+    _read_everything(path, key, view)
+    connection = sqlite3.connect(path)
+    connection.execute(f"UPDATE {change}")
+    connection.commit()
+    connection.close()
+    with pytest.raises(DamagedStoreError):
+        _read_everything(path, key, view)
+
+
+def _read_everything(path: Path, key: Key, view: Key) -> None:
+    with closing(SqliteStore.open(path)) as store:
+        store.refs()
+        store.reflog("refs/logs/main", 9)
+        store.receipts([key])
+        store.agreed("peer", "main", view)
+        store.held_back("peer", "main")
+        store.usage("ann")
+        store.indexed("main")
+        store.look_up(object_id(b"object").hex(), 9)

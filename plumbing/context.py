@@ -2,12 +2,15 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from msglog.timestamp import SECOND
+
+if TYPE_CHECKING:  # they import this module, and most commands need neither
+    from plumbing.administration import Delegation, Runner
 
 
 def current_time() -> int:
@@ -41,6 +44,9 @@ class Context:
     author: `$MSGLOG_AUTHOR`. ssh_command: `$MSGLOG_SSH_COMMAND`.
     login: the name of the account that runs the command. agent_socket: `$SSH_AUTH_SOCK`, or "".
     user_config: where the user's own configuration file is, or would be.
+    words: the command's own arguments, as they were given.
+    administer: runs a command of `admin` for somebody else. delegation: for whom this command runs,
+        if it came over a session.
     environment: the process's environment, read only in porcelain; plumbing takes named fields.
     now: the clock, in microseconds since 1970 UTC. local_offset: minutes east of UTC at a time.
     random: gives as many random bytes as it is asked for.
@@ -66,6 +72,9 @@ class Context:
     user_config: Path | None = None
     ssh_original_command: str = ""
     ssh_connection: str = ""
+    words: Sequence[str] = ()
+    administer: "Runner | None" = None
+    delegation: "Delegation | None" = None
     environment: Mapping[str, str] = field(default_factory=dict)
     stdin_terminal: bool = False
     stdout_terminal: bool = False

@@ -21,6 +21,7 @@ from msglog.wire.request_line import (
     parse_request_line,
     parse_requests,
 )
+from plumbing.administration import AccountAdministration, Administration, Delegation
 from plumbing.context import Context
 from plumbing.conversation import converse
 from plumbing.direct import DirectPermissions
@@ -137,8 +138,19 @@ def _serve_account(arguments: Namespace, context: Context) -> int:
             return _refuse(context, trail, answer, error)
         permissions = AccountPermissions(account, access)
         rules = AccountRules(account.database, name, access.user, context.now)
+        administration = None
+        if context.administer is not None:
+            delegation = Delegation(trail.visit, access)
+            administration = AccountAdministration(account, delegation, context.administer, context)
         return _serve(
-            repository, permissions, early, context, key=arguments.key, audit=trail, rules=rules
+            repository,
+            permissions,
+            early,
+            context,
+            key=arguments.key,
+            audit=trail,
+            rules=rules,
+            administration=administration,
         )
     finally:
         account.close()
@@ -190,6 +202,7 @@ def _serve(
     key: str | None = None,
     audit: Audit | None = None,
     rules: Callable[[str], Rules] = no_rules,
+    administration: Administration | None = None,
 ) -> int:
     """Run a session over the process's standard streams until the client has gone."""
     service = Service(
@@ -200,6 +213,7 @@ def _serve(
         key=key or "",
         rules=rules,
         audit=audit,
+        administration=administration,
     )
     service.open(early)
     output = context.stdout.fileno()

@@ -1,9 +1,10 @@
 """What the audit is told of a session: which operation is under way, and what became of it."""
 
 from msglog.account.audit import CUT, OK, REFUSED, Act, Audit
-from msglog.wire.events import Event, Fetch, GetNodes, ListRefs, Push, Transfer
+from msglog.wire.events import Administer, Event, Fetch, GetNodes, ListRefs, Push, Transfer
 
 PUSH = "push"
+ADMIN = "admin"
 SESSION = "session"
 """The operation of what failed outside of any other."""
 
@@ -37,6 +38,8 @@ class Recorder:
                 self._operation, self._log = "fetch", event.log
             case GetNodes():
                 self._operation, self._log = "get-nodes", event.log
+            case Administer():
+                self._operation, self._log = ADMIN, ""
             case Push():
                 self._operation, self._log = PUSH, event.log
                 if len(self._empty_pushes) >= EMPTY_PUSHES_LIMIT:
@@ -70,7 +73,7 @@ class Recorder:
 
     def over(self) -> None:
         """Record the operation under way, if there is one: it went well."""
-        if self._operation not in ("", PUSH):
+        if self._operation not in ("", PUSH, ADMIN):  # commands record what they did themselves
             self._write(OK)
         self._operation = ""
 

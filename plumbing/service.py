@@ -29,6 +29,7 @@ from msglog.wire import batch, descent
 from msglog.wire.connection import Connection, Side
 from msglog.wire.events import (
     Acknowledged,
+    Administer,
     AdvertisedRef,
     Base,
     Batch,
@@ -46,6 +47,7 @@ from msglog.wire.events import (
     Transfer,
 )
 from msglog.wire.request_line import EarlyRequest
+from plumbing.administration import Administration, NoAdministration
 from plumbing.complaint import (
     ForgedTransferError,
     NoSuchLogError,
@@ -105,6 +107,7 @@ class Service:
         key: str = "",
         rules: Callable[[str], Rules] = no_rules,
         audit: Audit | None = None,
+        administration: Administration | None = None,
     ) -> None:
         self._repository = repository
         self._permissions = permissions
@@ -112,6 +115,7 @@ class Service:
         self._clock = clock
         self._key = key
         self._rules = rules
+        self._administration = administration or NoAdministration()
         self._recorder = Recorder(NoAudit() if audit is None else audit)
         self._connection = Connection(Side.SERVER)
         self._events: deque[Event] = deque()
@@ -228,6 +232,8 @@ class Service:
                 return self._push(event)
             case GetNodes():
                 return self._get_nodes(event)
+            case Administer():
+                return map(self._connection.send, self._administration.run(event))
             case Transfer():
                 return self._transfer(event)
             case Batch():

@@ -101,6 +101,7 @@ def _dispatch(
         context = _context(named, environment, stdin, stdout, stderr)
         return show_help(request.parser, context)
     context = _context(parsed, environment, stdin, stdout, stderr)
+    context = replace(context, words=words[1:], administer=_administer)
     if COMMANDS[name].finds_repository:
         context = _with_repository(context)
     return module.run(parsed, context)
@@ -211,6 +212,16 @@ def _width(stdout: BinaryIO, environment: Mapping[str, str]) -> int:
         return max(os.get_terminal_size(stdout.fileno()).columns, 20)
     except OSError:
         return 80
+
+
+def _administer(words: Sequence[str], account: Path, context: Context) -> tuple[int, str]:
+    """Run a command of `admin` that came over a session; return its status and its error."""
+    from porcelain.admin.delegated import run_delegated  # noqa: PLC0415 - only for administrators
+
+    try:
+        return run_delegated(words, account, context), ""
+    except Exception as error:  # noqa: BLE001 - the last resort, as in `main`
+        return _verdict(error)
 
 
 def _explain(

@@ -189,15 +189,24 @@ class Database:
 
     @contextmanager
     def transaction(self, *, writing: bool = True) -> Iterator[None]:
-        """Do all that is done within durably, or nothing of it; one writer at a time."""
+        """Do all that is done within durably, or nothing of it; one writer at a time.
+
+        One within another is a part of that: nothing is durable before the outer one is done.
+        """
+        if self._is_within():
+            yield
+            return
         self.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
         try:
             yield
             self.execute("COMMIT")
         except BaseException:
-            if self._connection.in_transaction:
+            if self._is_within():
                 self.execute("ROLLBACK")
             raise
+
+    def _is_within(self) -> bool:
+        return self._connection.in_transaction
 
     def close(self) -> None:
         """Close the connection."""

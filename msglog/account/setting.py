@@ -21,9 +21,12 @@ class Setting:
     default: str
 
 
+KEYS_FILE = Setting(
+    "keys.file", r"~?/[ -~]{1,1000}", "an absolute path, or one below ~/", "~/.ssh/authorized_keys"
+)
 AUDIT_SYSLOG = Setting("audit.syslog", r"on|off", "on or off", "off")
 AUDIT_KEEP = Setting("audit.keep", r"[1-9][0-9]{2,8}", "a number of records from 100 on", "1000000")
-SETTINGS = {one.name: one for one in (AUDIT_KEEP, AUDIT_SYSLOG)}
+SETTINGS = {one.name: one for one in (AUDIT_KEEP, AUDIT_SYSLOG, KEYS_FILE)}
 
 
 def setting(database: Database, which: Setting) -> str:

@@ -38,5 +38,9 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, context: Context) -> int:
-    """Run the subcommand."""
+    """Run the subcommand, here or with `--remote` on the server."""
+    if getattr(arguments, "remote", None) is not None:
+        from porcelain.admin.remote import run_on_remote  # noqa: PLC0415 - loads the transports
+
+        return run_on_remote(arguments, context)
     return run_recorded(arguments.run, arguments, context)

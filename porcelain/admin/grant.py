@@ -8,7 +8,7 @@ from msglog.account.role import Role, parse_role
 from msglog.errors import UsageError
 from msglog.message_json import to_json
 from plumbing.context import Context
-from porcelain.admin.place import opened
+from porcelain.admin.recording import changing
 
 _USER_HELP = f"a user, or {EVERYBODY} for every user"
 _WHERE_HELP = (
@@ -41,7 +41,7 @@ def configure_revoke(parser: ArgumentParser) -> None:
 def _grant(arguments: Namespace, context: Context) -> int:
     repository, pattern = _where(arguments)
     grant = UserGrant(arguments.user, repository, pattern, parse_role(arguments.role))
-    with opened(arguments, context) as account:
+    with changing(arguments, context) as account:
         account.grant(grant)
     _report(context, "Granted", grant)
     return 0
@@ -49,7 +49,7 @@ def _grant(arguments: Namespace, context: Context) -> int:
 
 def _revoke(arguments: Namespace, context: Context) -> int:
     repository, pattern = _where(arguments)
-    with opened(arguments, context) as account:
+    with changing(arguments, context) as account:
         role = account.revoke(arguments.user, repository, pattern)
     _report(context, "Revoked", UserGrant(arguments.user, repository, pattern, role))
     return 0

@@ -12,11 +12,11 @@ from porcelain.admin import key_check
 from porcelain.admin.place import (
     add_place_options,
     check_writable,
-    follow,
     key_file_path,
     opened,
     synchronise,
 )
+from porcelain.admin.recording import changing
 from porcelain.display import one_line
 from porcelain.printing import note
 
@@ -77,8 +77,8 @@ def _add(arguments: Namespace, context: Context) -> int:
         account.user(arguments.user)
         keys = read_keys(arguments.file, context)
         check_writable(account, arguments, context)
+    with changing(arguments, context, keys=True) as account:
         new = account.add_keys(arguments.user, keys, time=context.now())
-        follow(account, arguments, context)
     for key, is_new in zip(keys, new, strict=True):
         said = "Added" if is_new else f"{arguments.user} has already"
         _report(context, arguments.user, key, said, {"new": is_new})
@@ -86,10 +86,9 @@ def _add(arguments: Namespace, context: Context) -> int:
 
 
 def _remove(arguments: Namespace, context: Context) -> int:
-    with opened(arguments, context) as account:
-        fingerprint = _full(arguments.fingerprint)
+    fingerprint = _full(arguments.fingerprint)
+    with changing(arguments, context, keys=True) as account:
         account.remove_key(arguments.user, fingerprint)
-        follow(account, arguments, context)
     if context.json:
         context.write(to_json({"user": arguments.user, "fingerprint": fingerprint}))
     elif not context.quiet:
@@ -102,8 +101,8 @@ def _rotate(arguments: Namespace, context: Context) -> int:
         old = _replaced(account, arguments)
         keys = read_keys(arguments.file, context)
         check_writable(account, arguments, context)
+    with changing(arguments, context, keys=True) as account:
         account.replace_key(arguments.user, old, keys, time=context.now())
-        follow(account, arguments, context)
     for key in keys:
         _report(context, arguments.user, key, f"In place of {old}:", {"old": old})
     return 0

@@ -66,6 +66,7 @@ def _fix(account: Account, sshd: AskedSshd, arguments: Namespace, context: Conte
     view = before if before.readable else look_at_keys(account, sshd, arguments, context)
     failure = _rewrite(view, account, arguments, context) if view.readable else None
     after = look_at_keys(account, sshd, arguments, context)
+    arguments.fixed = [finding.code for finding in gone(before, after)]
     status = _report(before, after, context, done=True)
     if failure is not None:
         raise failure

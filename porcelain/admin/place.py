@@ -2,15 +2,16 @@
 
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from msglog.account.account import DEFAULT_FOLDER, Account
 from msglog.account.findings import Inspection
-from msglog.account.inspection import expected_commands, inspect
+from msglog.account.inspection import block_lines, inspect
 from msglog.account.keyfile import read, rewrite
-from msglog.account.managed_block import key_line, replace_block
-from msglog.errors import LocalError
+from msglog.account.managed_block import replace_block
+from msglog.account.setting import KEYS_FILE, setting
+from msglog.errors import LocalError, MsglogError
 from plumbing.context import Context
 from plumbing.program import running_program
 from porcelain.admin.program import check_starts, why_unstartable
@@ -21,7 +22,7 @@ class NotInStepError(LocalError):
 
 
 def add_place_options(parser: ArgumentParser) -> None:
-    """Give a parser `--account` and `--authorized-keys`."""
+    """Give a parser `--account`, `--authorized-keys` and `--remote`."""
     parser.add_argument(
         "--account",
         metavar="DIR",
@@ -32,7 +33,13 @@ def add_place_options(parser: ArgumentParser) -> None:
         "--authorized-keys",
         metavar="FILE",
         default=SUPPRESS,
-        help="the file that sshd reads (~/.ssh/authorized_keys)",
+        help="the file that sshd reads (the setting keys.file, ~/.ssh/authorized_keys)",
+    )
+    parser.add_argument(
+        "--remote",
+        metavar="REMOTE",
+        default=SUPPRESS,
+        help="run on the server account of this remote, whose administrator one must be",
     )
 
 
@@ -43,11 +50,14 @@ def account_path(arguments: Namespace, context: Context) -> Path:
 
 
 def key_file_path(arguments: Namespace, context: Context) -> Path:
-    """Return the authorized_keys that is meant."""
+    """Return the authorized_keys that is meant: the option, else the setting of the account."""
     named: str | None = getattr(arguments, "authorized_keys", None)
-    if named is None:
-        return context.home / ".ssh" / "authorized_keys"
-    return context.directory / named
+    if named is not None:
+        return context.directory / named
+    path = KEYS_FILE.default
+    with suppress(MsglogError), opened(arguments, context) as account:  # which is said elsewhere
+        path = setting(account.database, KEYS_FILE)
+    return context.home / path[2:] if path.startswith("~/") else Path(path)
 
 
 @contextmanager
@@ -103,9 +113,8 @@ def inspected(account: Account, arguments: Namespace, context: Context) -> Inspe
 
 
 def _changed(data: bytes, account: Account) -> bytes:
-    keys = account.keys_of()
     lines: list[str] = []
-    if keys:  # without any, lines can be removed even by a msglog that nobody could start
-        commands = expected_commands(account, running_program())
-        lines = [key_line(commands[key.key.fingerprint], key.key) for key in keys]
+    # Without any keys, lines can be removed even by a msglog that nobody could start.
+    if account.keys_of():
+        lines = block_lines(account, running_program())
     return replace_block(data, str(account.path.resolve()), lines)

@@ -15,6 +15,7 @@ from msglog.errors import UsageError
 from msglog.message_json import to_json
 from plumbing.context import Context
 from porcelain.admin.place import add_place_options, opened
+from porcelain.admin.recording import changing
 
 _PLACE = "[REPOSITORY] LOG-PATTERN"
 _EPILOG = "; ".join(f"{name}={meaning}" for name, meaning in POLICIES.items())
@@ -49,7 +50,7 @@ def _set(arguments: Namespace, context: Context) -> int:
         raise PolicyError("no policy was given", hint=f"Give KEY=VALUE, one of {_EPILOG}.")
     repository, pattern = _place(places)
     values = [(name, value) for name, _, value in pairs]
-    with opened(arguments, context) as account:
+    with changing(arguments, context) as account:
         done = set_policies(account.database, repository, pattern, values)
     _show(done, context)
     return 0
@@ -61,7 +62,7 @@ def _unset(arguments: Namespace, context: Context) -> int:
     while len(words) > 1 and words[-1] in POLICIES:
         names.insert(0, words.pop())
     repository, pattern = _place(words)
-    with opened(arguments, context) as account:
+    with changing(arguments, context) as account:
         done = unset_policies(account.database, repository, pattern, names)
     _show(done, context, said="No more: ")
     return 0

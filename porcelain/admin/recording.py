@@ -1,14 +1,15 @@
-"""Recording in the audit what an administrator changes on the machine itself."""
+"""Recording in the audit what administrators change, on the machine itself or over a session."""
 
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeAlias
 
 from msglog.account.account import Account
 from msglog.account.audit import OK, REFUSED, Act, Trail, Visit
-from msglog.errors import LocalError, MsglogError, RefusedError
+from msglog.errors import LocalError, MsglogError, NotAuthorisedError, RefusedError
 from plumbing.context import Context
-from porcelain.admin.place import account_path
+from porcelain.admin.place import account_path, follow, opened
 
 Command: TypeAlias = Callable[[Namespace, Context], int]
 
@@ -25,13 +26,14 @@ READING = frozenset(
         "doctor",
     )
 )
-"""What changes nothing and is not recorded."""
+"""What changes nothing."""
 
 _SUBACTIONS = ("user_action", "key_action", "policy_action", "repository_action")
 _NAMED = (
     *("name", "new", "user", "role", "where", "fingerprint", "replacing"),
-    *("setting", "value", "policies"),
+    *("setting", "value", "policies", "fixed"),
 )
+_CHANGING_FILES = ("init", "key sync", "key check", "repository add")
 _CHANGING_KEYS = ("key add", "key remove", "key rm", "key rotate", "user remove", "user rm")
 _SESSION_BYTES = 8
 
@@ -39,26 +41,66 @@ _SESSION_BYTES = 8
 def run_recorded(run: Command, arguments: Namespace, context: Context) -> int:
     """Run a subcommand of `admin`, and record it if it may have changed something.
 
-    The record follows the change, in a transaction of its own.
+    A change of the account's tables records itself, see `changing`; one of files, and what failed,
+    is recorded when it is over. What only reads is recorded where it came over a session.
     """
-    action = _action(arguments)
-    if _only_reads(action, arguments):
+    operation = f"admin {_action(arguments)}"
+    reads = _only_reads(arguments)
+    if reads and context.delegation is None:
         return run(arguments, context)
-    before = _keys(arguments, context)
     try:
         status = run(arguments, context)
     except MsglogError as error:
-        result = REFUSED if isinstance(error, RefusedError) else FAILED
-        _record(arguments, context, Act(f"admin {action}", result=result), before, str(error))
+        _record(arguments, context, Act(operation, result=_result(error)), str(error))
         raise
-    _record(arguments, context, Act(f"admin {action}"), before, "")
+    if reads or _action(arguments) in _CHANGING_FILES:
+        _record(arguments, context, Act(operation), "")
     return status
 
 
-def _only_reads(action: str, arguments: Namespace) -> bool:
+@contextmanager
+def changing(arguments: Namespace, context: Context, *, keys: bool = False) -> Iterator[Account]:
+    """Open the account for a change that is made and recorded, or neither.
+
+    keys: authorized_keys is brought in step with it. Raises NotAuthorisedError if the
+    administrator who is elsewhere is none any more, and what `opened` and `follow` raise.
+    """
+    with opened(arguments, context) as account:
+        with account.database.transaction():
+            delegation = context.delegation
+            if delegation is not None and not account.still_valid(delegation.access):
+                raise NotAuthorisedError("not authorised any more")
+            before = _keys(account, arguments)
+            yield account
+            after = _keys(account, arguments)
+            changes = [
+                *[f"+{key}" for key in sorted(after - before)],
+                *[f"-{key}" for key in sorted(before - after)],
+            ]
+            detail = " ".join([*_words(arguments), *changes])
+            act = Act(f"admin {_action(arguments)}", detail=detail)
+            _trail(account, context).record(act, durable=True)
+        if keys:
+            follow(account, arguments, context)
+
+
+def _result(error: MsglogError) -> str:
+    match error:
+        case RefusedError():
+            return REFUSED
+        case NotAuthorisedError():
+            return "not-authorised"
+        case _:
+            return FAILED
+
+
+def _only_reads(arguments: Namespace) -> bool:
+    action = _action(arguments)
     if action == "set":
         return arguments.value is None
-    return action in READING and not getattr(arguments, "fix", False)
+    if getattr(arguments, "fix", False) and not arguments.dry_run:
+        return False
+    return action in READING
 
 
 def _action(arguments: Namespace) -> str:
@@ -66,7 +108,7 @@ def _action(arguments: Namespace) -> str:
     return " ".join([word for word in words if word])
 
 
-def _record(arguments: Namespace, context: Context, act: Act, before: set[str], error: str) -> None:
+def _record(arguments: Namespace, context: Context, act: Act, error: str) -> None:
     path = account_path(arguments, context)
     if getattr(arguments, "folder", None) is not None:
         path = context.directory / arguments.folder
@@ -77,20 +119,19 @@ def _record(arguments: Namespace, context: Context, act: Act, before: set[str], 
             raise
         return  # there is no account whose audit this could be in
     try:
-        after = _keys(arguments, context)
-        detail = " ".join(
-            [
-                *_words(arguments),
-                *[f"+{key}" for key in sorted(after - before)],
-                *[f"-{key}" for key in sorted(before - after)],
-                *([f"({error})"] if error else []),
-            ]
-        )
-        visit = Visit(f"unix:{context.login}", session=context.random(_SESSION_BYTES).hex())
+        detail = " ".join([*_words(arguments), *([f"({error})"] if error else [])])
         act = Act(act.operation, result=act.result, detail=detail)
-        Trail(account.database, visit, context.now).record(act, durable=True)
+        _trail(account, context).record(act, durable=True)
     finally:
         account.close()
+
+
+def _trail(account: Account, context: Context) -> Trail:
+    if context.delegation is not None:
+        visit = context.delegation.visit
+    else:
+        visit = Visit(f"unix:{context.login}", session=context.random(_SESSION_BYTES).hex())
+    return Trail(account.database, visit, context.now)
 
 
 def _words(arguments: Namespace) -> list[str]:
@@ -104,16 +145,9 @@ def _words(arguments: Namespace) -> list[str]:
     return words
 
 
-def _keys(arguments: Namespace, context: Context) -> set[str]:
+def _keys(account: Account, arguments: Namespace) -> set[str]:
     """Return the fingerprints of the user whose keys a command may change."""
     if not _action(arguments).startswith(_CHANGING_KEYS):
         return set()
     user: str = getattr(arguments, "user", None) or arguments.name
-    try:
-        account = Account.open(account_path(arguments, context))
-    except LocalError:
-        return set()
-    try:
-        return {key.key.fingerprint for key in account.keys_of(user)}
-    finally:
-        account.close()
+    return {key.key.fingerprint for key in account.keys_of(user)}

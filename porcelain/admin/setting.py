@@ -6,6 +6,7 @@ from msglog.account.setting import SETTINGS, change_setting, setting
 from msglog.message_json import to_json
 from plumbing.context import Context
 from porcelain.admin.place import opened
+from porcelain.admin.recording import changing
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -16,9 +17,10 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def _run(arguments: Namespace, context: Context) -> int:
-    with opened(arguments, context) as account:
-        if arguments.value is not None:
+    if arguments.value is not None:
+        with changing(arguments, context) as account:
             change_setting(account.database, arguments.setting, arguments.value)
+    with opened(arguments, context) as account:
         values = {name: setting(account.database, which) for name, which in SETTINGS.items()}
     if context.json:
         context.write(to_json(values))

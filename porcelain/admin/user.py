@@ -8,7 +8,8 @@ from msglog.account.role import Role, parse_role
 from msglog.message_json import rfc3339, to_json
 from plumbing.context import Context
 from porcelain.admin.key import key_fields
-from porcelain.admin.place import add_place_options, follow, opened
+from porcelain.admin.place import add_place_options, opened
+from porcelain.admin.recording import changing
 from porcelain.display import one_line
 
 ROLES = ", ".join(role.value for role in Role)
@@ -47,16 +48,15 @@ def configure(parser: ArgumentParser) -> None:
 
 def _add(arguments: Namespace, context: Context) -> int:
     role = parse_role(arguments.role)
-    with opened(arguments, context) as account:
+    with changing(arguments, context) as account:
         user = account.add_user(arguments.name, role, time=context.now())
     _report(context, {"user": user.name, "role": role.value}, f"Added {user.name} ({role.value})")
     return 0
 
 
 def _remove(arguments: Namespace, context: Context) -> int:
-    with opened(arguments, context) as account:
+    with changing(arguments, context, keys=True) as account:
         keys = account.remove_user(arguments.name)
-        follow(account, arguments, context)
     fingerprints = [key.key.fingerprint for key in keys]
     said = f"Removed {arguments.name} with {_count(len(keys), 'key')}"
     _report(context, {"user": arguments.name, "keys": fingerprints}, said)
@@ -64,9 +64,8 @@ def _remove(arguments: Namespace, context: Context) -> int:
 
 
 def _rename(arguments: Namespace, context: Context) -> int:
-    with opened(arguments, context) as account:
+    with changing(arguments, context, keys=True) as account:
         account.rename_user(arguments.name, arguments.new)
-        follow(account, arguments, context)
     fields = {"user": arguments.new, "old": arguments.name}
     _report(context, fields, f"{arguments.name} is now {arguments.new}")
     return 0
@@ -74,7 +73,7 @@ def _rename(arguments: Namespace, context: Context) -> int:
 
 def _set_role(arguments: Namespace, context: Context) -> int:
     role = parse_role(arguments.role)
-    with opened(arguments, context) as account:
+    with changing(arguments, context) as account:
         old = account.set_role(arguments.name, role)
     fields = {"user": arguments.name, "role": role.value, "old": old.value}
     _report(context, fields, f"{arguments.name}: {role.value} (was {old.value})")

@@ -1,0 +1,100 @@
+"""Commands of an administrator that come over a session: who may give them, and running them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from msglog.account.access import Access
+from msglog.account.account import Account
+from msglog.account.audit import Visit
+from msglog.errors import NotAuthorisedError, UsageError
+from msglog.wire.events import Administer, Concluded, Printed
+from plumbing.context import Context
+
+OUTPUT_BYTES_LIMIT = 16 << 20
+"""How much a command may print to a session."""
+
+LINE_BYTES_LIMIT = 60_000
+"""How long a line that it prints may be."""
+
+Runner: TypeAlias = Callable[[Sequence[str], Path, Context], tuple[int, str]]
+"""Runs the words of a command on an account; returns its exit status and what its error says."""
+
+
+class TooMuchOutputError(UsageError):
+    """A command printed more than a session carries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """For whom a command runs that came over a session, and what they may do."""
+
+    visit: Visit
+    access: Access
+
+
+class Administration(Protocol):
+    """Whoever runs the commands of administrators."""
+
+    def run(self, event: Administer) -> Iterator[Printed | Concluded]:
+        """Run one command; raises NotAuthorisedError before anything is done."""
+
+
+class NoAdministration:
+    """There is no account here that could be looked after."""
+
+    def run(self, event: Administer) -> Iterator[Printed | Concluded]:  # noqa: ARG002 - refused
+        """Raise NotAuthorisedError."""
+        raise NotAuthorisedError("not authorised to administer: this is not a server account")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountAdministration:
+    """Runs the commands of an account's administrators, for the user of one session."""
+
+    account: Account
+    delegation: Delegation
+    runner: Runner
+    context: Context
+
+    def run(self, event: Administer) -> Iterator[Printed | Concluded]:
+        """Run one command with the given lines as its input, and yield what it says."""
+        access = self.delegation.access
+        if not access.may_administer:
+            raise NotAuthorisedError("not authorised to administer this account")
+        if not self.account.still_valid(access):
+            raise NotAuthorisedError("not authorised any more")
+        output, notes = _Bounded(), _Bounded()
+        context = replace(
+            self.context,
+            directory=self.account.path,
+            repository_directory=None,
+            stdin=BytesIO("".join(f"{line}\n" for line in event.lines).encode()),
+            stdout=output,
+            stderr=notes,
+            stdin_terminal=False,
+            stdout_terminal=False,
+            stderr_terminal=False,
+            color="never",
+            delegation=self.delegation,
+        )
+        status, error = self.runner(event.words, self.account.path, context)
+        yield from _printed(notes.getvalue(), noted=True)
+        yield from _printed(output.getvalue(), noted=False)
+        yield Concluded(status, error)
+
+
+class _Bounded(BytesIO):
+    def write(self, data: bytes, /) -> int:  # type: ignore[override] # bytes are all we write
+        if self.tell() + len(data) > OUTPUT_BYTES_LIMIT or len(data) > LINE_BYTES_LIMIT:
+            raise TooMuchOutputError(
+                "this prints more than a session carries", hint="Ask for less of it."
+            )
+        return super().write(data)
+
+
+def _printed(data: bytes, *, noted: bool) -> Iterator[Printed]:
+    for line in data.splitlines():
+        yield Printed(line.decode("utf-8", "replace"), noted)

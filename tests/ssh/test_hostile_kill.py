@@ -1,0 +1,215 @@
+"""kill -9 of a real client in the middle of a push or a pull over sshd, and the same command again.
+
+A relay in front of the forced command writes down what both sides say, and kills the client when so
+many bytes of one of them have passed.
+"""
+
+import fcntl
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from msglog.repository import Repository
+from msglog.wire.events import Acknowledged, Batch, Event
+from msglog.wire.reader import EventReader
+from tests.hostile.liars import check_whole
+from tests.ssh.sshd import Sshd, running_sshd
+from tests.ssh.test_exchange import MSGLOG, Person, Site
+
+MESSAGES = 12
+BODY_BYTES = 1_500_000  # two are a batch
+SECONDS = 120
+
+RELAY = """\
+import fcntl, os, pathlib, signal, subprocess, sys, threading
+folder = pathlib.Path(sys.argv[1])
+lock = open(folder / "lock", "w")
+fcntl.flock(lock, fcntl.LOCK_EX)
+side, size = (folder / "plan").read_text().split()
+child = subprocess.Popen(sys.argv[2:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+def relay(name, source, target):
+    passed = 0
+    with open(folder / name, "wb") as record:
+        while data := os.read(source, 16384):
+            record.write(data)
+            passed += len(data)
+            try:
+                os.write(target, data)
+            except OSError:
+                pass
+            if name == side and passed >= int(size):
+                os.kill(int((folder / "pid").read_text()), signal.SIGKILL)
+    os.close(target)
+
+up = threading.Thread(target=relay, args=("client", 0, child.stdin.fileno()))
+up.start()
+relay("server", child.stdout.fileno(), 1)
+up.join()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """The relay's folder: what to do next, and what was said last."""
+
+    folder: Path
+
+    def plan(self, side: str, size: int) -> None:
+        """Kill the client in the next session when side has said so many bytes."""
+        (self.folder / "plan").write_text(f"{side} {size}")
+
+    def said(self, side: str) -> list[Event]:
+        """Return what a side has said, once the session is over."""
+        with (self.folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return list(EventReader().receive((self.folder / side).read_bytes()))
+
+    def run(self, person: Person, *words: str) -> int:
+        """Run a command of a client that can be killed; return its status."""
+        environment = {"HOME": str(person.home), "PATH": os.environ["PATH"]}
+        if person.ssh_command:
+            environment["MSGLOG_SSH_COMMAND"] = person.ssh_command
+        told = f'echo $$ > {self.folder}/pid; exec "$@"'
+        done = subprocess.run(
+            ["sh", "-c", told, "sh", *MSGLOG, *words],
+            cwd=person.home,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        return done.returncode
+
+
+@pytest.fixture(scope="module")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    with running_sshd(tmp_path_factory.mktemp("sshd")) as running:
+        yield running
+
+
+@pytest.fixture(params=["ssh", "openssh"])
+def site(request: pytest.FixtureRequest, sshd: Sshd, tmp_path: Path) -> Site:
+    sshd.authorized_keys.write_text("")
+    site = Site(sshd, tmp_path / "account", request.param)
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    words = [*MSGLOG, "admin", "init", str(site.account)]
+    subprocess.run(words, env=environment, check=True, capture_output=True)
+    return site
+
+
+def relayed(site: Site, folder: Path) -> Relay:
+    """Put a relay in front of everybody's forced command."""
+    folder.mkdir()
+    (folder / "relay.py").write_text(RELAY)
+    keys = site.sshd.authorized_keys
+    front = f'command="{sys.executable} -I {folder}/relay.py {folder} '
+    keys.write_text(keys.read_text().replace('command="', front))
+    return Relay(folder)
+
+
+def fill(person: Person) -> None:
+    chance = random.Random(7)
+    bodies = (chance.randbytes(BODY_BYTES // 2).hex() for _ in range(MESSAGES))
+    lines = "".join(f"{json.dumps({'body': body})}\n" for body in bodies)
+    person.msglog("add", "--batch", "--json", stdin=lines.encode())
+
+
+def held(folder: Path) -> int:
+    """Check a repository message by message; return how many main has."""
+    with closing(Repository.open(folder)) as repository:
+        check_whole(repository)
+        return repository.log("main").count
+
+
+def sent(events: list[Event]) -> int:
+    return sum(event.messages for event in events if isinstance(event, Batch))
+
+
+def acknowledged(batches: list[Event], answers: list[Event]) -> int:
+    """How many messages were acknowledged of the batches that one side sent."""
+    numbers = {event.number for event in answers if isinstance(event, Acknowledged)}
+    return sum(
+        event.messages for event in batches if isinstance(event, Batch) and event.number in numbers
+    )
+
+
+POINTS = [("client", 1), ("client", 3_000_000), ("client", 7_000_000), ("server", 400)]
+
+
+@pytest.mark.parametrize(("side", "size"), POINTS)
+def test_a_push_that_is_killed(site: Site, tmp_path: Path, side: str, size: int) -> None:
+    person = site.person("write")
+    fill(person)
+    server = site.account / "repositories" / "main"
+    relay = relayed(site, tmp_path / "relay")
+    relay.plan(side, size)
+    assert relay.run(person, "push") == -signal.SIGKILL
+    durable = acknowledged(relay.said("client"), relay.said("server"))
+    there = held(server)
+    assert durable <= there < MESSAGES
+    assert held(person.home / ".msglog") == MESSAGES
+    person.msglog("verify")
+    relay.plan("nobody", 0)
+    assert "origin main" in person.msglog("push")
+    assert sent(relay.said("client")) == MESSAGES - there
+    assert held(server) == MESSAGES
+    assert "0 pushed" in person.msglog("push")
+
+
+@pytest.mark.parametrize(
+    ("side", "size"),
+    [("server", 400), ("server", 3_000_000), ("server", 7_000_000), ("client", 100)],
+)
+@pytest.mark.parametrize("command", ["pull", "fetch"])
+def test_a_pull_that_is_killed(
+    site: Site, tmp_path: Path, command: str, side: str, size: int
+) -> None:
+    writer, reader = site.person("write"), site.person("read")
+    fill(writer)
+    writer.msglog("push")
+    reader.msglog("add", "mine")
+    relay = relayed(site, tmp_path / "relay")
+    relay.plan(side, size)
+    assert relay.run(reader, command) == -signal.SIGKILL
+    durable = acknowledged(relay.said("server"), relay.said("client"))
+    assert durable < MESSAGES
+    reader.msglog("verify")
+    there = held(reader.home / ".msglog")
+    assert there >= (1 + durable if command == "pull" else 1)
+    relay.plan("nobody", 0)
+    reader.msglog(command)
+    assert sent(relay.said("server")) <= MESSAGES - durable
+    if command == "fetch":
+        reader.msglog("pull")
+        assert sent(relay.said("server")) == 0
+    assert held(reader.home / ".msglog") == MESSAGES + 1
+    reader.msglog("verify")
+
+
+def test_a_clone_that_is_killed_can_be_made_again(site: Site, tmp_path: Path) -> None:
+    writer, reader = site.person("write"), site.person("read")
+    fill(writer)
+    writer.msglog("push")
+    relay = relayed(site, tmp_path / "relay")
+    relay.plan("server", 3_000_000)
+    assert relay.run(reader, "clone", "server", "copy") == -signal.SIGKILL
+    relay.said("server")
+    relay.plan("nobody", 0)
+    again = reader.run("clone", "server", "copy")
+    if again.returncode != 0:
+        # What is there is never overwritten; it is whole, and a pull completes it.
+        assert again.returncode in (2, 7)
+        reader.msglog("-C", "copy", "verify")
+        reader.msglog("-C", "copy", "pull")
+    assert held(reader.home / "copy" / ".msglog") == MESSAGES

@@ -19,8 +19,8 @@ from msglog.wire.batch import pack_item
 from msglog.wire.connection import UNACKNOWLEDGED_LIMIT
 from msglog.wire.encoder import encode_event
 from msglog.wire.events import (
-    Administer,
     Acknowledged,
+    Administer,
     AdvertisedRef,
     Base,
     Batch,

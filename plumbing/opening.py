@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msglog.config import Config, load
 from msglog.errors import RemoteError
+from msglog.repository import STORE_NAME
 from msglog.store.store import StoreError
 from msglog.wire.request_line import EarlyRequest, parse_requests
 from plumbing.context import Context
@@ -20,6 +21,10 @@ CONFIG_NAME = "config.toml"
 
 class NoRepositoryThereError(RemoteError):
     """A local path has no repository."""
+
+
+class UnusableRepositoryError(RemoteError):
+    """A local path has a repository, and it cannot be opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,10 @@ def _connect_local(target: Target, words: Sequence[str], context: Context) -> Ch
         if not path.exists():
             raise NoRepositoryThereError(
                 f"there is no folder {path}", hint="Is the disk that it lies on there?"
+            ) from error
+        if any((folder / STORE_NAME).exists() for folder in (path, path / ".msglog")):
+            raise UnusableRepositoryError(
+                f"the repository in {path} cannot be opened", why=error.why or error.what
             ) from error
         raise NoRepositoryThereError(
             f"there is no repository in {path}",

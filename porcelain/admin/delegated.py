@@ -22,7 +22,6 @@ _PLACES = {
     "account": "--account",
     "authorized_keys": "--authorized-keys",
     "remote": "--remote",
-    "directory": "-C",
     "sshd_config": "--sshd-config",
 }
 
@@ -58,6 +57,8 @@ def run_delegated(words: Sequence[str], account: Path, context: Context) -> int:
     except HelpRequested as request:
         raise NotFromAfarError("help is not asked for over a session") from request
     check_from_afar(arguments)
+    if getattr(arguments, "directory", None) is not None:
+        raise NotFromAfarError("-C is not for the server", why="it names a folder there")
     arguments.account = str(account)
     if hasattr(arguments, "file"):
         arguments.file = STANDARD_INPUT

@@ -10,6 +10,7 @@ from msglog.account.access import Access
 from msglog.account.account import Account
 from msglog.account.audit import Visit
 from msglog.errors import NotAuthorisedError, UsageError
+from msglog.wire.connection import LINE_LIMIT
 from msglog.wire.events import Administer, Concluded, Printed
 from plumbing.context import Context
 
@@ -25,6 +26,9 @@ Runner: TypeAlias = Callable[[Sequence[str], Path, Context], tuple[int, str]]
 
 class TooMuchOutputError(UsageError):
     """A command printed more than a session carries."""
+
+    def __init__(self) -> None:
+        super().__init__("this prints more than a session carries", hint="Ask for less of it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +85,20 @@ class AccountAdministration:
             delegation=self.delegation,
         )
         status, error = self.runner(event.words, self.account.path, context)
-        yield from _printed(notes.getvalue(), noted=True)
-        yield from _printed(output.getvalue(), noted=False)
+        printed = [
+            *[(line, True) for line in notes.getvalue().splitlines()],
+            *[(line, False) for line in output.getvalue().splitlines()],
+        ]
+        if len(printed) > LINE_LIMIT or any(len(line) > LINE_BYTES_LIMIT for line, _ in printed):
+            much = TooMuchOutputError()
+            status, error, printed = much.exit_status, str(much), []
+        for line, noted in printed:
+            yield Printed(line.decode("utf-8", "replace"), noted)
         yield Concluded(status, error)
 
 
 class _Bounded(BytesIO):
     def write(self, data: bytes, /) -> int:  # type: ignore[override] # bytes are all we write
-        if self.tell() + len(data) > OUTPUT_BYTES_LIMIT or len(data) > LINE_BYTES_LIMIT:
-            raise TooMuchOutputError(
-                "this prints more than a session carries", hint="Ask for less of it."
-            )
+        if self.tell() + len(data) > OUTPUT_BYTES_LIMIT:
+            raise TooMuchOutputError
         return super().write(data)
-
-
-def _printed(data: bytes, *, noted: bool) -> Iterator[Printed]:
-    for line in data.splitlines():
-        yield Printed(line.decode("utf-8", "replace"), noted)

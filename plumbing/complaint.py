@@ -4,7 +4,6 @@ from msglog.errors import IntegrityError, LocalError, MsglogError, NotAuthorised
 from msglog.store.store import StoreBusyError
 from msglog.wire import batch
 from msglog.wire.events import PeerError
-from plumbing.administration import TooMuchOutputError
 
 
 class NoSuchLogError(MsglogError):
@@ -30,8 +29,6 @@ def peer_error(error: MsglogError) -> PeerError:
             return PeerError("forged", str(error))
         case IntegrityError():
             return PeerError("damaged", f"the server's store is damaged: {error.what}")
-        case TooMuchOutputError():
-            return PeerError("too-much", str(error))
         case TooMuchAskedError():
             return PeerError("too-much", error.what)
         case StoreBusyError():

@@ -93,7 +93,7 @@ def open_session(
 
 def _connect_local(target: Target, words: Sequence[str], context: Context) -> Channel:
     from plumbing.direct import DirectPermissions  # noqa: PLC0415 - not for a remote over SSH
-    from plumbing.receive_pack import AGENT, open_path  # noqa: PLC0415
+    from plumbing.receive_pack import AGENT, open_path, repository_folder  # noqa: PLC0415
     from plumbing.service import Service  # noqa: PLC0415
     from plumbing.transport.local import LocalChannel  # noqa: PLC0415
 
@@ -105,7 +105,7 @@ def _connect_local(target: Target, words: Sequence[str], context: Context) -> Ch
             raise NoRepositoryThereError(
                 f"there is no folder {path}", hint="Is the disk that it lies on there?"
             ) from error
-        if any((folder / STORE_NAME).exists() for folder in (path, path / ".msglog")):
+        if (repository_folder(path) / STORE_NAME).exists():
             raise UnusableRepositoryError(
                 f"the repository in {path} cannot be opened", why=error.why or error.what
             ) from error

@@ -79,8 +79,13 @@ def _serve_direct(arguments: Namespace, context: Context) -> int:
 
 def open_path(path: Path) -> Repository:
     """Open the repository in a folder, or in the `.msglog` of a folder."""
+    return Repository.open(repository_folder(path))
+
+
+def repository_folder(path: Path) -> Path:
+    """Return where the repository is that a path means: in the `.msglog` there, or right there."""
     inside = path / ".msglog"
-    return Repository.open(inside if inside.is_dir() else path)
+    return inside if inside.is_dir() else path
 
 
 @dataclass(slots=True)

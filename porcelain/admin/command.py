@@ -12,29 +12,22 @@ def configure(parser: ArgumentParser) -> None:
     """Add the subcommands of `admin`; each leaf names the function that runs it as `run`."""
     add_place_options(parser)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    first = actions.add_parser("init", help="make a server account")
-    create.configure(first)
-    add_place_options(first)
-    user.configure(actions.add_parser("user", help="add, remove, rename and show users"))
-    key.configure(actions.add_parser("key", help="add, remove, check and write keys"))
-    repository.configure(actions.add_parser("repository", help="make and list repositories"))
-    granting = actions.add_parser("grant", help="give a user a role for some logs")
-    grant.configure_grant(granting)
-    add_place_options(granting)
-    revoking = actions.add_parser("revoke", help="take such a role back")
-    grant.configure_revoke(revoking)
-    add_place_options(revoking)
-    asking = actions.add_parser("policy", help="say what logs ask of messages")
-    policy.configure(asking)
-    auditing = actions.add_parser("audit", help="show what was done and refused")
-    audit.configure(auditing)
-    add_place_options(auditing)
-    changing = actions.add_parser("set", help="show and change settings of the account")
-    setting.configure(changing)
-    add_place_options(changing)
-    checking = actions.add_parser("doctor", help="check the whole account, say what to do")
-    doctor.configure(checking)
-    add_place_options(checking)
+
+    def add(name: str, meaning: str) -> ArgumentParser:
+        action: ArgumentParser = actions.add_parser(name, help=meaning)
+        add_place_options(action)
+        return action
+
+    create.configure(add("init", "make a server account"))
+    user.configure(add("user", "add, remove, rename and show users"))
+    key.configure(add("key", "add, remove, check and write keys"))
+    repository.configure(add("repository", "make and list repositories"))
+    grant.configure_grant(add("grant", "give a user a role for some logs"))
+    grant.configure_revoke(add("revoke", "take such a role back"))
+    policy.configure(add("policy", "say what logs ask of messages"))
+    audit.configure(add("audit", "show what was done and refused"))
+    setting.configure(add("set", "show and change settings of the account"))
+    doctor.configure(add("doctor", "check the whole account, say what to do"))
 
 
 def run(arguments: Namespace, context: Context) -> int:

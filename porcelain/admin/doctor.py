@@ -17,7 +17,7 @@ from porcelain.admin.examination import (
     look_at_keys,
 )
 from porcelain.admin.finding import show_finding
-from porcelain.admin.place import account_path, key_file_path, opened
+from porcelain.admin.place import account_path, key_file, opened
 from porcelain.display import one_line
 
 _NEGATIVE = 1
@@ -73,7 +73,7 @@ def _check_keys(
     try:
         return look_at_keys(account, sshd, arguments, context).line_findings()
     except LocalError as error:
-        return [_failure(str(key_file_path(arguments, context)), error)]
+        return [_failure(str(key_file(account, arguments, context)), error)]
 
 
 def _check_sshd(sshd: AskedSshd, keys: int) -> list[Finding]:

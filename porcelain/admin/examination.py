@@ -26,7 +26,7 @@ from msglog.repository import STORE_NAME
 from msglog.repository import Repository as OpenRepository
 from msglog.version import __version__
 from plumbing.context import Context
-from porcelain.admin.place import account_path, inspected, key_file_path
+from porcelain.admin.place import account_path, inspected, key_file, probable_key_file
 from porcelain.admin.program import START_SECONDS
 
 _REPOSITORY_PARTS = 4
@@ -98,14 +98,14 @@ def look_at_keys(
 
 def _unread_inspection(account: Account, arguments: Namespace, context: Context) -> Inspection:
     """Return what can be said of an authorized_keys without reading it."""
-    key_file = key_file_path(arguments, context)
+    path = key_file(account, arguments, context)
     folder = account.path.resolve()
     try:
-        found = places(account, key_file, home=context.home)
+        found = places(account, path, home=context.home)
     except (OSError, RuntimeError):  # such as symbolic links in a circle
         found = ()
     return Inspection(
-        path=str(key_file),
+        path=str(path),
         data=b"",
         expected={},
         account=str(folder),
@@ -134,12 +134,12 @@ def _login(arguments: Namespace, context: Context) -> Login | None:
     entry = _entry(owner)
     if entry is None:
         return None
-    key_file = os.path.normpath(key_file_path(arguments, context))
+    path = os.path.normpath(probable_key_file(arguments, context))
     return Login(
         entry.pw_name,
         owner,
         entry.pw_dir,
-        key_file,
+        path,
         tuple(_groups(entry)),
         has_password(entry.pw_name, context),
     )

@@ -12,7 +12,7 @@ from porcelain.admin import key_check
 from porcelain.admin.place import (
     add_place_options,
     check_writable,
-    key_file_path,
+    key_file,
     opened,
     synchronise,
 )
@@ -140,7 +140,7 @@ def _sync(arguments: Namespace, context: Context) -> int:
     with opened(arguments, context) as account:
         changed = synchronise(account, arguments, context)
         count = len(account.keys_of())
-    path = str(key_file_path(arguments, context))
+        path = str(key_file(account, arguments, context))
     if context.json:
         context.write(to_json({"file": path, "keys": count, "changed": changed}))
     elif not context.quiet:

@@ -17,7 +17,7 @@ from plumbing.context import Context
 from plumbing.program import running_program
 from porcelain.admin.examination import AskedSshd, add_sshd_option, ask_sshd, look_at_keys
 from porcelain.admin.finding import show_finding, show_fixed, show_left
-from porcelain.admin.place import key_file_path, opened
+from porcelain.admin.place import key_file, opened
 from porcelain.display import one_line
 from porcelain.printing import note
 
@@ -119,7 +119,7 @@ def _rewrite(
         return mended_data(view.inspection, data, block_lines(account, running_program()))
 
     try:
-        rewrite(key_file_path(arguments, context), change, lock_seconds=LOCK_SECONDS)
+        rewrite(key_file(account, arguments, context), change, lock_seconds=LOCK_SECONDS)
     except LocalError as error:
         return error
     return None

@@ -2,7 +2,7 @@
 
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from msglog.account.account import DEFAULT_FOLDER, Account
@@ -49,14 +49,24 @@ def account_path(arguments: Namespace, context: Context) -> Path:
     return context.home / DEFAULT_FOLDER if named is None else context.directory / named
 
 
-def key_file_path(arguments: Namespace, context: Context) -> Path:
+def key_file(account: Account, arguments: Namespace, context: Context) -> Path:
     """Return the authorized_keys that is meant: the option, else the setting of the account."""
+    return _key_file(setting(account.database, KEYS_FILE), arguments, context)
+
+
+def probable_key_file(arguments: Namespace, context: Context) -> Path:
+    """Return the authorized_keys of an account that may not be there, or not open: to look at."""
+    try:
+        with opened(arguments, context) as account:
+            return key_file(account, arguments, context)
+    except MsglogError:  # which is said elsewhere
+        return _key_file(KEYS_FILE.default, arguments, context)
+
+
+def _key_file(path: str, arguments: Namespace, context: Context) -> Path:
     named: str | None = getattr(arguments, "authorized_keys", None)
     if named is not None:
         return context.directory / named
-    path = KEYS_FILE.default
-    with suppress(MsglogError), opened(arguments, context) as account:  # which is said elsewhere
-        path = setting(account.database, KEYS_FILE)
     return context.home / path[2:] if path.startswith("~/") else Path(path)
 
 
@@ -73,7 +83,7 @@ def opened(arguments: Namespace, context: Context) -> Iterator[Account]:
 def synchronise(account: Account, arguments: Namespace, context: Context) -> bool:
     """Write the managed block anew from the account; return whether it was otherwise."""
     # Looked up again by whoever holds the file's lock: the last of two writers sees both.
-    return rewrite(key_file_path(arguments, context), lambda data: _changed(data, account))
+    return rewrite(key_file(account, arguments, context), lambda data: _changed(data, account))
 
 
 def check_writable(account: Account, arguments: Namespace, context: Context) -> None:
@@ -82,7 +92,7 @@ def check_writable(account: Account, arguments: Namespace, context: Context) -> 
     Also raises ProgramNotFoundError where the lines would start nothing.
     """
     check_starts(running_program())
-    _changed(read(key_file_path(arguments, context)), account)
+    _changed(read(key_file(account, arguments, context)), account)
 
 
 def follow(account: Account, arguments: Namespace, context: Context) -> None:
@@ -94,7 +104,7 @@ def follow(account: Account, arguments: Namespace, context: Context) -> None:
         synchronise(account, arguments, context)
     except LocalError as error:
         raise NotInStepError(
-            f"the account is changed, but {key_file_path(arguments, context)} is not",
+            f"the account is changed, but {key_file(account, arguments, context)} is not",
             why=str(error).rstrip("."),
             hint="Run `msglog admin key sync` when that is put right.",
         ) from error
@@ -105,7 +115,7 @@ def inspected(account: Account, arguments: Namespace, context: Context) -> Inspe
     program = running_program()
     return inspect(
         account,
-        key_file_path(arguments, context),
+        key_file(account, arguments, context),
         program,
         home=context.home,
         unstartable=why_unstartable(program),

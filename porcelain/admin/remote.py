@@ -15,7 +15,7 @@ from porcelain.admin.delegated import check_from_afar
 from porcelain.admin.key import read_keys
 from porcelain.discovery import NoRepositoryError, find_repository
 from porcelain.display import one_line
-from porcelain.exchange import host_key_asker
+from porcelain.exchange import check_is_remote, host_key_asker
 from porcelain.printing import note
 from porcelain.settings import load_settings
 
@@ -23,8 +23,8 @@ _STATUSES = frozenset((0, 1, 2, 3, 5, 6, 7, 70))
 """What a command of `admin` can end with: all but what concerns another remote, and signals."""
 
 
-class LongCommandError(UsageError):
-    """A command has more or longer words than a session carries."""
+class UnfitCommandError(UsageError):
+    """A command has words that a session does not carry."""
 
 
 class AnswerError(RemoteError):
@@ -36,7 +36,8 @@ def run_on_remote(arguments: Namespace, context: Context) -> int:
     name: str = arguments.remote
     arguments.remote = None
     check_from_afar(arguments)
-    words = _words_to_send(context.words)
+    words = (*_common(context), *_words_to_send(context.words))
+    _check_sendable(words)
     lines: tuple[str, ...] = ()
     if hasattr(arguments, "file"):
         lines = tuple(key.line for key in read_keys(arguments.file, context))
@@ -49,17 +50,34 @@ def run_on_remote(arguments: Namespace, context: Context) -> int:
 
 
 def _words_to_send(words: Sequence[str]) -> tuple[str, ...]:
-    """Return the words without what is this side's affair: whom they go to, and how to show."""
+    """Return the words without what is this side's affair: whom they go to, and how to show.
+
+    Those that both sides have to know of may also stand before `admin`; see `_common`.
+    """
     parser = ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--remote")
     parser.add_argument("-C", action="append")
     parser.add_argument("--color")
     parser.add_argument("--no-pager", action="store_true")
     parser.add_argument("--progress", action="store_true")
+    for names in (("--json",), ("-q", "--quiet"), ("-v", "--verbose")):
+        parser.add_argument(*names, action="store_true")
     _, kept = parser.parse_known_args(words)
-    if len(kept) > WORDS_LIMIT or any(len(word.encode()) > LINE_BYTES_LIMIT for word in kept):
-        raise LongCommandError("this command is longer than a session carries")
     return tuple(kept)
+
+
+def _common(context: Context) -> tuple[str, ...]:
+    given = {"--json": context.json, "--quiet": context.quiet, "--verbose": context.verbose}
+    return tuple(name for name, is_given in given.items() if is_given)
+
+
+def _check_sendable(words: Sequence[str]) -> None:
+    try:
+        longest = max(len(word.encode()) for word in words)
+    except UnicodeEncodeError:
+        raise UnfitCommandError("this command is not sent", why="a word is not UTF-8") from None
+    if len(words) > WORDS_LIMIT or longest > LINE_BYTES_LIMIT:
+        raise UnfitCommandError("this command is not sent", why="it is longer than a session takes")
 
 
 def _open(name: str, context: Context) -> Session:
@@ -68,6 +86,7 @@ def _open(name: str, context: Context) -> Session:
     except NoRepositoryError:
         repository = None  # a URL needs none
     config = load_settings(context, repository)
+    check_is_remote(config, name)
     target = find_target(config, name, context, repository)
     return open_session(target, context, config, ask_host_key=host_key_asker(context))
 

@@ -8,7 +8,12 @@ import pytest
 from msglog.config import Config, Layer
 from msglog.repository import Repository
 from plumbing.context import Context
-from plumbing.opening import NoRepositoryThereError, find_target, open_session
+from plumbing.opening import (
+    NoRepositoryThereError,
+    UnusableRepositoryError,
+    find_target,
+    open_session,
+)
 
 
 def context(folder: Path) -> Context:
@@ -70,3 +75,13 @@ def test_where_nothing_is(tmp_path: Path, folder: str, says: str) -> None:
     with pytest.raises(NoRepositoryThereError, match=says):
         open_session(target, context(tmp_path), Config())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty"]
+
+
+def test_a_repository_that_cannot_be_opened_is_not_called_absent(tmp_path: Path) -> None:
+    make(tmp_path / "shared" / ".msglog")
+    (tmp_path / "shared" / ".msglog" / "store.db").write_bytes(
+        b"not a database, but long enough" * 9
+    )
+    target = find_target(config(""), str(tmp_path / "shared"), context(tmp_path), None)
+    with pytest.raises(UnusableRepositoryError, match="cannot be opened"):
+        open_session(target, context(tmp_path), config(""))

@@ -1,7 +1,6 @@
 """`admin ... --remote` over a real sshd, by both transports: the same commands, and who may not."""
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.ssh.sshd import Sshd, running_sshd
-from tests.ssh.test_exchange import MSGLOG, Person, Site
+from tests.ssh.test_exchange import Person, Site, make_site
 
 
 @pytest.fixture(scope="module")
@@ -20,11 +19,7 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
 
 @pytest.fixture(params=["ssh", "openssh"])
 def site(request: pytest.FixtureRequest, sshd: Sshd, tmp_path: Path) -> Site:
-    sshd.authorized_keys.write_text("")
-    site = Site(sshd, tmp_path / "account", request.param)
-    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
-    words = [*MSGLOG, "admin", "init", str(site.account)]
-    subprocess.run(words, env=environment, check=True, capture_output=True)
+    site = make_site(sshd, tmp_path, request.param)
     site.admin("set", "keys.file", str(sshd.authorized_keys))
     return site
 
@@ -75,12 +70,12 @@ def test_an_administrator_needs_no_shell(site: Site) -> None:
     ann.msglog("admin", "set", "audit.keep", "5000", *remote)
     ann.msglog("admin", "user", "remove", "carl", *remote)
     assert "carl" not in site.sshd.authorized_keys.read_text()
-    ann.msglog("admin", "key", "sync", *remote)
+    ann.msglog("admin", "key", *remote, "sync")
+    assert records(ann.msglog("--json", "admin", "user", "list", *remote))
+    assert ann.msglog("-q", "admin", "user", "add", "dora", *remote) == ""
     audit = records(ann.msglog("admin", "audit", "--json", "--user", ann.name, *remote))
     done = {str(record["operation"]) for record in audit}
-    assert {"admin user add", "admin key add", "admin user remove", "admin user list"} - done == {
-        "admin user list"
-    }
+    assert {"admin user add", "admin key add", "admin user remove", "admin user list"} <= done
     assert all(str(record["key"]).startswith("SHA256:") and record["address"] for record in audit)
     doctor = ann.run("admin", "doctor", *remote)
     assert doctor.returncode in (0, 1)
@@ -102,6 +97,10 @@ def test_others_may_not(site: Site, role: str) -> None:
         assert result.returncode == 3, words
         assert b"not authorised" in result.stderr
         assert not result.stdout
+    ann = site.person("admin")
+    told = records(ann.msglog("admin", "audit", "--json", "--user", eve.name, "--remote", "origin"))
+    refused = [record["result"] for record in told if record["operation"] == "admin"]
+    assert refused == ["not-authorised"] * 5
 
 
 def test_errors_are_those_of_the_command_itself(site: Site) -> None:
@@ -118,5 +117,6 @@ def test_errors_are_those_of_the_command_itself(site: Site) -> None:
         (["key", "add", ann.name, "missing.pub"], 7, "no such file"),
     ):
         result = ann.run("admin", *words, "--remote", "origin")
+        assert result.stdout == b""
         assert (result.returncode, said in result.stderr.decode()) == (status, True), result.stderr
         assert result.stderr.decode().count("\n") == 1

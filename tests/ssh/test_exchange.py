@@ -88,14 +88,19 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
         yield running
 
 
-@pytest.fixture(params=["ssh", "openssh", "local"])
-def site(request: pytest.FixtureRequest, sshd: Sshd, tmp_path: Path) -> Site:
+def make_site(sshd: Sshd, folder: Path, transport: str) -> Site:
+    """Make an account whose keys are the only ones that sshd knows."""
     sshd.authorized_keys.write_text("")
-    site = Site(sshd, tmp_path / "account", request.param)
-    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    site = Site(sshd, folder / "account", transport)
+    environment = {"HOME": str(folder), "PATH": os.environ["PATH"]}
     words = [*MSGLOG, "admin", "init", str(site.account)]
     subprocess.run(words, env=environment, check=True, capture_output=True)
     return site
+
+
+@pytest.fixture(params=["ssh", "openssh", "local"])
+def site(request: pytest.FixtureRequest, sshd: Sshd, tmp_path: Path) -> Site:
+    return make_site(sshd, tmp_path, request.param)
 
 
 def test_three_parties_who_were_offline_end_equal(site: Site) -> None:

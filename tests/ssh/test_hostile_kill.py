@@ -25,7 +25,7 @@ from msglog.wire.events import Acknowledged, Batch, Event
 from msglog.wire.reader import EventReader
 from tests.hostile.liars import check_whole
 from tests.ssh.sshd import Sshd, running_sshd
-from tests.ssh.test_exchange import MSGLOG, Person, Site
+from tests.ssh.test_exchange import MSGLOG, Person, Site, make_site
 
 MESSAGES = 8
 BODY_BYTES = 1_500_000  # two are a batch
@@ -102,12 +102,7 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
 
 @pytest.fixture
 def site(request: pytest.FixtureRequest, sshd: Sshd, tmp_path: Path) -> Site:
-    sshd.authorized_keys.write_text("")
-    site = Site(sshd, tmp_path / "account", request.param)
-    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
-    words = [*MSGLOG, "admin", "init", str(site.account)]
-    subprocess.run(words, env=environment, check=True, capture_output=True)
-    return site
+    return make_site(sshd, tmp_path, request.param)
 
 
 def relayed(site: Site, folder: Path) -> Relay:

@@ -137,3 +137,18 @@ def test_the_version_tells_of_changes_by_others(made: Database, path: Path) -> N
     other.execute("INSERT INTO users VALUES (1, 'ann', 'read', 0)")
     other.close()
     assert made.version() != first
+
+
+def test_a_transaction_within_another_is_a_part_of_it(made: Database) -> None:
+    def outer() -> None:
+        with made.transaction():
+            with made.transaction():
+                made.execute("INSERT INTO users VALUES (1, 'ann', 'read', 0)")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        outer()
+    assert made.select("SELECT name FROM users") == []
+    with made.transaction(), made.transaction(writing=False):
+        made.execute("INSERT INTO users VALUES (1, 'ann', 'read', 0)")
+    assert made.select("SELECT name FROM users") == [("ann",)]

@@ -4,6 +4,8 @@ import sqlite3
 
 import pytest
 
+from msglog.account.database import AccountBusyError
+from porcelain.admin import place
 from tests.porcelain.admin.running import Home
 
 
@@ -56,3 +58,18 @@ def test_keys_are_written_where_the_account_says(home: Home) -> None:
     assert not home.key_file.exists()
     assert "ssh-ed25519" in (home.path / "keys" / "sshd").read_text()
     assert str(home.path / "keys" / "sshd") in home.do("key", "sync").output
+
+
+def test_an_account_that_is_busy_is_not_taken_to_have_the_usual_file(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.do("set", "keys.file", "~/keys")
+    home.do("user", "add", "ann")
+    monkeypatch.setattr(place, "setting", fail)
+    assert home.admin("key", "sync").status == 7
+    assert home.admin("key", "add", "ann", home.public_key(1)).status == 7
+    assert not home.key_file.exists()
+
+
+def fail(*_: object) -> str:
+    raise AccountBusyError("account.db is busy")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from io import BytesIO
 from typing import TypeAlias
 
 import pytest
@@ -10,6 +11,7 @@ from msglog.wire.connection import Connection, Side
 from msglog.wire.events import Administer, Concluded, Greeting, PeerError, Printed
 from plumbing.session import Session
 from porcelain.admin import remote
+from porcelain.cli import main
 from tests.msglog.account import keymaking as make
 from tests.porcelain.admin.running import Home
 
@@ -62,7 +64,7 @@ def test_only_the_command_and_the_keys_are_sent(home: Home, answering: Answering
     assert home.admin(*words, "--", "--remote").status == 2  # one argument too many
     assert home.admin(*words).status == 0
     line = make.line(make.ed25519(1), "ann@laptop")
-    assert server.heard == [Administer(("key", "add", "ann", name, "-q"), (line,))]
+    assert server.heard == [Administer(("--quiet", "key", "add", "ann", name), (line,))]
 
 
 def test_nothing_that_is_printed_acts(home: Home, answering: Answering) -> None:
@@ -106,4 +108,24 @@ def test_a_command_that_is_too_long_is_not_sent(home: Home, answering: Answering
     words = ["policy", "set", "ops/*", *["max-future=1"] * 300]
     assert home.admin(*words, "--remote", "user@host").status == 2
     assert home.admin("user", "add", "x" * 70_000, "--remote", "user@host").status == 2
+    assert home.admin("user", "add", "\udcff", "--remote", "user@host").status == 2
     assert server.heard == []
+
+
+@pytest.mark.parametrize("option", ["--json", "-q", "-v"])
+def test_options_before_admin_count_on_both_sides(
+    home: Home, answering: Answering, option: str
+) -> None:
+    long = {"-q": "--quiet", "-v": "--verbose"}.get(option, option)
+    for words in ([option, "admin", "user", "list"], ["admin", "user", option, "list"]):
+        server = answering(Concluded(0))
+        streams = BytesIO(), BytesIO(), BytesIO()
+        environment = {"HOME": str(home.path)}
+        assert main([*words, "--remote", "user@host"], environment, *streams) == 0
+        assert server.heard == [Administer((long, "user", "list"))]
+
+
+def test_a_remote_that_is_not_set_up(home: Home) -> None:
+    result = home.admin("user", "list", "--remote", "origin")
+    assert result.status == 2
+    assert "no remote 'origin'" in result.errors

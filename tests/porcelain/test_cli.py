@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from io import BytesIO, RawIOBase
 from pathlib import Path
 from types import SimpleNamespace
@@ -233,6 +234,18 @@ def test_a_pipe_that_is_closed_from_the_start(cli: CommandLine) -> None:
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+@pytest.fixture
+def heeded_interrupts() -> Iterator[None]:
+    """Let processes be interrupted even where the tests run in the background of a shell.
+
+    Such a shell has what it starts ignore SIGINT, and that is handed down; what is caught is not.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded_interrupts")
 def test_control_c_is_130_and_adds_nothing(cli: CommandLine) -> None:
     process = subprocess.Popen(
         [*RUN, "add", "--batch", "-v"],

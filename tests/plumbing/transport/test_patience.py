@@ -47,3 +47,11 @@ def test_without_progress_the_whole_time_is_bounded(steps: list[tuple[int, float
             break
         waited += seconds
     assert waited <= 300 + COUNTED_BYTES / BYTES_A_SECOND
+
+
+def test_no_more_bytes_buy_time_than_the_largest_batch_has() -> None:
+    patience = Patience(300)
+    patience.move(COUNTED_BYTES)
+    most = patience.left()
+    patience.move(COUNTED_BYTES)
+    assert patience.left() == most == 300 + COUNTED_BYTES / BYTES_A_SECOND

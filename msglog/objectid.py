@@ -1,12 +1,19 @@
 """Object ids: the SHA-256 of exactly an object's bytes."""
 
+from __future__ import annotations
+
 import re
 from hashlib import sha256
-from typing import NewType
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError, UsageError
 
-ObjectId = NewType("ObjectId", bytes)
+if TYPE_CHECKING:
+    from typing import NewType
+
+    ObjectId = NewType("ObjectId", bytes)
+else:
+    ObjectId = bytes
 """32 bytes: the digest that names an object. Computed, never supplied."""
 
 DIGEST_BYTES = 32

@@ -1,5 +1,7 @@
 """Names of logs, remotes and refs, by allowlist."""
 
+from __future__ import annotations
+
 import re
 
 from msglog.errors import UsageError

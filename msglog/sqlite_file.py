@@ -1,10 +1,16 @@
 """SQLite files as msglog keeps them: never made by opening, and made whole or not at all."""
 
+from __future__ import annotations
+
 import sqlite3
-from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
-from pathlib import Path
+
+from msglog.annotation import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for another one."""

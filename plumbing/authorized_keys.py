@@ -1,14 +1,20 @@
 """`authorized-keys`: tells sshd what a key may do: its AuthorizedKeysCommand."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
+
 from pathlib import Path
 
 from msglog.account.account import Account
 from msglog.account.forced_command import ForcedCommand
 from msglog.account.managed_block import key_line
-from plumbing.context import Context
+from msglog.annotation import TYPE_CHECKING
 from plumbing.login_account import find_login_account
 from plumbing.program import running_program
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 
 def configure(parser: ArgumentParser) -> None:

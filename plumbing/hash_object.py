@@ -1,7 +1,8 @@
 """`hash-object`: checks an object strictly, prints its id, and may put it into a log."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.encoding import EncodingError
 from msglog.errors import IntegrityError, LocalError, UsageError
 from msglog.index.node import NodeError, decode_node
@@ -9,8 +10,12 @@ from msglog.message import OBJECT_BYTES_LIMIT, object_key
 from msglog.message_json import to_json
 from msglog.objectid import object_id
 from msglog.refname import DEFAULT_LOG
-from plumbing.context import Context
 from plumbing.local_repository import open_repository
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 _ARRAY_HEADS = range(0x80, 0xA0)
 """An index node is a CBOR array and every other object a map: the first byte tells them apart."""

@@ -1,19 +1,25 @@
 """`add`: puts messages into a log of this repository."""
 
-from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
-from pathlib import Path
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError, UsageError
-from msglog.key import Key, make_key
+from msglog.key import make_key
 from msglog.message import BODY_BYTES_LIMIT, UUID_BYTES, Message
 from msglog.objectid import DIGEST_BYTES, ObjectId, ObjectIdError, object_id, parse_object_id
 from msglog.refname import DEFAULT_LOG
-from msglog.repository import Repository
-from plumbing.context import Context
 from porcelain.authorship import default_author
 from porcelain.discovery import open_repository
 from porcelain.selection import UnknownMessageError, abbreviate, find_message
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from msglog.key import Key
+    from msglog.repository import Repository
+    from plumbing.context import Context
 
 BATCH_BYTES_LIMIT = 1 << 28
 """How much `--batch` reads at most, because it is one transaction."""
@@ -126,7 +132,7 @@ class _Template:
 
     def with_body(self, body: str) -> Message:
         """Return a message of its own with this body, later than the one before it."""
-        from dataclasses import replace  # noqa: PLC0415 - loaded already, not public here
+        from msglog.dataclass import replace  # noqa: PLC0415 - loaded already, not public here
 
         return replace(
             self._message, body=body, uuid=self._context.random(UUID_BYTES), time=self._next_time()

@@ -1,10 +1,16 @@
 """Who writes: the author of a new message when the command does not say."""
 
-import os
-from pathlib import Path
+from __future__ import annotations
 
-from plumbing.context import Context
+import os
+
+from msglog.annotation import TYPE_CHECKING
 from porcelain.places import repository_file, user_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from plumbing.context import Context
 
 
 def default_author(context: Context, repository: Path) -> str:

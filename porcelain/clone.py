@@ -1,14 +1,14 @@
 """`clone`: makes a repository from a remote."""
 
-import re
-from argparse import ArgumentParser, Namespace
-from pathlib import Path
+from __future__ import annotations
 
+import re
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.config import change, load
 from msglog.errors import LocalError, UsageError
 from msglog.refname import DEFAULT_REMOTE
 from msglog.repository import STORE_NAME
-from plumbing.context import Context
 from plumbing.opening import Target, local_path
 from plumbing.transport.url import RemoteUrl, parse_url
 from porcelain.display import one_line
@@ -17,6 +17,12 @@ from porcelain.init import create
 from porcelain.places import FOLDER, repository_file, user_file
 from porcelain.printing import note
 from porcelain.taking import take
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from pathlib import Path
+
+    from plumbing.context import Context
 
 _SAFE = re.compile(r"[^A-Za-z0-9._-]+")
 

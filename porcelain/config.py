@@ -1,16 +1,22 @@
 """`config`: reads and changes settings, of this repository or with --global of the user."""
 
-from argparse import ArgumentParser, Namespace
-from pathlib import Path
+from __future__ import annotations
 
-from msglog.config import Config, change, check_setting, load, read
+from msglog.annotation import TYPE_CHECKING
+from msglog.config import change, check_setting, load, read
 from msglog.errors import NegativeAnswer
-from plumbing.context import Context
 from porcelain.discovery import NoRepositoryError, find_repository
 from porcelain.display import one_line
 from porcelain.message_json import to_json
 from porcelain.places import repository_file, user_file
 from porcelain.settings import load_settings
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from pathlib import Path
+
+    from msglog.config import Config
+    from plumbing.context import Context
 
 
 class UnsetError(NegativeAnswer):

@@ -1,13 +1,19 @@
 """Finding the repository that a command means; a server account is never found, only named."""
 
+from __future__ import annotations
+
 import os
 import stat
-from pathlib import Path
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError
 from msglog.repository import STORE_NAME, Repository
-from plumbing.context import Context
 from porcelain.places import FOLDER, user_directory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from plumbing.context import Context
 
 _WRITABLE_BY_ALL = 0o002
 

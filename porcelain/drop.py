@@ -1,16 +1,22 @@
 """`drop`: removes this repository with all its messages, after its name has been typed."""
 
-import shutil
-from argparse import ArgumentParser, Namespace
-from pathlib import Path
+from __future__ import annotations
 
+import shutil
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError, NegativeAnswer
 from msglog.repository import Repository
-from plumbing.context import Context
 from porcelain.discovery import find_repository
 from porcelain.display import one_line
 from porcelain.message_json import to_json
 from porcelain.places import FOLDER
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from pathlib import Path
+
+    from plumbing.context import Context
 
 _ACCOUNT = "account.db"
 _ACCOUNT_DEPTH = 6

@@ -1,14 +1,19 @@
 """Writing a message in the user's editor."""
 
+from __future__ import annotations
+
 import subprocess
 import tempfile
 from pathlib import Path
 from shlex import split
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError
 from msglog.message import BODY_BYTES_LIMIT
-from plumbing.context import Context
 from porcelain.settings import load_settings
+
+if TYPE_CHECKING:
+    from plumbing.context import Context
 
 _DEFAULT = "vi"
 _TEMPLATE = """

@@ -1,14 +1,19 @@
 """`init`: makes a repository for logs; saying it twice is harmless."""
 
-from argparse import ArgumentParser, Namespace
-from pathlib import Path
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.repository import STORE_NAME, Repository
 from msglog.store.store import REPOSITORY_ID_BYTES, StoreError
-from plumbing.context import Context
 from porcelain.display import one_line
 from porcelain.message_json import to_json
 from porcelain.places import FOLDER, user_directory
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from pathlib import Path
+
+    from plumbing.context import Context
 
 
 def configure(parser: ArgumentParser) -> None:

@@ -1,11 +1,16 @@
 """The argument parser of one command: argparse with its four traps disarmed."""
 
-import argparse
-from collections.abc import Sequence
-from functools import partial
-from typing import Any, NoReturn
+from __future__ import annotations
 
+import argparse
+from functools import partial
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NoReturn
 
 _NOT_AN_OPTION = "\0"
 """Put before an argument after `--`, so that it is never an option; no argument can contain it."""
@@ -20,7 +25,7 @@ class CommandLineError(UsageError):
 class HelpRequested(Exception):  # noqa: N818 - not an error: the answer is the parser's help
     """`--help` was among the arguments."""
 
-    def __init__(self, parser: "CommandParser") -> None:
+    def __init__(self, parser: CommandParser) -> None:
         super().__init__(parser.prog)
         self.parser = parser
 

@@ -1,9 +1,15 @@
 """Where things lie: the folder of a repository, the user's own log, the configuration files."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
 from pathlib import Path
 
-from plumbing.context import Context
+from msglog.annotation import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from plumbing.context import Context
 
 FOLDER = ".msglog"
 CONFIG_NAME = "config.toml"

@@ -1,19 +1,26 @@
 """`remote`: names the places that logs are shared with, as git's does."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
-from msglog.config import Remote, change
+from msglog.annotation import TYPE_CHECKING
+from msglog.config import change
 from msglog.errors import UsageError
 from msglog.refname import REMOTE_PREFIX, check_remote_name, tracking_ref
-from msglog.repository import Repository
-from msglog.store.store import Commit, Ref, RefUpdate
-from plumbing.context import Context
+from msglog.store.store import Commit, RefUpdate
 from plumbing.transport.url import parse_url
 from porcelain.discovery import open_repository
 from porcelain.display import one_line
 from porcelain.message_json import to_json
 from porcelain.places import repository_file
 from porcelain.settings import find_remote, load_settings
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from msglog.config import Remote
+    from msglog.repository import Repository
+    from msglog.store.store import Ref
+    from plumbing.context import Context
 
 
 class RemoteExistsError(UsageError):

@@ -1,10 +1,17 @@
 """What every store does before it hands out bytes: the digest must be the one asked for."""
 
-from collections.abc import Iterable, Sequence
+from __future__ import annotations
 
-from msglog.key import Key, key_object_id
-from msglog.objectid import DamagedObjectError, ObjectId, object_id
+from msglog.annotation import TYPE_CHECKING
+from msglog.key import key_object_id
+from msglog.objectid import DamagedObjectError, object_id
 from msglog.store.store import MissingObjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from msglog.key import Key
+    from msglog.objectid import ObjectId
 
 
 def checked_nodes(ids: Sequence[ObjectId], found: dict[ObjectId, bytes]) -> dict[ObjectId, bytes]:

@@ -5,14 +5,20 @@ and costs paramiko's import (over 100 ms) before a subprocess of ssh can be chos
 whatever is not understood for certain is left to OpenSSH's client: see `HostConfig.openssh_reason`.
 """
 
+from __future__ import annotations
+
 import glob
 import re
 import shlex
 import socket
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass, field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
 SYSTEM_CONFIG = Path("/etc/ssh/ssh_config")
 INCLUDE_DEPTH = 16

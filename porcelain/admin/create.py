@@ -1,16 +1,21 @@
 """`admin init`: makes a server account with its repository `main`."""
 
-from argparse import ArgumentParser, Namespace
-from pathlib import Path
+from __future__ import annotations
 
 from msglog.account.account import DATABASE_NAME, DEFAULT_REPOSITORY, Account
 from msglog.account.database import AccountError
+from msglog.annotation import TYPE_CHECKING
 from msglog.message_json import to_json
 from msglog.repository import STORE_NAME, Repository
 from msglog.store.store import REPOSITORY_ID_BYTES
-from plumbing.context import Context
 from porcelain.admin.place import account_path
 from porcelain.display import one_line
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from pathlib import Path
+
+    from plumbing.context import Context
 
 
 def configure(parser: ArgumentParser) -> None:

@@ -1,13 +1,11 @@
 """`admin key`: adds, removes, checks and writes the keys of a server account."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
-from msglog.account.account import Account
-from msglog.account.publickey import FILE_BYTES, PublicKey, PublicKeyError, parse_public_keys
-from msglog.account.record import UserKey
+from msglog.account.publickey import FILE_BYTES, PublicKeyError, parse_public_keys
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError, UsageError
 from msglog.message_json import rfc3339, to_json
-from plumbing.context import Context
 from porcelain.admin import key_check
 from porcelain.admin.place import (
     add_place_options,
@@ -19,6 +17,14 @@ from porcelain.admin.place import (
 from porcelain.admin.recording import changing
 from porcelain.display import one_line
 from porcelain.printing import note
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from msglog.account.account import Account
+    from msglog.account.publickey import PublicKey
+    from msglog.account.record import UserKey
+    from plumbing.context import Context
 
 
 class KeyChoiceError(UsageError):

@@ -1,20 +1,27 @@
 """Where the server account and its authorized_keys are, and keeping the two in step."""
 
-from argparse import SUPPRESS, ArgumentParser, Namespace
-from collections.abc import Iterator
+from __future__ import annotations
+
+from argparse import SUPPRESS
 from contextlib import contextmanager
 from pathlib import Path
 
 from msglog.account.account import DEFAULT_FOLDER, Account
-from msglog.account.findings import Inspection
 from msglog.account.inspection import block_lines, inspect
 from msglog.account.keyfile import read, rewrite
 from msglog.account.managed_block import replace_block
 from msglog.account.setting import KEYS_FILE, setting
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError, MsglogError
-from plumbing.context import Context
 from plumbing.program import running_program
 from porcelain.admin.program import check_starts, why_unstartable
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator
+
+    from msglog.account.findings import Inspection
+    from plumbing.context import Context
 
 
 class NotInStepError(LocalError):

@@ -1,6 +1,5 @@
 """Messages and foreign objects: limits at their edges, and what is carried rather than refused."""
 
-from dataclasses import replace
 from typing import Any
 
 import cbor2
@@ -8,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from msglog.dataclass import replace
 from msglog.encoding import EncodingError
 from msglog.key import TIME_MAXIMUM, TIME_MINIMUM, make_key
 from msglog.message import (

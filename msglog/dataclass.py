@@ -62,6 +62,7 @@ else:
                 known.default = default
         contents.pop("__dict__", None)
         contents.pop("__weakref__", None)
+        contents["__qualname__"] = cls.__qualname__
         contents["__slots__"] = tuple(fields)
         contents["__match_args__"] = tuple([name for name in fields if fields[name].init])
         contents["__repr__"] = contents.get("__repr__", _repr)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 from msglog.errors import UsageError
@@ -23,6 +25,7 @@ from msglog.store.store import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from os import PathLike
     from pathlib import Path
 
     from msglog.index.change import Index
@@ -79,28 +82,39 @@ class Insertion:
 
 
 class Repository:
-    """Logs in one store. The path is where the store lies, for messages to people."""
+    """Logs in one store. The folder is where the store lies, for messages to people."""
 
-    def __init__(self, store: Store, path: Path) -> None:
+    def __init__(self, store: Store, folder: str | PathLike[str]) -> None:
         self.store = store
-        self.path = path
+        self.folder = os.fspath(folder)
+
+    @property
+    def path(self) -> Path:
+        """The folder as a path."""
+        from pathlib import Path  # noqa: PLC0415 - takes longer to import than a message to add
+
+        return Path(self.folder)
 
     @classmethod
-    def create(cls, path: Path, *, identity: bytes, time: int) -> Repository:
-        """Make a repository in the folder path, which is made readable by its owner alone.
+    def create(cls, folder: str | PathLike[str], *, identity: bytes, time: int) -> Repository:
+        """Make a repository in a folder, which is made readable by its owner alone.
 
         It has the log `main`. identity: 16 random bytes. time: microseconds since 1970 UTC.
         """
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.makedirs(os.path.dirname(os.path.abspath(folder)), exist_ok=True)
+        try:
+            os.mkdir(folder, mode=0o700)
+        except FileExistsError:
+            pass
         main = RefUpdate(log_ref(DEFAULT_LOG), None, _EMPTY)
         first = Commit(time, "made", refs=[main])
-        store = SqliteStore.create(path / STORE_NAME, identity=identity, first=first)
-        return cls(store, path)
+        store = SqliteStore.create(os.path.join(folder, STORE_NAME), identity=identity, first=first)
+        return cls(store, folder)
 
     @classmethod
-    def open(cls, path: Path) -> Repository:
-        """Open the repository in the folder path; raises StoreError and its kin."""
-        return cls(SqliteStore.open(path / STORE_NAME), path)
+    def open(cls, folder: str | PathLike[str]) -> Repository:
+        """Open the repository in a folder; raises StoreError and its kin."""
+        return cls(SqliteStore.open(os.path.join(folder, STORE_NAME)), folder)
 
     def close(self) -> None:
         """Close the store."""
@@ -137,14 +151,14 @@ class Repository:
         if isinstance(result, Lost):
             if result.ref == log_ref(new):
                 raise LogExistsError(f"the log {new!r} exists already")
-            raise _busy(self.path)
+            raise _busy(self.folder)
 
     def delete_log(self, name: str, *, time: int) -> Log:
         """Forget a log and return what it was; its messages stay until gc."""
         log = self.log(name)
         update = RefUpdate(log_ref(name), log.root, None)
         if isinstance(self.store.commit(Commit(time, "deleted", refs=[update])), Lost):
-            raise _busy(self.path)
+            raise _busy(self.folder)
         return log
 
     def add(
@@ -214,7 +228,7 @@ class Repository:
             )
             if isinstance(self.store.commit(change), Committed):
                 return results
-        raise _busy(self.path)
+        raise _busy(self.folder)
 
     def merge_into(self, log: str, root: ObjectId, *, time: int, reason: str) -> Log:
         """Put all that an index of this store has into a log, which is made if need be."""
@@ -234,7 +248,7 @@ class Repository:
             change = Commit(time, reason, nodes=index.nodes, refs=[update])
             if isinstance(self.store.commit(change), Committed):
                 return new
-        raise _busy(self.path)
+        raise _busy(self.folder)
 
     def keys(
         self, root: ObjectId, *, first: Key = FIRST_KEY, last: Key = LAST_KEY, reverse: bool = False
@@ -306,7 +320,7 @@ def overlay(read: NodeReader, made: Mapping[ObjectId, bytes]) -> NodeReader:
     return read_both
 
 
-def _busy(path: Path) -> StoreBusyError:
+def _busy(path: str) -> StoreBusyError:
     return StoreBusyError(
         f"{path} is busy", why="other writers were always first", hint="Try again in a moment."
     )

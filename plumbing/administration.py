@@ -80,7 +80,7 @@ class AccountAdministration:
         output, notes = _Bounded(), _Bounded()
         context = replace(
             self.context,
-            directory=self.account.path,
+            directory=str(self.account.path),
             repository_directory=None,
             stdin=BytesIO("".join(f"{line}\n" for line in event.lines).encode()),
             stdout=output,

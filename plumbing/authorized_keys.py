@@ -30,7 +30,7 @@ def run(arguments: Namespace, context: Context) -> int:
     All is looked up and put together before the first byte is written, and any failure is an exit
     status, so that sshd, which takes nothing from a command that fails, lets nobody in by it.
     """
-    named = None if arguments.account is None else context.directory / arguments.account
+    named = None if arguments.account is None else Path(context.directory, arguments.account)
     found = find_login_account(arguments.login, named)
     if found is None:
         return 0

@@ -42,7 +42,7 @@ def run(arguments: Namespace, context: Context) -> int:
     order that nobody has thought about. As with keys, all failures are exit statuses.
     """
     certificate = parse_certificate(arguments.certificate)
-    named = None if arguments.account is None else context.directory / arguments.account
+    named = None if arguments.account is None else Path(context.directory, arguments.account)
     found = find_login_account(arguments.login, named)
     if found is None:
         return 0

@@ -11,7 +11,6 @@ from msglog.timestamp import SECOND
 
 if TYPE_CHECKING:  # they import this module, and most commands need neither
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
     from typing import BinaryIO
 
     from plumbing.administration import Delegation, Runner
@@ -37,6 +36,8 @@ class Context:
     Commands take everything from here; no module below porcelain looks at the environment, the
     current folder or the terminal by itself.
 
+    Paths are text: the quickest commands do without pathlib.
+
     directory: where the command runs (`-C`, else the current folder); absolute.
     directory_chosen: `-C` was given, so that no repository outside of it is meant.
     home: the user's home folder.
@@ -56,8 +57,8 @@ class Context:
     random: gives as many random bytes as it is asked for.
     """
 
-    directory: Path
-    home: Path
+    directory: str
+    home: str
     stdin: BinaryIO
     stdout: BinaryIO
     stderr: BinaryIO
@@ -68,12 +69,12 @@ class Context:
     pager: bool = True
     progress: bool = False
     directory_chosen: bool = False
-    repository_directory: Path | None = None
+    repository_directory: str | None = None
     author: str | None = None
     ssh_command: str | None = None
     login: str = ""
     agent_socket: str = ""
-    user_config: Path | None = None
+    user_config: str | None = None
     ssh_original_command: str = ""
     ssh_connection: str = ""
     words: Sequence[str] = ()

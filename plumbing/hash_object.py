@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from msglog.annotation import TYPE_CHECKING
 from msglog.encoding import EncodingError
 from msglog.errors import IntegrityError, LocalError, UsageError
@@ -74,7 +76,7 @@ def _read(arguments: Namespace, context: Context) -> bytes:
     if arguments.stdin:
         return context.stdin.read(OBJECT_BYTES_LIMIT + 1)
     try:
-        with (context.directory / arguments.file).open("rb") as file:
+        with Path(context.directory, arguments.file).open("rb") as file:
             data: bytes = file.read(OBJECT_BYTES_LIMIT + 1)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)

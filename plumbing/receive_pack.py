@@ -85,7 +85,7 @@ def _serve_direct(arguments: Namespace, context: Context) -> int:
             early = parse_direct_line(context.ssh_original_command)
     except ProtocolError as error:
         raise NotACommandError("this runs msglog and nothing else", why=error.why) from error
-    repository = open_path(context.directory / arguments.direct)
+    repository = open_path(Path(context.directory, arguments.direct))
     return _serve(repository, DirectPermissions(context.login), early, context)
 
 
@@ -125,7 +125,7 @@ class AccountPermissions:
 
 
 def _serve_account(arguments: Namespace, context: Context) -> int:
-    folder = arguments.account or context.home / DEFAULT_FOLDER
+    folder = arguments.account or Path(context.home, DEFAULT_FOLDER)
     line = context.ssh_original_command
     try:
         account = Account.open(folder)

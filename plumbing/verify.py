@@ -60,7 +60,7 @@ def _check(repository: Repository, context: Context) -> bool:
     try:
         refs = repository.store.refs()
     except IntegrityError as error:
-        damage = Damage("store", str(repository.path), f"{error.what}: {error.why}")
+        damage = Damage("store", repository.folder, f"{error.what}: {error.why}")
         context.write(_damage_line(None, damage, as_json=context.json))
         return False
     all_sound = True
@@ -93,7 +93,7 @@ def check_ref(repository: Repository, name: str, ref: Ref) -> Iterator[Damage]:
         yield from _check_messages(repository, pending)
     except IntegrityError as error:
         complete = False
-        yield Damage("store", str(repository.path), f"{error.what}: {error.why}")
+        yield Damage("store", repository.folder, f"{error.what}: {error.why}")
     if complete and count != ref.count:
         yield Damage("ref", name, f"it says {ref.count} messages, and there are {count}")
 

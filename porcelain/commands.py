@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+import sys
 
 from msglog.annotation import TYPE_CHECKING, Protocol, cast
 from msglog.dataclass import dataclass
@@ -101,7 +101,8 @@ def load(name: str) -> Module:
             f"{name[:80]!r} is not a msglog command",
             hint=f"Did you mean {' or '.join(near)}?" if near else "See `msglog help`.",
         )
-    return cast("Module", import_module(command.module))
+    __import__(command.module)  # as importlib does it, which need not be imported for this
+    return cast("Module", sys.modules[command.module])
 
 
 def summary(module: Module) -> str:

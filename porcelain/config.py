@@ -65,14 +65,14 @@ def run(arguments: Namespace, context: Context) -> int:
                 _print(context, key, value, path, bare=True)
                 return 0
         raise UnsetError(f"{arguments.key[:80]} is not set")
-    path = user_file(context) if of_user else repository_file(find_repository(context))
+    file = user_file(context) if of_user else repository_file(find_repository(context))
     if arguments.action == "set":
         value = check_setting(arguments.key, arguments.value, trusted=of_user)
-        change(path, {arguments.key: value})
+        change(file, {arguments.key: value})
         return 0
-    if arguments.key not in read(path):
-        raise UnsetError(f"{arguments.key[:80]} is not set in {path}")
-    change(path, {arguments.key: None})
+    if arguments.key not in read(file):
+        raise UnsetError(f"{arguments.key[:80]} is not set in {file}")
+    change(file, {arguments.key: None})
     return 0
 
 

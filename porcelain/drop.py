@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError, NegativeAnswer
@@ -14,7 +15,6 @@ from porcelain.places import FOLDER
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from pathlib import Path
 
     from plumbing.context import Context
 
@@ -38,7 +38,7 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, context: Context) -> int:
     """Remove the repository, if it is one and its name is typed."""
-    path = find_repository(context)
+    path = Path(find_repository(context))
     _check_droppable(path)
     repository = Repository.open(path)
     count = sum(log.count for log in repository.logs())

@@ -26,7 +26,7 @@ class EditorError(LocalError):
     """The editor could not be run, or failed."""
 
 
-def edit_message(context: Context, repository: Path, log: str) -> str:
+def edit_message(context: Context, repository: str, log: str) -> str:
     """Return what the user writes in an editor, without the comments; raises EditorError."""
     command = _editor(context, repository)
     try:
@@ -65,7 +65,7 @@ def without_comments(text: str) -> str:
     return "\n".join(kept).strip("\n")
 
 
-def _editor(context: Context, repository: Path) -> str:
+def _editor(context: Context, repository: str) -> str:
     environment = context.environment
     return (
         environment.get("MSGLOG_EDITOR")

@@ -92,7 +92,7 @@ class Exchange:
             self.repository.store.commit(
                 Commit(self.context.now(), "the remote is another repository", refs=updates)
             )
-        change(repository_file(self.repository.path), {f"remote.{name}.repository": identity})
+        change(repository_file(self.repository.folder), {f"remote.{name}.repository": identity})
 
     def each(self, logs: Sequence[str], work: Callable[[str], None]) -> None:
         """Do the work for each log; what one log is refused does not stop the others.
@@ -155,9 +155,9 @@ def exchange(arguments: Namespace, context: Context) -> Iterator[Exchange]:
         check_log_name(log)
     repository = open_repository(context)
     try:
-        config = load_settings(context, repository.path)
+        config = load_settings(context, repository.folder)
         check_is_remote(config, arguments.remote)
-        target = find_target(config, arguments.remote, context, repository.path)
+        target = find_target(config, arguments.remote, context, repository.folder)
         one = Exchange(context, repository, config, target)
         try:
             yield one

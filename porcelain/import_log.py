@@ -139,7 +139,7 @@ def _source(arguments: Namespace, context: Context, cleanup: ExitStack) -> tuple
         copyfileobj(context.stdin, copy)
         copy.seek(0)
         return copy.file, Path(copy.name)
-    path = context.directory / arguments.file
+    path = Path(context.directory, arguments.file)
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise UnknownFormatError(

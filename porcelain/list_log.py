@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from argparse import ArgumentTypeError
 from collections import deque
 
 from msglog.annotation import TYPE_CHECKING
@@ -96,7 +95,7 @@ def _configured_pager(context: Context, repository: Repository) -> str | None:
         return None
     from porcelain.settings import load_settings  # noqa: PLC0415 - only on a terminal
 
-    return load_settings(context, repository.path).text("core.pager")
+    return load_settings(context, repository.folder).text("core.pager")
 
 
 class _Selection:
@@ -206,5 +205,7 @@ def _last_key_at(time: int) -> Key:
 
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 19):
+        from argparse import ArgumentTypeError  # noqa: PLC0415 - argparse is here if need be
+
         raise ArgumentTypeError(f"{text[:80]!r} is not a number of messages")
     return int(text)

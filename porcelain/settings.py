@@ -8,8 +8,6 @@ from msglog.refname import check_remote_name
 from porcelain.places import repository_file, user_file
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from msglog.config import Config, Remote
     from plumbing.context import Context
 
@@ -23,7 +21,7 @@ class UnknownRemoteError(ConfigKeyError):
         )
 
 
-def load_settings(context: Context, repository: Path | None = None) -> Config:
+def load_settings(context: Context, repository: str | None = None) -> Config:
     """Read the settings that count for a repository, or outside of any."""
     files = [(user_file(context), True)]
     if repository is not None:

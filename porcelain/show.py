@@ -34,7 +34,7 @@ def run(arguments: Namespace, context: Context) -> int:
     """Show each message that there is; then fail as the worst of those that there are not."""
     repository = open_repository(context)
     worst: MsglogError | None = None
-    pager = load_settings(context, repository.path).text("core.pager")
+    pager = load_settings(context, repository.folder).text("core.pager")
     with paged(context, None if context.json else pager) as output:
         printer = make_printer(output)
         for number, text in enumerate(arguments.ids):

@@ -46,7 +46,7 @@ class Comparison:
 def run(_arguments: Namespace, context: Context) -> int:
     """Show each log with each remote."""
     repository = open_repository(context)
-    remotes = list(load_settings(context, repository.path).remotes().values())
+    remotes = list(load_settings(context, repository.folder).remotes().values())
     logs = repository.logs()
     if context.json:
         for log in logs:
@@ -119,7 +119,7 @@ def _fields(log: Log, comparisons: list[Comparison]) -> dict[str, object]:
 def _print(
     printer: Printer, repository: Repository, logs: list[Log], remotes: list[Remote]
 ) -> None:
-    printer.line(f"Repository {one_line(str(repository.path))}")
+    printer.line(f"Repository {one_line(repository.folder)}")
     length = repository.abbreviation_length()
     for log in logs:
         printer.line(("name", log.name), f": {plural(log.count, 'message')}")

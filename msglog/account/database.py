@@ -11,6 +11,7 @@ from msglog.sqlite_file import FAILURES, Trouble, connect, making, reason, troub
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from os import PathLike
     from pathlib import Path
     from typing import Any, TypeAlias
 
@@ -92,7 +93,7 @@ class Database:
         """
         try:
             with making(path, suffix) as unfinished:
-                database = cls(_connect(unfinished), unfinished)
+                database = cls(_connect(unfinished), path)
                 try:
                     database._make_tables()
                 finally:
@@ -225,14 +226,14 @@ class Database:
             raise _translation(error, self._path) from error
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: str | PathLike[str]) -> sqlite3.Connection:
     try:
         return connect(path)
     except sqlite3.Error as error:
         raise _translation(error, path) from error
 
 
-def _translation(error: Exception, path: Path) -> AccountError | DamagedAccountError:
+def _translation(error: Exception, path: str | PathLike[str]) -> AccountError | DamagedAccountError:
     match trouble(error):
         case Trouble.BUSY:
             return AccountBusyError(
@@ -242,5 +243,5 @@ def _translation(error: Exception, path: Path) -> AccountError | DamagedAccountE
             return AccountFormatError(f"{path} is not a msglog server account")
         case Trouble.DAMAGED:
             return DamagedAccountError(f"{path} is damaged", why=reason(error))
-        case Trouble.OTHER:
+        case _:
             return AccountError(f"cannot use {path}", why=reason(error))

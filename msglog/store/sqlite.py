@@ -30,7 +30,7 @@ from msglog.store.store import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
+    from os import PathLike
     from typing import Any, TypeAlias
 
     from msglog.store.store import (
@@ -103,13 +103,13 @@ class DamagedStoreError(IntegrityError):
 class SqliteStore:
     """A Store in a SQLite database in WAL mode; each commit is one durable transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: str | PathLike[str]) -> None:
         self._connection = connection
         self._path = path
         self._identity = b""
 
     @classmethod
-    def create(cls, path: Path, *, identity: bytes, first: Commit) -> SqliteStore:
+    def create(cls, path: str | PathLike[str], *, identity: bytes, first: Commit) -> SqliteStore:
         """Make a new store at path, readable by its owner alone, with a first change in it.
 
         The file appears whole or not at all. Raises StoreError if path exists.
@@ -138,7 +138,7 @@ class SqliteStore:
             self._connection.execute("COMMIT")
 
     @classmethod
-    def open(cls, path: Path) -> SqliteStore:
+    def open(cls, path: str | PathLike[str]) -> SqliteStore:
         """Open the store at path; raises StoreError, StoreFormatError or DamagedStoreError."""
         store = cls(_connect(path), path)
         try:
@@ -454,14 +454,14 @@ def _as_bytes(data: object) -> bytes:
     return data if isinstance(data, bytes) else b""
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: str | PathLike[str]) -> sqlite3.Connection:
     try:
         return connect(path)
     except sqlite3.Error as error:
         raise _translation(error, path) from error
 
 
-def _translation(error: Exception, path: Path) -> StoreError | DamagedStoreError:
+def _translation(error: Exception, path: str | PathLike[str]) -> StoreError | DamagedStoreError:
     match trouble(error):
         case Trouble.BUSY:
             return StoreBusyError(
@@ -471,5 +471,5 @@ def _translation(error: Exception, path: Path) -> StoreError | DamagedStoreError
             return StoreFormatError(f"{path} is not a msglog store")
         case Trouble.DAMAGED:
             return DamagedStoreError(f"{path} is damaged", why=reason(error))
-        case Trouble.OTHER:
+        case _:
             return StoreError(f"cannot use {path}", why=reason(error))

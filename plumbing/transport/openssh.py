@@ -143,7 +143,7 @@ def ssh_arguments(
         raise UsageError("the ssh command is empty")
     target = f"{url.user}@{url.host}" if url.user else url.host
     port = ["-p", str(url.port)] if url.port is not None else []
-    if os.path.basename(words[0]) != "ssh":  # noqa: PTH119 - a word, not yet a path
+    if os.path.basename(words[0]) != "ssh":
         return [*words, *port, target, command]
     options = {
         "BatchMode": "no" if settings.terminal else "yes",

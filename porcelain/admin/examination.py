@@ -70,7 +70,7 @@ def add_sshd_option(parser: ArgumentParser) -> None:
 def ask_sshd(arguments: Namespace, context: Context) -> AskedSshd:
     """Ask sshd what it does for the UNIX account that the server account belongs to."""
     config: str | None = arguments.sshd_config
-    path = None if config is None else context.directory / config
+    path = None if config is None else Path(context.directory, config)
     login = _login(arguments, context)
     return AskedSshd(login, None if login is None else sshd_settings(context, login.name, path))
 
@@ -97,7 +97,7 @@ def look_at_keys(
     others: list[Inspection] = []
     for name in _other_files(sshd.settings, sshd.login):
         try:
-            others.append(inspect_other(inspection, Path(name), home=context.home))
+            others.append(inspect_other(inspection, Path(name), home=Path(context.home)))
         except KeyFileError as error:
             remedy = "Look at it as root: its lines let people in too."
             what = f"sshd reads this file too, and it is not checked ({error.why})"
@@ -110,7 +110,7 @@ def _unread_inspection(account: Account, arguments: Namespace, context: Context)
     path = key_file(account, arguments, context)
     folder = account.path.resolve()
     try:
-        found = places(account, path, home=context.home)
+        found = places(account, path, home=Path(context.home))
     except (OSError, RuntimeError):  # such as symbolic links in a circle
         found = ()
     return Inspection(

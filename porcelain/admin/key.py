@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from msglog.account.publickey import FILE_BYTES, PublicKeyError, parse_public_keys
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError, UsageError
@@ -162,7 +164,7 @@ def read_keys(name: str, context: Context) -> list[PublicKey]:
             note(context, "Reading public keys, one a line, up to an end of file (Ctrl-D).")
         data = context.stdin.read(FILE_BYTES + 1)
     else:
-        path = context.directory / name
+        path = Path(context.directory, name)
         try:
             if not path.is_file():
                 why = "it is not a file" if path.exists() else "there is no such file"

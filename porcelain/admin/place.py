@@ -53,7 +53,7 @@ def add_place_options(parser: ArgumentParser) -> None:
 def account_path(arguments: Namespace, context: Context) -> Path:
     """Return the folder of the account that is meant."""
     named: str | None = getattr(arguments, "account", None)
-    return context.home / DEFAULT_FOLDER if named is None else context.directory / named
+    return Path(context.home, DEFAULT_FOLDER) if named is None else Path(context.directory, named)
 
 
 def key_file(account: Account, arguments: Namespace, context: Context) -> Path:
@@ -73,8 +73,8 @@ def probable_key_file(arguments: Namespace, context: Context) -> Path:
 def _key_file(path: str, arguments: Namespace, context: Context) -> Path:
     named: str | None = getattr(arguments, "authorized_keys", None)
     if named is not None:
-        return context.directory / named
-    return context.home / path[2:] if path.startswith("~/") else Path(path)
+        return Path(context.directory, named)
+    return Path(context.home, path[2:]) if path.startswith("~/") else Path(path)
 
 
 @contextmanager
@@ -124,7 +124,7 @@ def inspected(account: Account, arguments: Namespace, context: Context) -> Inspe
         account,
         key_file(account, arguments, context),
         program,
-        home=context.home,
+        home=Path(context.home),
         unstartable=why_unstartable(program),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from pathlib import Path
 
 from msglog.account.account import Account
 from msglog.account.audit import OK, REFUSED, Act, Trail, Visit
@@ -117,7 +118,7 @@ def _action(arguments: Namespace) -> str:
 def _record(arguments: Namespace, context: Context, act: Act, error: str) -> None:
     path = account_path(arguments, context)
     if getattr(arguments, "folder", None) is not None:
-        path = context.directory / arguments.folder
+        path = Path(context.directory, arguments.folder)
     try:
         account = Account.open(path)
     except LocalError:

@@ -15,8 +15,8 @@ from tests.porcelain.admin.running import Home
 
 def _context(folder: Path) -> Context:
     return Context(
-        directory=folder,
-        home=folder,
+        directory=str(folder),
+        home=str(folder),
         stdin=BytesIO(),
         stdout=BytesIO(),
         stderr=BytesIO(),

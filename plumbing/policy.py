@@ -6,8 +6,9 @@ from typing import TypeAlias
 
 from msglog.account.database import Database
 from msglog.account.policy import LogPolicy, policy_of, user_identity
-from msglog.key import Key
+from msglog.key import Key, key_time
 from msglog.message import Message
+from msglog.message_scan import scan
 from msglog.store.store import Quota, Refusal, Store
 from msglog.timestamp import SECOND
 from msglog.wire.batch import Item
@@ -55,18 +56,26 @@ class AccountRules:
 
 
 def _judge(item: Item, policy: LogPolicy, user: str, latest: int | None) -> tuple[str, str] | None:
-    content = item.content
-    if policy.enforce_author:
-        # What we cannot read may have an author all the same: it must be where we look for it.
-        author = content.author if isinstance(content, Message) else content.fields.get("author")
-        if author != user:
-            return "author", f"its author is not {user}, who pushes it"
-    if latest is not None and content.time > latest:
+    if policy.enforce_author and _author(item) != user:
+        return "author", f"its author is not {user}, who pushes it"
+    if latest is not None and key_time(item.key) > latest:
         return "future", f"its time is more than {policy.max_future} seconds ahead"
     limit = policy.max_message_bytes
     if limit is not None and len(item.data) > limit:
         return "size", f"it has {len(item.data)} bytes, and {limit} are allowed"
     return None
+
+
+def _author(item: Item) -> object:
+    """Return who wrote a message.
+
+    What we cannot read may have an author all the same: it must be where we look for it.
+    """
+    plain = scan(item.data)
+    if plain is not None:
+        return plain[3]
+    content = item.content
+    return content.author if isinstance(content, Message) else content.fields.get("author")
 
 
 def excess(

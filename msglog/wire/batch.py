@@ -1,11 +1,11 @@
 """The content of a batch: items of (kind, key, payload), compressed as one frame where it pays."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from struct import Struct
 
 from msglog.errors import IntegrityError
-from msglog.key import KEY_BYTES, Key, key_object_id, key_time, make_key
+from msglog.key import KEY_BYTES, TIME_BYTES, Key, key_object_id, key_time
 from msglog.message import OBJECT_BYTES_LIMIT, Foreign, Message, decode_object
 from msglog.message_scan import scan
 from msglog.objectid import object_id
@@ -58,16 +58,12 @@ class Item:
 
 def pack_item(key: Key, data: bytes) -> bytes:
     """Return the bytes of one item."""
-    return b"%c%b%b%b" % (OBJECT, key, len(data).to_bytes(4, "big"), data)
+    return pack_head(key, data) + data
 
 
-def pack(messages: Iterable[tuple[Key, bytes]]) -> list[bytes]:
-    """Return the bytes of many items; joined they are what `pack_item` gives for each."""
-    head = _HEAD.pack
-    parts: list[bytes] = []
-    for key, data in messages:
-        parts += (head(OBJECT, key, len(data)), data)
-    return parts
+def pack_head(key: Key, data: bytes) -> bytes:
+    """Return the bytes of an item but for its payload, which follows."""
+    return _HEAD.pack(OBJECT, key, len(data))
 
 
 def unpack(content: bytes, messages: int) -> dict[Key, bytes]:
@@ -82,7 +78,8 @@ def unpack(content: bytes, messages: int) -> dict[Key, bytes]:
         start = position + HEAD_BYTES
         if start > size:
             raise BatchError("its last item is cut short")
-        kind, key, length = _HEAD.unpack_from(content, position)
+        kind, head, length = _HEAD.unpack_from(content, position)
+        key = Key(head)
         if kind != OBJECT:
             raise BatchError(f"an item is of the unknown kind {kind}")
         position = start + length
@@ -95,7 +92,7 @@ def unpack(content: bytes, messages: int) -> dict[Key, bytes]:
             raise BatchError(f"it has more than the {messages} messages that it said")
         data = content[start:position]
         plain = scan(data)
-        if plain is None or make_key(plain[1], object_id(data)) != key:
+        if plain is None or sha256(data).digest() != key[TIME_BYTES:] or plain[1] != key_time(key):
             check_item(key, data)
         found[key] = data
     if len(found) != messages:

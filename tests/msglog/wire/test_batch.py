@@ -20,7 +20,6 @@ from msglog.wire.batch import (
     check_head,
     compress,
     expand,
-    pack,
     pack_item,
     stored_limit,
     unpack,
@@ -62,12 +61,6 @@ def test_more_messages_than_were_said_are_not_looked_at() -> None:
         items(content_of(TWO) + forged, 1)
     with pytest.raises(ForgedMessageError):
         items(content_of(TWO) + forged, 2)
-
-
-@given(st.lists(st.builds(an_object, st.integers(0, 1 << 40), st.text()), max_size=5))
-def test_many_items_are_packed_as_each_is(objects: list[bytes]) -> None:
-    messages = [(object_key(data), data) for data in objects]
-    assert b"".join(pack(messages)) == b"".join(pack_item(*item) for item in messages)
 
 
 @pytest.mark.parametrize("cut", range(1, len(content_of(ONE, TWO))))

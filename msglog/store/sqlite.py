@@ -262,9 +262,9 @@ class SqliteStore:
             )
             receipt = cursor.lastrowid or 0
         self._connection.executemany(
-            "INSERT INTO messages VALUES (?, ?, ?, ?)"
+            f"INSERT INTO messages VALUES (?, ?, {receipt:d}, {seen:d})"  # noqa: S608 - two numbers
             " ON CONFLICT (key) DO UPDATE SET data = excluded.data, seen = excluded.seen",
-            [(key, data, receipt, seen) for key, data in commit.messages.items()],
+            commit.messages.items(),
         )
         for update in commit.refs:
             if update.new is None:
@@ -302,9 +302,12 @@ class SqliteStore:
         if commit.receipt is None or not commit.messages:
             return
         user, messages = commit.counted_user, commit.messages
-        rows = self._select_in("SELECT key FROM messages WHERE key IN", list(messages))
-        known = {key for (key,) in rows}
-        new = [data for key, data in messages.items() if key not in known]
+        new = list(messages.values())
+        ends = (min(messages), max(messages))
+        if self._select("SELECT 1 FROM messages WHERE key BETWEEN ? AND ? LIMIT 1", ends):
+            rows = self._select_in("SELECT key FROM messages WHERE key IN", list(messages))
+            known = {key for (key,) in rows}
+            new = [data for key, data in messages.items() if key not in known]
         usage = self.usage(user).plus(len(new), sum(map(len, new)))
         if new and commit.quota is not None and not commit.quota.allows(usage):
             raise OverQuotaError(commit.receipt.user)

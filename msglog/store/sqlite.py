@@ -1,8 +1,9 @@
 """A store in one SQLite file: the default, for people's own logs and for server accounts."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -51,6 +52,30 @@ _RECEIPT = (bytes, str, int, str, str)
 _REFLOG = (bytes, int, int, str)
 _REFUSAL = (bytes, str, str)
 _LOOKUP = (bytes, int)
+
+_MESSAGES_AT_ONCE = 1024
+_FEW_MESSAGES = 16
+_BYTES_AT_ONCE = 8 << 20
+
+_INSERT_MESSAGE = """
+INSERT INTO messages VALUES (?, ?, ?, ?)
+ON CONFLICT (key) DO UPDATE SET data = excluded.data, seen = excluded.seen
+"""
+
+# Binding each value of each row takes longer than inserting it. Many rows go in as three values:
+# all their keys, all their data, and how long each of these is, in eight digits; SQLite cuts them.
+_INSERT_MESSAGES = f"""
+WITH RECURSIVE item (number, start, size) AS (
+    SELECT 0, 1, CAST(substr(?3, 1, 8) AS INTEGER)
+    UNION ALL
+    SELECT number + 1, start + size, CAST(substr(?3, 8 * number + 9, 8) AS INTEGER)
+    FROM item WHERE number + 1 < ?4
+)
+INSERT INTO messages
+SELECT substr(?1, {KEY_BYTES} * number + 1, {KEY_BYTES}), substr(?2, start, size), ?5, ?6
+FROM item WHERE true
+ON CONFLICT (key) DO UPDATE SET data = excluded.data, seen = excluded.seen
+"""  # noqa: S608 - a number of ours
 
 _Row: TypeAlias = tuple[Any, ...]
 
@@ -261,11 +286,7 @@ class SqliteStore:
                 (given.user, given.key, given.log, given.time),
             )
             receipt = cursor.lastrowid or 0
-        self._connection.executemany(
-            f"INSERT INTO messages VALUES (?, ?, {receipt:d}, {seen:d})"  # noqa: S608 - two numbers
-            " ON CONFLICT (key) DO UPDATE SET data = excluded.data, seen = excluded.seen",
-            commit.messages.items(),
-        )
+        self._insert_messages(commit.messages, receipt, seen)
         for update in commit.refs:
             if update.new is None:
                 execute("DELETE FROM refs WHERE name = ?", (update.name,))
@@ -296,6 +317,18 @@ class SqliteStore:
         for change in commit.held_back:
             self._write_held_back(change)
         return None
+
+    def _insert_messages(self, messages: Mapping[Key, bytes], receipt: int, seen: int) -> None:
+        items = iter(messages.items())
+        while part := dict(islice(items, _MESSAGES_AT_ONCE)):
+            sizes = tuple(map(len, part.values()))
+            if len(part) < _FEW_MESSAGES or sum(sizes) > _BYTES_AT_ONCE:
+                rows = [(key, data, receipt, seen) for key, data in part.items()]
+                self._connection.executemany(_INSERT_MESSAGE, rows)
+                continue
+            digits = b"%08d" * len(sizes) % sizes
+            joined = (b"".join(part), b"".join(part.values()), digits)
+            self._connection.execute(_INSERT_MESSAGES, (*joined, len(part), receipt, seen))
 
     def _count(self, commit: Commit) -> None:
         """Count what a user is the first to deliver; raises OverQuotaError."""

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from hashlib import sha256
 from struct import Struct
+from typing import cast
 
 from msglog.errors import IntegrityError
-from msglog.key import KEY_BYTES, TIME_BYTES, Key, key_object_id, key_time
+from msglog.key import KEY_BYTES, TIME_BIAS, Key, key_object_id, key_time
 from msglog.message import OBJECT_BYTES_LIMIT, Foreign, Message, decode_object
 from msglog.message_scan import scan
-from msglog.objectid import object_id
+from msglog.objectid import DIGEST_BYTES, object_id
 from msglog.wire.events import BATCH_BYTES_LIMIT, BATCH_MESSAGES_LIMIT
 
 OBJECT = 0
@@ -17,7 +18,7 @@ OBJECT = 0
 HEAD_BYTES = 1 + KEY_BYTES + 4
 """An item's kind, key, and the length of its payload as 4 bytes, big-endian."""
 
-_HEAD = Struct(f">B{KEY_BYTES}sI")
+_HEAD = Struct(f">BQ{DIGEST_BYTES}sI")
 
 COMPRESS_FROM_BYTES = 4096
 """Smaller batches go as they are: loading a compressor costs more than it saves."""
@@ -63,7 +64,7 @@ def pack_item(key: Key, data: bytes) -> bytes:
 
 def pack_head(key: Key, data: bytes) -> bytes:
     """Return the bytes of an item but for its payload, which follows."""
-    return _HEAD.pack(OBJECT, key, len(data))
+    return b"%c%b%b" % (OBJECT, key, len(data).to_bytes(4, "big"))
 
 
 def unpack(content: bytes, messages: int) -> dict[Key, bytes]:
@@ -78,13 +79,13 @@ def unpack(content: bytes, messages: int) -> dict[Key, bytes]:
         start = position + HEAD_BYTES
         if start > size:
             raise BatchError("its last item is cut short")
-        kind, head, length = _HEAD.unpack_from(content, position)
-        key = Key(head)
+        kind, biased_time, digest, length = _HEAD.unpack_from(content, position)
         if kind != OBJECT:
             raise BatchError(f"an item is of the unknown kind {kind}")
         position = start + length
         if position > size:
             raise BatchError("its last item is cut short")
+        key = content[start - KEY_BYTES - 4 : start - 4]
         if key <= last:
             raise BatchError("its keys are not in ascending order")
         last = key
@@ -92,9 +93,10 @@ def unpack(content: bytes, messages: int) -> dict[Key, bytes]:
             raise BatchError(f"it has more than the {messages} messages that it said")
         data = content[start:position]
         plain = scan(data)
-        if plain is None or sha256(data).digest() != key[TIME_BYTES:] or plain[1] != key_time(key):
-            check_item(key, data)
-        found[key] = data
+        # What fails here is looked at again by `check_item`, which says what is wrong or takes it.
+        if plain is None or sha256(data).digest() != digest or plain[1] != biased_time - TIME_BIAS:
+            check_item(Key(key), data)
+        found[cast("Key", key)] = data
     if len(found) != messages:
         raise BatchError(f"it has {len(found)} messages and said {messages}")
     return found

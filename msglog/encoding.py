@@ -4,12 +4,18 @@ cbor2 runs tag decoders, which compile regular expressions and parse mails, befo
 anything; so the structure is walked here first, and `cbor2.loads` only meets what passed.
 """
 
+from __future__ import annotations
+
 import struct
 from math import isfinite
 from operator import itemgetter
-from typing import TypeAlias, cast
 
+from msglog.annotation import TYPE_CHECKING, cast
 from msglog.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
 
 Value: TypeAlias = "int | float | bool | bytes | str | list[Value] | dict[str, Value]"
 """What an object may be made of: int64, finite floats, text keys; no tags, no null."""

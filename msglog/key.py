@@ -1,10 +1,16 @@
 """Keys: the 40 bytes by which a log is ordered, time first."""
 
-from typing import NewType
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.objectid import DIGEST_BYTES, ObjectId
 
-Key = NewType("Key", bytes)
+if TYPE_CHECKING:
+    from typing import NewType
+
+    Key = NewType("Key", bytes)
+else:
+    Key = bytes
 """time + 2^63 as 8 bytes, big-endian (so that times before 1970 sort first), then the oid."""
 
 TIME_BYTES = 8

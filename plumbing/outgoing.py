@@ -1,15 +1,21 @@
 """Cutting what one log has and another lacks into batches, each with its checkpoint."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.index.change import Index, splice
 from msglog.index.walk import count, difference
 from msglog.key import LAST_KEY, Key
-from msglog.objectid import ObjectId
-from msglog.repository import Repository, overlay
+from msglog.repository import overlay
 from msglog.wire import batch
 from msglog.wire.events import BATCH_BYTES_LIMIT, BATCH_MESSAGES_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from msglog.objectid import ObjectId
+    from msglog.repository import Repository
 
 
 @dataclass(frozen=True, slots=True)

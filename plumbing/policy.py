@@ -1,19 +1,26 @@
 """What a log asks of messages that are pushed to it: a verdict on each, a bound for each user."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from __future__ import annotations
 
-from msglog.account.database import Database
 from msglog.account.policy import LogPolicy, policy_of, user_identity
-from msglog.key import Key, key_time
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
+from msglog.key import key_time
 from msglog.message import Message
 from msglog.message_scan import scan
-from msglog.store.store import Quota, Refusal, Store
+from msglog.store.store import Quota, Refusal
 from msglog.timestamp import SECOND
-from msglog.wire.batch import Item
 
-Policy: TypeAlias = Callable[[Item], tuple[str, str] | None]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias
+
+    from msglog.account.database import Database
+    from msglog.key import Key
+    from msglog.store.store import Store
+    from msglog.wire.batch import Item
+
+Policy: TypeAlias = "Callable[[Item], tuple[str, str] | None]"
 """Judges one message: None, or a code and a reason for which it is refused."""
 
 

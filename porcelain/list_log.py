@@ -1,22 +1,30 @@
 """`list`: shows the messages of a log, newest first (also called `log`)."""
 
-import re
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections import deque
-from collections.abc import Iterator
-from typing import TypeVar
+from __future__ import annotations
 
+import re
+from collections import deque
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
 from msglog.key import FIRST_KEY, LAST_KEY, Key, first_key_at, key_object_id
-from msglog.message import Foreign, Message, decode_object
+from msglog.message import Foreign, decode_object
 from msglog.refname import DEFAULT_LOG
-from msglog.repository import Repository
-from plumbing.context import Context
 from porcelain.discovery import open_repository
 from porcelain.printing import make_printer, paged
 
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator
+    from typing import TypeVar
+
+    from msglog.message import Message
+    from msglog.repository import Repository
+    from plumbing.context import Context
+
+    _Item = TypeVar("_Item")
+
 _RECEIPTS_AT_ONCE = 256
-_Item = TypeVar("_Item")
 
 
 class PatternError(UsageError):
@@ -52,7 +60,7 @@ def run(arguments: Namespace, context: Context) -> int:
     return 0
 
 
-def _print_json(context: Context, selection: "_Selection") -> None:
+def _print_json(context: Context, selection: _Selection) -> None:
     from porcelain.message_json import message_fields, to_json  # noqa: PLC0415 - only with --json
 
     for key, message in selection.messages():
@@ -60,7 +68,7 @@ def _print_json(context: Context, selection: "_Selection") -> None:
 
 
 def _print(
-    arguments: Namespace, context: Context, repository: Repository, selection: "_Selection"
+    arguments: Namespace, context: Context, repository: Repository, selection: _Selection
 ) -> None:
     from porcelain.rendering import Format, full, line  # noqa: PLC0415 - not with --json
 
@@ -87,7 +95,7 @@ def _configured_pager(context: Context, repository: Repository) -> str | None:
         return None
     from porcelain.settings import load_settings  # noqa: PLC0415 - only on a terminal
 
-    return load_settings(context, repository.path).text("core.pager")
+    return load_settings(context, repository.folder).text("core.pager")
 
 
 class _Selection:
@@ -197,5 +205,7 @@ def _last_key_at(time: int) -> Key:
 
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 19):
+        from argparse import ArgumentTypeError  # noqa: PLC0415 - argparse is here if need be
+
         raise ArgumentTypeError(f"{text[:80]!r} is not a number of messages")
     return int(text)

@@ -1,13 +1,12 @@
 """Reading indexes in key order, with bounded memory: `count`, `iterate`, `difference`."""
 
-from collections.abc import Iterator
-from typing import TypeAlias
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.index.node import (
     EMPTY_ROOT,
     Inner,
     Leaf,
-    NodeReader,
     common_nibbles,
     first_below,
     last_below,
@@ -17,10 +16,18 @@ from msglog.index.node import (
 )
 from msglog.index.reading import FRONTIER_LIMIT, Frontier, read_node
 from msglog.key import FIRST_KEY, KEY_BYTES, LAST_KEY, Key
-from msglog.objectid import ObjectId
 
-_Keys: TypeAlias = tuple[Key, ...]
-_Side: TypeAlias = ObjectId | _Keys
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TypeAlias
+
+    from msglog.index.node import (
+        NodeReader,
+    )
+    from msglog.objectid import ObjectId
+
+_Keys: TypeAlias = "tuple[Key, ...]"
+_Side: TypeAlias = "ObjectId | _Keys"
 """One side of a comparison: a subtree by its id, or keys that were listed already."""
 
 

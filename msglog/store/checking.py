@@ -1,11 +1,19 @@
 """What every store does before it hands out bytes: the digest must be the one asked for."""
 
-from collections.abc import Iterable, Sequence
+from __future__ import annotations
+
 from hashlib import sha256
 
-from msglog.key import TIME_BYTES, Key, key_object_id
-from msglog.objectid import DamagedObjectError, ObjectId, object_id
+from msglog.annotation import TYPE_CHECKING
+from msglog.key import TIME_BYTES, key_object_id
+from msglog.objectid import DamagedObjectError, object_id
 from msglog.store.store import MissingObjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from msglog.key import Key
+    from msglog.objectid import ObjectId
 
 _OTHERS_BYTES = 8192
 """How much is passed over before anything was found."""

@@ -1,12 +1,12 @@
 """A store in one SQLite file: the default, for people's own logs and for server accounts."""
 
+from __future__ import annotations
+
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from itertools import islice
-from pathlib import Path
-from typing import Any, TypeAlias
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError
 from msglog.index.node import EMPTY_ROOT
 from msglog.key import KEY_BYTES, Key, key_object_id, key_time, make_key
@@ -21,9 +21,7 @@ from msglog.store.checking import (
 from msglog.store.store import (
     AGREED_LIMIT,
     REPOSITORY_ID_BYTES,
-    Commit,
     Committed,
-    HeldBack,
     Lost,
     OverQuotaError,
     Receipt,
@@ -35,6 +33,16 @@ from msglog.store.store import (
     StoreFormatError,
     Usage,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+    from typing import Any, TypeAlias
+
+    from msglog.store.store import (
+        Commit,
+        HeldBack,
+    )
 
 APPLICATION_ID = 0x6D6C6F67
 """`mlog`, in the file's header, so that `file` and we can tell what it is."""
@@ -77,7 +85,7 @@ FROM item WHERE true
 ON CONFLICT (key) DO UPDATE SET data = excluded.data, seen = excluded.seen
 """  # noqa: S608 - a number of ours
 
-_Row: TypeAlias = tuple[Any, ...]
+_Row: TypeAlias = "tuple[Any, ...]"
 
 _SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
@@ -131,7 +139,7 @@ class SqliteStore:
         self._identity = b""
 
     @classmethod
-    def create(cls, path: Path, *, identity: bytes, first: Commit) -> "SqliteStore":
+    def create(cls, path: Path, *, identity: bytes, first: Commit) -> SqliteStore:
         """Make a new store at path, readable by its owner alone, with a first change in it.
 
         The file appears whole or not at all. Raises StoreError if path exists.
@@ -160,7 +168,7 @@ class SqliteStore:
             self._connection.execute("COMMIT")
 
     @classmethod
-    def open(cls, path: Path) -> "SqliteStore":
+    def open(cls, path: Path) -> SqliteStore:
         """Open the store at path; raises StoreError, StoreFormatError or DamagedStoreError."""
         store = cls(_connect(path), path)
         try:

@@ -1,22 +1,31 @@
 """Index nodes as they travel: digests of children, or beginnings of keys, cut to a width."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from __future__ import annotations
+
 from itertools import pairwise
 
-from msglog.encoding import EncodingError, Value, decode, encode
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
+from msglog.encoding import EncodingError, decode, encode
 from msglog.errors import IntegrityError
-from msglog.index.change import Path
 from msglog.index.node import (
     LEAF_LIMIT,
-    Child,
-    Inner,
-    Leaf,
     common_nibbles,
     pack_prefix,
     shares_prefix,
 )
 from msglog.key import KEY_BYTES, KEY_NIBBLES, TIME_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from msglog.encoding import Value
+    from msglog.index.change import Path
+    from msglog.index.node import (
+        Child,
+        Inner,
+        Leaf,
+    )
 
 KNOWN_BYTES = 4
 """How much of each of its own children's digests a client sends along with a path."""

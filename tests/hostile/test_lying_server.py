@@ -1,12 +1,12 @@
 """A hostile server against the real client: nothing false is kept, and nothing goes on for ever."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from msglog.dataclass import replace
 from msglog.errors import IntegrityError, MsglogError, RemoteError
 from msglog.index.change import build
 from msglog.index.node import EMPTY_ROOT

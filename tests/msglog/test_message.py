@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from msglog.dataclass import replace
 from msglog.encoding import EncodingError
 from msglog.key import TIME_MAXIMUM, TIME_MINIMUM, make_key
 from msglog.message import (

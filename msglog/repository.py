@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import islice
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
@@ -265,23 +266,18 @@ class Repository:
 
         Reads some ahead, first few and then more, but never many bytes.
         """
-        batch: list[Key] = []
-        size = 1
-        for key in keys:
-            batch.append(key)
-            if len(batch) >= size:
-                yield from self._read(batch)
-                batch = []
-                size = min(2 * size, _READ_AT_ONCE)
-        yield from self._read(batch)
+        for part, objects in self.read(keys):
+            yield from zip(part, objects, strict=True)
 
-    def _read(self, keys: list[Key]) -> Iterator[tuple[Key, bytes]]:
-        done = 0
-        while done < len(keys):
-            part = keys[done:]
-            beginning = self.store.read_some(part, _READ_AHEAD_BYTES)
-            yield from zip(part, beginning, strict=False)
-            done += len(beginning)
+    def read(self, keys: Iterator[Key]) -> Iterator[tuple[Sequence[Key], list[bytes]]]:
+        """Yield what `messages` does, some keys at a time with their objects."""
+        size = 1
+        while part := list(islice(keys, size)):
+            while part:
+                objects = self.store.read_some(part, _READ_AHEAD_BYTES)
+                yield part[: len(objects)], objects
+                part = part[len(objects) :]
+            size = min(2 * size, _READ_AT_ONCE)
 
     def find(self, abbreviation: str, *, limit: int = 16) -> list[Key]:
         """Return the messages below all refs whose ids begin with these 4 to 64 hex digits.

@@ -187,7 +187,7 @@ class Fetcher:
         there = count(self._reader(intake), head.base)
         expected = max((head.count or 0) - there, 0)
         while isinstance(part := self._session.expect(Batch, End), Batch):
-            messages = {item.key: item.data for item in batch.unpack(part.content, part.messages)}
+            messages = batch.unpack(part.content, part.messages)
             keys = list(messages)
             if keys[0] < tracking.view:
                 raise ForgedTransferError("the remote sent a message from before the view")

@@ -45,15 +45,16 @@ def cut_batches(
     keys: list[Key] = []
     parts: list[bytes] = []
     size = 0
-    for key, data in repository.messages(difference(read, base, source or target)):
-        item = batch.pack_item(key, data)
-        if keys and (len(keys) >= BATCH_MESSAGES_LIMIT or size + len(item) > BATCH_BYTES_LIMIT):
-            index = splice(read, target, base, _after(keys[-1]))
-            yield OutgoingBatch(keys, b"".join(parts), index)
-            keys, parts, size = [], [], 0
-        keys.append(key)
-        parts.append(item)
-        size += len(item)
+    for some, objects in repository.read(difference(read, base, source or target)):
+        for key, data in zip(some, objects, strict=True):
+            length = batch.HEAD_BYTES + len(data)
+            if keys and (len(keys) >= BATCH_MESSAGES_LIMIT or size + length > BATCH_BYTES_LIMIT):
+                index = splice(read, target, base, _after(keys[-1]))
+                yield OutgoingBatch(keys, b"".join(parts), index)
+                keys, parts, size = [], [], 0
+            keys.append(key)
+            parts += (batch.pack_head(key, data), data)
+            size += length
     if keys:
         yield OutgoingBatch(keys, b"".join(parts), Index(target, count(read, target), {}))
 

@@ -53,7 +53,7 @@ from plumbing.complaint import (
     peer_error,
 )
 from plumbing.outgoing import cut_batches
-from plumbing.policy import excess, no_rules
+from plumbing.policy import accept_all, excess, no_rules
 from plumbing.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from msglog.wire.request_line import EarlyRequest
     from plumbing.administration import Administration
     from plumbing.permissions import Permissions
-    from plumbing.policy import Rules
+    from plumbing.policy import Policy, Rules
 
 DRAIN_BYTES_LIMIT = 1 << 20
 """How much is read and thrown away after a failure, so that the client can read why."""
@@ -422,19 +422,16 @@ class Service:
         incoming = self._incoming
         if incoming is None:
             raise ForgedTransferError("a batch belongs to no transfer")
-        accepted: dict[Key, bytes] = {}
-        refused: list[Refusal] = []
-        keys: list[Key] = []
         rules = self._rules(incoming.log)
-        for item in batch.unpack(event.content, event.messages):
-            if item.key < incoming.view:
-                raise ForgedTransferError("a message lies before the view")
-            keys.append(item.key)
-            verdict = rules.policy(item)
-            if verdict is None:
-                accepted[item.key] = item.data
-            else:
-                refused.append(Refusal(item.key, *verdict))
+        accepted = batch.unpack(event.content, event.messages)
+        keys = list(accepted)
+        if keys[0] < incoming.view:
+            raise ForgedTransferError("a message lies before the view")
+        refused: list[Refusal] = []
+        if rules.policy is not accept_all:
+            refused = _refusals(rules.policy, accepted)
+            for refusal in refused:
+                del accepted[refusal.key]
         made: dict[ObjectId, bytes] = {}
         read = overlay(self._read, made)
         declared = insert(read, incoming.declared, keys)
@@ -495,3 +492,13 @@ class Service:
             self._advertise(incoming.log, incoming.view, snapshot.root)
             done = Done(incoming.log, snapshot.root, snapshot.count)
         yield self._connection.send(done)
+
+
+def _refusals(policy: Policy, messages: Mapping[Key, bytes]) -> list[Refusal]:
+    """Return the refusals of those messages that a policy does not take."""
+    refused: list[Refusal] = []
+    for key, data in messages.items():
+        verdict = policy(batch.Item(key, data))
+        if verdict is not None:
+            refused.append(Refusal(key, *verdict))
+    return refused

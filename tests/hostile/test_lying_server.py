@@ -64,7 +64,7 @@ def rebatch(work: Callable[[list[bytes]], list[bytes]], *, count: bool = True) -
     def change(event: Event, seen: int) -> list[Event]:
         if not isinstance(event, Batch) or seen > 1:
             return [event]
-        objects = work([item.data for item in unpack(event.content, event.messages)])
+        objects = work(list(unpack(event.content, event.messages).values()))
         number = len(objects) if count else event.messages
         return [replace(event, messages=number, content=content_of(*objects))]
 

@@ -1,10 +1,14 @@
 """What every store does before it hands out bytes: the digest must be the one asked for."""
 
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 
-from msglog.key import Key, key_object_id
+from msglog.key import TIME_BYTES, Key, key_object_id
 from msglog.objectid import DamagedObjectError, ObjectId, object_id
 from msglog.store.store import MissingObjectError
+
+_OTHERS = 32
+"""How many rows of other logs a scan meets, beyond those that it is for, before it gives up."""
 
 
 def checked_nodes(ids: Sequence[ObjectId], found: dict[ObjectId, bytes]) -> dict[ObjectId, bytes]:
@@ -30,16 +34,20 @@ def checked_messages(keys: Sequence[Key], found: dict[Key, bytes]) -> dict[Key, 
 
 
 def checked_beginning(
-    keys: Sequence[Key], rows: Iterable[tuple[Key, bytes]], byte_limit: int
+    keys: Sequence[Key],
+    rows: Iterable[tuple[Key, bytes]],
+    byte_limit: int,
+    begun: Iterable[bytes] = (),
 ) -> list[bytes]:
-    """Return the data of rows, which come in the order of keys, up to a number of bytes.
+    """Return begun and after it the data of rows, up to a number of bytes in all.
 
-    Each must be there and have its digest; rows is left as soon as there is no more room.
+    begun: what was read already of the first of keys. rows: the others, in the order of keys; each
+    must be there and have its digest; they are left as soon as there is no more room.
     """
-    beginning: list[bytes] = []
-    size = 0
+    beginning = list(begun)
+    size = sum(map(len, beginning))
     following = iter(rows)
-    for key in keys:
+    for key in keys[len(beginning) :]:
         found, data = next(following, (None, b""))
         if found != key:
             raise MissingObjectError(key_object_id(key).hex())
@@ -50,3 +58,37 @@ def checked_beginning(
             raise DamagedObjectError(key_object_id(key), where="in the store")
         beginning.append(data)
     return beginning
+
+
+def checked_scan(
+    keys: Sequence[Key], rows: Iterable[tuple[object, object]], byte_limit: int
+) -> tuple[list[bytes], bool]:
+    """Return the data of the first of keys from rows, and whether that is all there is room for.
+
+    rows: in the order of keys, as read and with any others between them; they are left where the
+    others are the most, before keys are complete. Raises DamagedObjectError.
+    """
+    beginning: list[bytes] = []
+    spare = _OTHERS
+    room = byte_limit
+    wanted = iter(keys)
+    key = next(wanted, None)
+    for found, data in rows:
+        if found != key:
+            spare -= 1
+            if spare < 0:
+                break
+            continue
+        if key is None or not isinstance(data, bytes):  # damaged: no object's digest
+            break
+        room -= len(data)
+        if room < 0 and beginning:
+            return beginning, True
+        if sha256(data).digest() != key[TIME_BYTES:]:
+            raise DamagedObjectError(key_object_id(key), where="in the store")
+        beginning.append(data)
+        spare += 1
+        key = next(wanted, None)
+        if key is None:
+            break
+    return beginning, key is None

@@ -11,7 +11,12 @@ from msglog.index.node import EMPTY_ROOT
 from msglog.key import KEY_BYTES, Key, key_object_id, key_time, make_key
 from msglog.objectid import DIGEST_BYTES, ObjectId
 from msglog.sqlite_file import FAILURES, Trouble, connect, making, reason, trouble
-from msglog.store.checking import checked_beginning, checked_messages, checked_nodes
+from msglog.store.checking import (
+    checked_beginning,
+    checked_messages,
+    checked_nodes,
+    checked_scan,
+)
 from msglog.store.store import (
     AGREED_LIMIT,
     REPOSITORY_ID_BYTES,
@@ -181,14 +186,23 @@ class SqliteStore:
     def read_some(self, keys: Sequence[Key], byte_limit: int) -> list[bytes]:
         """Return the first of these messages, and as many after it as there is room for."""
         part = keys[:_PARAMETERS]
-        order = "DESC" if part[0] > part[-1] else "ASC"
+        down = part[0] > part[-1]
+        order = "DESC" if down else "ASC"
+        # The messages of a log mostly lie side by side: one look-up for the first finds them all.
+        scan = f"SELECT key, data FROM messages WHERE key BETWEEN ? AND ? ORDER BY key {order}"  # noqa: S608
+        ends = (part[-1], part[0]) if down else (part[0], part[-1])
+        with self._translated(), closing(self._connection.execute(scan, ends)) as rows:
+            beginning, complete = checked_scan(part, rows, byte_limit)
+        if complete:
+            return beginning
+        rest = part[len(beginning) :]
         sql = (
-            f"SELECT key, data FROM messages WHERE key IN ({','.join('?' * len(part))})"  # noqa: S608
+            f"SELECT key, data FROM messages WHERE key IN ({','.join('?' * len(rest))})"  # noqa: S608
             f" ORDER BY key {order}"
         )
-        with self._translated(), closing(self._connection.execute(sql, part)) as rows:
+        with self._translated(), closing(self._connection.execute(sql, rest)) as rows:
             return checked_beginning(
-                part, ((Key(key), _as_bytes(data)) for key, data in rows), byte_limit
+                part, ((Key(key), _as_bytes(data)) for key, data in rows), byte_limit, beginning
             )
 
     def find_nodes(self, ids: Sequence[ObjectId]) -> dict[ObjectId, bytes]:

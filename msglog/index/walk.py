@@ -1,6 +1,7 @@
 """Reading indexes in key order, with bounded memory: `count`, `iterate`, `difference`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import TypeAlias
 
 from msglog.index.node import (
@@ -38,8 +39,16 @@ def iterate(
     reverse: bool = False,
 ) -> Iterator[Key]:
     """Yield the keys of an index from first to last, both included, in order or in reverse."""
+    return chain.from_iterable(_runs(read, root, first, last, reverse=reverse))
+
+
+def _runs(
+    read: NodeReader, root: ObjectId, first: Key, last: Key, *, reverse: bool
+) -> Iterator[Iterable[Key]]:
+    """Yield the keys of one leaf after the other."""
     if root == EMPTY_ROOT:
         return
+    whole = first == FIRST_KEY and last == LAST_KEY
     frontier = Frontier(read)
     stack = [root]
     while stack:
@@ -49,20 +58,25 @@ def iterate(
             keys = node.keys
             if keys[0] < first or keys[-1] > last:
                 keys = tuple([key for key in keys if first <= key <= last])
-            yield from reversed(keys) if reverse else keys
+            yield reversed(keys) if reverse else keys
             continue
-        if (
-            last_below(node.prefix, node.depth) < first
-            or first_below(node.prefix, node.depth) > last
-        ):
-            continue
-        base = node.prefix.ljust(KEY_BYTES, b"\0")
-        children = []
-        for position, child, _ in node.children:
-            start = _with_nibble(base, node.depth, position)
-            if last_below(start, node.depth + 1) >= first and start <= last:
-                children.append(child)
-        stack.extend(children if reverse else reversed(children))
+        children = [child[1] for child in node.children] if whole else _within(node, first, last)
+        if not reverse:
+            children.reverse()
+        stack += children
+
+
+def _within(node: Inner, first: Key, last: Key) -> list[ObjectId]:
+    """Return the children of an inner node that may have keys from first to last."""
+    if last_below(node.prefix, node.depth) < first or first_below(node.prefix, node.depth) > last:
+        return []
+    base = node.prefix.ljust(KEY_BYTES, b"\0")
+    children = []
+    for position, child, _ in node.children:
+        start = _with_nibble(base, node.depth, position)
+        if last_below(start, node.depth + 1) >= first and start <= last:
+            children.append(child)
+    return children
 
 
 def difference(read: NodeReader, base: ObjectId, target: ObjectId) -> Iterator[Key]:

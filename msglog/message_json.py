@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msglog.message import Foreign, Message
 from msglog.objectid import ObjectId
 from msglog.timestamp import rfc3339
-from msglog.unsafe_text import UNSAFE, is_plain
+from msglog.unsafe_text import UNSAFE, is_safe_line
 
 __all__ = ["json_safe", "message_fields", "rfc3339", "to_json"]
 
@@ -22,7 +22,7 @@ def to_json(value: Mapping[str, object]) -> str:
 
 def json_safe(document: str) -> str:
     """Return a JSON document with what is unsafe in its strings as JSON's own escapes."""
-    return document if is_plain(document) else _UNSAFE.sub(_escape, document)
+    return document if is_safe_line(document) else _UNSAFE.sub(_escape, document)
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from msglog.errors import UsageError
 from msglog.key import Key, key_object_id, key_time
 from msglog.message import Foreign, Message
-from msglog.timestamp import SECOND, rfc3339
+from msglog.timestamp import SECOND, readable, rfc3339
 from porcelain.display import block, one_line, shorten
 from porcelain.printing import Piece
-from porcelain.when import readable
 
 _TITLE_WIDTH = 120
 _NEWER = "needs a newer msglog"

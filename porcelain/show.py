@@ -6,6 +6,7 @@ from msglog.errors import MsglogError
 from msglog.key import Key, key_object_id
 from msglog.message import Foreign, Message, decode_object
 from msglog.repository import Repository
+from msglog.timestamp import readable
 from plumbing.context import Context
 from porcelain.discovery import open_repository
 from porcelain.display import one_line
@@ -14,7 +15,6 @@ from porcelain.printing import Printer, make_printer, paged
 from porcelain.rendering import full
 from porcelain.selection import find_message
 from porcelain.settings import load_settings
-from porcelain.when import readable
 
 
 def configure(parser: ArgumentParser) -> None:

@@ -4,11 +4,12 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 from msglog.account.audit import AuditRecord, records
 from msglog.message_json import rfc3339, to_json
+from msglog.timestamp import readable
 from plumbing.context import Context
 from porcelain.admin.place import opened
 from porcelain.display import one_line
 from porcelain.printing import note
-from porcelain.when import parse, readable
+from porcelain.when import parse
 
 LIMIT = 1000
 """How many records are shown where nobody says."""

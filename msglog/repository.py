@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice, starmap
 from pathlib import Path
 
 from msglog.errors import UsageError
@@ -240,23 +241,19 @@ class Repository:
 
         Reads some ahead, first few and then more, but never many bytes.
         """
-        batch: list[Key] = []
-        size = 1
-        for key in keys:
-            batch.append(key)
-            if len(batch) >= size:
-                yield from self._read(batch)
-                batch = []
-                size = min(2 * size, _READ_AT_ONCE)
-        yield from self._read(batch)
+        return chain.from_iterable(starmap(zip, self.parts(keys)))
 
-    def _read(self, keys: list[Key]) -> Iterator[tuple[Key, bytes]]:
-        done = 0
-        while done < len(keys):
-            part = keys[done:]
-            beginning = self.store.read_some(part, _READ_AHEAD_BYTES)
-            yield from zip(part, beginning, strict=False)
-            done += len(beginning)
+    def parts(self, keys: Iterator[Key]) -> Iterator[tuple[list[Key], list[bytes]]]:
+        """Yield the objects of keys as `messages` does, but as many at a time as were read."""
+        size = 1
+        while batch := list(islice(keys, size)):
+            done = 0
+            while done < len(batch):
+                part = batch[done:]
+                beginning = self.store.read_some(part, _READ_AHEAD_BYTES)
+                done += len(beginning)
+                yield part[: len(beginning)], beginning
+            size = min(2 * size, _READ_AT_ONCE)
 
     def find(self, abbreviation: str, *, limit: int = 16) -> list[Key]:
         """Return the messages below all refs whose ids begin with these 4 to 64 hex digits.

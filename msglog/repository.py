@@ -8,7 +8,7 @@ from pathlib import Path
 from msglog.errors import UsageError
 from msglog.index.change import Index, insert, merge
 from msglog.index.node import EMPTY_ROOT, NodeReader
-from msglog.index.walk import difference, iterate
+from msglog.index.walk import difference, divide, iterate, iterate_below
 from msglog.key import FIRST_KEY, LAST_KEY, Key
 from msglog.objectid import SHORTEST_ABBREVIATION, ObjectId, parse_abbreviation
 from msglog.refname import DEFAULT_LOG, LOG_PREFIX, REMOTE_PREFIX, check_log_name, log_ref
@@ -232,6 +232,20 @@ class Repository:
         """Yield the keys of an index between two keys, in order or in reverse."""
         return iterate(self.store.read_nodes, root, first=first, last=last, reverse=reverse)
 
+    def divide(
+        self, root: ObjectId, *, size: int, first: Key, last: Key, reverse: bool
+    ) -> Iterator[list[ObjectId]]:
+        """Yield an index in pieces for `keys_below`, of so many keys or less."""
+        read = self.store.read_nodes
+        return divide(read, root, size=size, first=first, last=last, reverse=reverse)
+
+    def keys_below(
+        self, subtrees: Sequence[ObjectId], *, first: Key, last: Key, reverse: bool
+    ) -> Iterator[Key]:
+        """Yield the keys of a piece of an index as `keys` does."""
+        read = self.store.read_nodes
+        return iterate_below(read, subtrees, first=first, last=last, reverse=reverse)
+
     def difference(self, base: ObjectId, target: ObjectId) -> Iterator[Key]:
         """Yield the keys in target that are not in base, in order."""
         return difference(self.store.read_nodes, base, target)
@@ -243,9 +257,14 @@ class Repository:
         """
         return chain.from_iterable(starmap(zip, self.parts(keys)))
 
-    def parts(self, keys: Iterator[Key]) -> Iterator[tuple[list[Key], list[bytes]]]:
-        """Yield the objects of keys as `messages` does, but as many at a time as were read."""
-        size = 1
+    def parts(
+        self, keys: Iterator[Key], *, at_first: int = 1
+    ) -> Iterator[tuple[list[Key], list[bytes]]]:
+        """Yield the objects of keys as `messages` does, but as many at a time as were read.
+
+        at_first: how many to read at first, if they are surely wanted.
+        """
+        size = min(at_first, _READ_AT_ONCE)
         while batch := list(islice(keys, size)):
             done = 0
             while done < len(batch):

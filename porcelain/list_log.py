@@ -2,7 +2,8 @@
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -10,6 +11,7 @@ from msglog.errors import UsageError
 from msglog.key import FIRST_KEY, LAST_KEY, Key, first_key_at, key_object_id
 from msglog.message import Foreign, decode_object
 from msglog.message_scan import scan
+from msglog.objectid import ObjectId
 from msglog.refname import DEFAULT_LOG
 from msglog.repository import Repository
 from plumbing.context import Context
@@ -20,6 +22,10 @@ if TYPE_CHECKING:  # what shows messages is loaded only once they can be
     from porcelain.listing import Render
 
 _RECEIPTS_AT_ONCE = 256
+_LONG = 5000
+"""How many messages a log has that is listed by two processes."""
+
+_PIECE = 512
 _Part: TypeAlias = tuple[list[Key], list[bytes]]
 """Some messages: their keys, and in the same order their bytes."""
 
@@ -50,20 +56,20 @@ def run(arguments: Namespace, context: Context) -> int:
     repository = open_repository(context)
     selection = _Selection(arguments, context, repository)
     if context.json:
-        from porcelain.listing import json_text  # noqa: PLC0415 - nothing else of it
+        from porcelain.message_json import json_text  # noqa: PLC0415 - only with --json
 
         _write(context, selection, json_text, between="")
     else:
         _print(arguments, context, repository, selection)
-    repository.close()
+    selection.close()
     return 0
 
 
 def _print(
     arguments: Namespace, context: Context, repository: Repository, selection: "_Selection"
 ) -> None:
-    from porcelain.listing import format_text, full_text, line_text  # noqa: PLC0415 - as above
-    from porcelain.rendering import Format  # noqa: PLC0415 - with it
+    from porcelain.listing import format_text, full_text, line_text  # noqa: PLC0415 - not with --json
+    from porcelain.rendering import Format  # noqa: PLC0415 - as above
 
     style = "oneline" if arguments.oneline else arguments.format or "full"
     form = None if style in ("oneline", "full") else Format(style)
@@ -80,10 +86,51 @@ def _print(
 
 def _write(context: Context, selection: "_Selection", render: "Render", *, between: str) -> None:
     """Write the messages, as many at a time as are read, which bounds what is in memory."""
-    before = ""
-    for keys, objects in selection.parts():
-        context.write(before + between.join(map(render, keys, objects)))
-        before = between
+    work = _Rendering(selection, render, between)
+    if selection.is_long():
+        from porcelain.second_process import rendered_by_two  # noqa: PLC0415 - only for long lists
+
+        selection.close()
+        texts = rendered_by_two(work)
+    else:
+        texts = work.texts()
+    unwanted = len(between)
+    with closing(texts):
+        for text in texts:
+            context.stdout.write(text[unwanted:])
+            unwanted = 0
+
+
+class _Rendering:
+    """The text of a selection, whole or as `porcelain.second_process` divides it.
+
+    Every message has `between` before it, the first one as well.
+    """
+
+    def __init__(self, selection: "_Selection", render: "Render", between: str) -> None:
+        self._selection = selection
+        self._render = render
+        self._between = between
+
+    def texts(self) -> Generator[bytes]:
+        for part in self._selection.parts():
+            yield self._text(part)
+
+    def begin(self) -> None:
+        self._selection.open()
+
+    def pieces(self) -> Iterator[list[ObjectId]]:
+        return self._selection.pieces()
+
+    def render(self, piece: list[ObjectId], done: int) -> Iterator[tuple[int, bytes]]:
+        for taken, part in self._selection.parts_of(piece, done):
+            yield taken, self._text(part)
+
+    def _text(self, part: _Part) -> bytes:
+        if not part[0]:
+            return b""
+        texts = self._between.join(map(self._render, *part))
+        return f"{self._between}{texts}".encode("utf-8", "surrogateescape")
 
 
 def _configured_pager(context: Context, repository: Repository) -> str | None:
@@ -99,7 +146,8 @@ class _Selection:
 
     def __init__(self, arguments: Namespace, context: Context, repository: Repository) -> None:
         self._repository = repository
-        self._root = repository.log(arguments.log).root
+        log = repository.log(arguments.log)
+        self._root, self._count = log.root, log.count
         since = _time(arguments.since, context)
         until = _time(arguments.until, context)
         self._first = FIRST_KEY if since is None else first_key_at(since)
@@ -112,6 +160,42 @@ class _Selection:
         self._bodies = [_pattern(text, flags) for text in arguments.grep]
         self._tags = frozenset(arguments.tag)
         self._filtered = bool(self._authors or self._bodies or self._tags)
+
+    def open(self) -> None:
+        """Open the repository anew, after it was closed."""
+        self._repository = Repository.open(self._repository.path)
+
+    def close(self) -> None:
+        """Close the repository."""
+        self._repository.close()
+
+    def is_long(self) -> bool:
+        """Tell whether `pieces` can be had and are worth a second process."""
+        if self._limit is not None or self._received is not None or self._count < _LONG:
+            return False
+        from porcelain.second_process import has_two_cores  # noqa: PLC0415 - only for long lists
+
+        return has_two_cores()
+
+    def pieces(self) -> Iterator[list[ObjectId]]:
+        """Yield all that is to be gone through in pieces of some hundred messages."""
+        if self._first > self._last:
+            return iter(())
+        return self._repository.divide(
+            self._root,
+            size=_PIECE,
+            first=self._first,
+            last=self._last,
+            reverse=not self._reverse,
+        )
+
+    def parts_of(self, piece: list[ObjectId], done: int) -> Iterator[tuple[int, _Part]]:
+        """Yield the messages of a piece but the first: how many were gone through, and which."""
+        keys = self._repository.keys_below(
+            piece, first=self._first, last=self._last, reverse=not self._reverse
+        )
+        for part in self._repository.parts(islice(keys, done, None), at_first=_PIECE):
+            yield len(part[0]), self._those_that_match(part) if self._filtered else part
 
     def parts(self) -> Iterator[_Part]:
         """Yield the messages, newest first or with --reverse oldest first, some at a time."""

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeAlias
 
-from msglog.key import TIME_BYTES, Key, key_object_id
+from msglog.key import TIME_BYTES, Key
 from msglog.message import decode_object
-from msglog.message_json import message_fields, ordinary_json, to_json
 from msglog.message_scan import scan
 from msglog.timestamp import readable
 from msglog.unsafe_text import is_safe_block
@@ -91,11 +90,3 @@ def format_text(form: Format, length: int) -> Render:
         return f"{form.apply_ordinary(key, plain, length)}\n"
 
     return render
-
-
-def json_text(key: Key, data: bytes) -> str:
-    """Return an object as a line of JSON."""
-    plain = scan(data)
-    if plain is None:
-        return to_json(message_fields(key_object_id(key), decode_object(data)))
-    return ordinary_json(key_object_id(key), plain)

@@ -16,7 +16,8 @@ from msglog.message_scan import SMALLEST_TIME
 from msglog.objectid import ObjectId, object_id
 from plumbing.context import Context
 from porcelain.console import StyledPrinter
-from porcelain.listing import format_text, full_text, json_text, line_text
+from porcelain.listing import format_text, full_text, line_text
+from porcelain.message_json import json_text
 from porcelain.printing import PlainPrinter, Printer
 from porcelain.rendering import Format, full, line
 

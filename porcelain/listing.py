@@ -23,8 +23,6 @@ Render: TypeAlias = Callable[[Key, bytes], str]
 _ID_DIGITS = 2 * TIME_BYTES
 """Where the id begins in the hex digits of a key."""
 
-_shown_author = lru_cache(maxsize=512)(one_line)
-
 
 def full_text(printer: Printer) -> Render:
     """Return what shows messages in full."""
@@ -32,6 +30,12 @@ def full_text(printer: Printer) -> Render:
     author_on, author_off = printer.marks("author")
     time_on, time_off = printer.marks("time")
     tag_on, tag_off = printer.marks("tag")
+    head = f"{id_on}message "
+
+    @lru_cache(maxsize=512)
+    def by(author: str) -> str:
+        shown = f"{author_on}{one_line(author)}{author_off}"
+        return f"{id_off}\nAuthor: {shown}\nTime:   {time_on}"
 
     def render(key: Key, data: bytes) -> str:
         plain = scan(data)
@@ -42,17 +46,13 @@ def full_text(printer: Printer) -> Render:
             body = block(body)
         if "\n" in body:
             body = body.replace("\n", "\n    ")
-        more = ""
+        more = f"{time_off}\n"
         if tags:
-            more = f"Tags:   {tag_on}{', '.join(map(one_line, tags))}{tag_off}\n"
+            more += f"Tags:   {tag_on}{', '.join(map(one_line, tags))}{tag_off}\n"
         if reply_to is not None:
             more += f"Reply:  {id_on}{reply_to.hex()}{id_off}\n"
-        return (
-            f"{id_on}message {key.hex()[_ID_DIGITS:]}{id_off}\n"
-            f"Author: {author_on}{_shown_author(author)}{author_off}\n"
-            f"Time:   {time_on}{readable(time, offset)}{time_off}\n"
-            f"{more}\n    {body}\n"
-        )
+        when = readable(time, offset)
+        return f"{head}{key.hex()[_ID_DIGITS:]}{by(author)}{when}{more}\n    {body}\n"
 
     return render
 
@@ -63,6 +63,12 @@ def line_text(printer: Printer, length: int) -> Render:
     author_on, author_off = printer.marks("author")
     time_on, time_off = printer.marks("time")
     tag_on, tag_off = printer.marks("tag")
+
+    @lru_cache(maxsize=512)
+    def by(author: str) -> str:
+        return f"{time_off} {author_on}{one_line(author)}{author_off}: "
+
+    before_time = f"{id_off} {time_on}"
     id_end = _ID_DIGITS + length
 
     def render(key: Key, data: bytes) -> str:
@@ -70,11 +76,10 @@ def line_text(printer: Printer, length: int) -> Render:
         if plain is None:
             return printer.text(*line(key, decode_object(data), length))
         _, time, offset, author, body, tags, _ = plain
-        more = f" {tag_on}({', '.join(map(one_line, tags))}){tag_off}" if tags else ""
+        more = f" {tag_on}({', '.join(map(one_line, tags))}){tag_off}\n" if tags else "\n"
         return (
-            f"{id_on}{key.hex()[_ID_DIGITS:id_end]}{id_off} "
-            f"{time_on}{readable(time, offset)[:-9]}{time_off} "
-            f"{author_on}{_shown_author(author)}{author_off}: {title(body)}{more}\n"
+            f"{id_on}{key.hex()[_ID_DIGITS:id_end]}{before_time}{readable(time, offset)[:-9]}"
+            f"{by(author)}{title(body)}{more}"
         )
 
     return render

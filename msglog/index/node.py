@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from struct import iter_unpack
 from typing import TypeAlias, cast
 
 import cbor2
@@ -148,9 +149,9 @@ def _leaf_keys(depth: int, prefix: bytes, suffixes: bytes) -> tuple[Key, ...]:
     head = prefix[:start]
     if not width:
         return (Key(head),)
-    ends = range(width, len(suffixes) + width, width)
     # One cast of all: Key() is a call, and a walk makes hundreds of thousands of them.
-    return cast("tuple[Key, ...]", tuple([head + suffixes[end - width : end] for end in ends]))
+    keys = [head + suffix for (suffix,) in iter_unpack(f"{width}s", suffixes)]
+    return cast("tuple[Key, ...]", tuple(keys))
 
 
 def decode_node(data: bytes, *, leaf_limit: int = LEAF_LIMIT) -> Node:

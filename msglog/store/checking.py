@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from typing import Any
 
 from msglog.key import TIME_BYTES, Key, key_object_id
 from msglog.objectid import DamagedObjectError, ObjectId, object_id
@@ -61,7 +62,7 @@ def checked_beginning(
 
 
 def checked_scan(
-    keys: Sequence[Key], rows: Iterable[tuple[object, object]], byte_limit: int
+    keys: Sequence[Key], rows: Iterable[tuple[Any, Any]], byte_limit: int
 ) -> tuple[list[bytes], bool]:
     """Return the data of the first of keys from rows, and whether that is all there is room for.
 
@@ -69,26 +70,26 @@ def checked_scan(
     others are the most, before keys are complete. Raises DamagedObjectError.
     """
     beginning: list[bytes] = []
-    spare = _OTHERS
+    others = 0
     room = byte_limit
     wanted = iter(keys)
     key = next(wanted, None)
-    for found, data in rows:
-        if found != key:
-            spare -= 1
-            if spare < 0:
+    try:
+        for found, data in rows:
+            if found != key:
+                others += 1
+                if others > len(beginning) + _OTHERS:
+                    break
+                continue
+            room -= len(data)
+            if room < 0 and beginning:
+                return beginning, True
+            if sha256(data).digest() != found[TIME_BYTES:]:
+                raise DamagedObjectError(key_object_id(found), where="in the store")
+            beginning.append(data)
+            key = next(wanted, None)
+            if key is None:
                 break
-            continue
-        if key is None or not isinstance(data, bytes):  # damaged: no object's digest
-            break
-        room -= len(data)
-        if room < 0 and beginning:
-            return beginning, True
-        if sha256(data).digest() != key[TIME_BYTES:]:
-            raise DamagedObjectError(key_object_id(key), where="in the store")
-        beginning.append(data)
-        spare += 1
-        key = next(wanted, None)
-        if key is None:
-            break
+    except TypeError:  # damage made data of another type, which is no object's digest
+        pass
     return beginning, key is None

@@ -1,14 +1,21 @@
 """Messages as JSON: the field names that every command prints, on lines safe for a terminal."""
 
+from __future__ import annotations
+
 import json
 import re
-from collections.abc import Mapping
 
-from msglog.message import Foreign, Message
-from msglog.message_scan import Plain
-from msglog.objectid import ObjectId
+from msglog.annotation import TYPE_CHECKING
+from msglog.message import Foreign
 from msglog.timestamp import rfc3339
 from msglog.unsafe_text import UNSAFE, is_safe_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from msglog.message import Message
+    from msglog.message_scan import Plain
+    from msglog.objectid import ObjectId
 
 __all__ = ["json_safe", "message_fields", "ordinary_json", "rfc3339", "to_json"]
 

@@ -6,11 +6,13 @@ Deterministic CBOR puts them in one order, so that comparing slices proves what
 not judged here at all.
 """
 
+from __future__ import annotations
+
 from functools import lru_cache
 from struct import Struct
 from struct import error as StructError  # noqa: N812 - struct gives it no class's name
-from typing import TypeAlias
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.message import (
     AUTHOR_BYTES_LIMIT,
     BODY_BYTES_LIMIT,
@@ -21,7 +23,11 @@ from msglog.message import (
 )
 from msglog.objectid import DIGEST_BYTES, ObjectId
 
-Plain: TypeAlias = tuple[bytes, int, int, str, str, tuple[str, ...], ObjectId | None]
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+
+Plain: TypeAlias = "tuple[bytes, int, int, str, str, tuple[str, ...], ObjectId | None]"
 """uuid, time, offset, author, body, tags, reply_to: the first fields of a Message but for `meta`.
 
 A tuple, because whoever goes through a whole log makes one for each message.

@@ -1,31 +1,43 @@
 """A repository: named logs over a store, and the operations that keep them whole."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain, islice, starmap
-from pathlib import Path
+from __future__ import annotations
 
+from itertools import chain, islice, starmap
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.errors import UsageError
-from msglog.index.change import Index, insert, merge
-from msglog.index.node import EMPTY_ROOT, NodeReader
+from msglog.index.change import insert, merge
+from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import difference, divide, iterate, iterate_below
-from msglog.key import FIRST_KEY, LAST_KEY, Key
-from msglog.objectid import SHORTEST_ABBREVIATION, ObjectId, parse_abbreviation
+from msglog.key import FIRST_KEY, LAST_KEY
+from msglog.objectid import SHORTEST_ABBREVIATION, parse_abbreviation
 from msglog.refname import DEFAULT_LOG, LOG_PREFIX, REMOTE_PREFIX, check_log_name, log_ref
 from msglog.store.sqlite import SqliteStore
 from msglog.store.store import (
-    Agreement,
     Commit,
     Committed,
-    HeldBack,
     Lost,
-    Quota,
-    Receipt,
     Ref,
     RefUpdate,
-    Store,
     StoreBusyError,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from msglog.index.change import Index
+    from msglog.index.node import NodeReader
+    from msglog.key import Key
+    from msglog.objectid import ObjectId
+    from msglog.store.store import (
+        Agreement,
+        HeldBack,
+        Quota,
+        Receipt,
+        Store,
+    )
 
 STORE_NAME = "store.db"
 _READ_AT_ONCE = 256
@@ -76,7 +88,7 @@ class Repository:
         self.path = path
 
     @classmethod
-    def create(cls, path: Path, *, identity: bytes, time: int) -> "Repository":
+    def create(cls, path: Path, *, identity: bytes, time: int) -> Repository:
         """Make a repository in the folder path, which is made readable by its owner alone.
 
         It has the log `main`. identity: 16 random bytes. time: microseconds since 1970 UTC.
@@ -88,7 +100,7 @@ class Repository:
         return cls(store, path)
 
     @classmethod
-    def open(cls, path: Path) -> "Repository":
+    def open(cls, path: Path) -> Repository:
         """Open the repository in the folder path; raises StoreError and its kin."""
         return cls(SqliteStore.open(path / STORE_NAME), path)
 

@@ -1,5 +1,7 @@
 """Times as text: RFC 3339 with microseconds and an offset, or as people read them. Pure."""
 
+from __future__ import annotations
+
 import time
 from functools import lru_cache
 

@@ -1,5 +1,7 @@
 """Which characters never reach a terminal as they are: what acts, hides or reorders."""
 
+from __future__ import annotations
+
 UNSAFE = (
     "\x00-\x1f\x7f-\x9f"  # C0, DEL, C1
     "\xad\u061c\u115f\u1160\u180e"  # soft hyphen, Arabic letter mark, fillers and separators

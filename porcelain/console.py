@@ -1,14 +1,20 @@
 """Colours, help and progress bars by rich: the only module that imports it, and only on demand."""
 
+from __future__ import annotations
+
 import codecs
-from argparse import HelpFormatter
-from typing import IO, Any, cast
 
 from rich.color import ColorSystem
 from rich.style import Style
 
-from plumbing.context import Context
-from porcelain.printing import Piece
+from msglog.annotation import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from argparse import HelpFormatter
+    from typing import IO, Any
+
+    from plumbing.context import Context
+    from porcelain.printing import Piece
 
 _STYLES = {
     "id": Style.parse("yellow"),

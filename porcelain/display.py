@@ -1,5 +1,7 @@
 """Making text from messages, names and peers safe to show: control characters are made visible."""
 
+from __future__ import annotations
+
 import re
 from functools import cache
 

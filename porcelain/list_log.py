@@ -1,24 +1,29 @@
 """`list`: shows the messages of a log, newest first (also called `log`)."""
 
+from __future__ import annotations
+
 import re
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Generator, Iterator
+from argparse import ArgumentTypeError
 from contextlib import closing
 from itertools import islice
-from typing import TYPE_CHECKING, TypeAlias
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
 from msglog.key import FIRST_KEY, LAST_KEY, Key, first_key_at, key_object_id
 from msglog.message import Foreign, decode_object
 from msglog.message_scan import scan
-from msglog.objectid import ObjectId
 from msglog.refname import DEFAULT_LOG
 from msglog.repository import Repository
-from plumbing.context import Context
 from porcelain.discovery import open_repository
 from porcelain.printing import make_printer, paged
 
 if TYPE_CHECKING:  # what shows messages is loaded only once they can be
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Generator, Iterator
+    from typing import TypeAlias
+
+    from msglog.objectid import ObjectId
+    from plumbing.context import Context
     from porcelain.listing import Render
 
 _RECEIPTS_AT_ONCE = 256
@@ -26,7 +31,7 @@ _LONG = 5000
 """How many messages a log has that is listed by two processes."""
 
 _PIECE = 512
-_Part: TypeAlias = tuple[list[Key], list[bytes]]
+_Part: TypeAlias = "tuple[list[Key], list[bytes]]"
 """Some messages: their keys, and in the same order their bytes."""
 
 
@@ -66,7 +71,7 @@ def run(arguments: Namespace, context: Context) -> int:
 
 
 def _print(
-    arguments: Namespace, context: Context, repository: Repository, selection: "_Selection"
+    arguments: Namespace, context: Context, repository: Repository, selection: _Selection
 ) -> None:
     from porcelain.listing import format_text, full_text, line_text  # noqa: PLC0415 - not with --json
     from porcelain.rendering import Format  # noqa: PLC0415 - as above
@@ -84,7 +89,7 @@ def _print(
             _write(output, selection, full_text(printer), between="\n")
 
 
-def _write(context: Context, selection: "_Selection", render: "Render", *, between: str) -> None:
+def _write(context: Context, selection: _Selection, render: Render, *, between: str) -> None:
     """Write the messages, as many at a time as are read, which bounds what is in memory."""
     work = _Rendering(selection, render, between)
     if selection.is_long():
@@ -107,7 +112,7 @@ class _Rendering:
     Every message has `between` before it, the first one as well.
     """
 
-    def __init__(self, selection: "_Selection", render: "Render", between: str) -> None:
+    def __init__(self, selection: _Selection, render: Render, between: str) -> None:
         self._selection = selection
         self._render = render
         self._between = between

@@ -4,20 +4,28 @@ What is not ordinary is decoded and shown as `porcelain.rendering` has it, and s
 to the byte, only slower.
 """
 
-from collections.abc import Callable
-from functools import lru_cache
-from typing import TypeAlias
+from __future__ import annotations
 
-from msglog.key import TIME_BYTES, Key
+from functools import lru_cache
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.key import TIME_BYTES
 from msglog.message import decode_object
 from msglog.message_scan import scan
 from msglog.timestamp import readable
 from msglog.unsafe_text import is_safe_block
 from porcelain.display import block, one_line
-from porcelain.printing import Printer
-from porcelain.rendering import Format, full, line, title
+from porcelain.rendering import full, line, title
 
-Render: TypeAlias = Callable[[Key, bytes], str]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    from msglog.key import Key
+    from porcelain.printing import Printer
+    from porcelain.rendering import Format
+
+Render: TypeAlias = "Callable[[Key, bytes], str]"
 """Returns the text of an object, whose digest has been checked, with its last newline."""
 
 _ID_DIGITS = 2 * TIME_BYTES

@@ -1,16 +1,25 @@
 """Messages as JSON, the same everywhere: `list --json` prints what `add --batch --json` takes."""
 
-import json
-from collections.abc import Mapping
-from typing import Any, cast
+from __future__ import annotations
 
+import json
+
+from msglog.annotation import TYPE_CHECKING, cast
 from msglog.errors import UsageError
-from msglog.key import Key, key_object_id
-from msglog.message import UUID_BYTES, Message, MetaValue, decode_object
+from msglog.key import key_object_id
+from msglog.message import UUID_BYTES, Message, decode_object
 from msglog.message_json import message_fields, ordinary_json, to_json
 from msglog.message_scan import scan
 from msglog.objectid import parse_object_id
-from porcelain.when import LocalOffset, Moment, parse
+from porcelain.when import Moment, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from msglog.key import Key
+    from msglog.message import MetaValue
+    from porcelain.when import LocalOffset
 
 __all__ = ["FIELDS", "json_text", "message_fields", "parse_message", "to_json"]
 

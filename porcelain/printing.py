@@ -1,13 +1,19 @@
 """Lines for people, made of styled pieces: plain text, unless colours are wanted."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import Protocol, TypeAlias
 
-from plumbing.context import Context
+from msglog.annotation import TYPE_CHECKING, Protocol
+from msglog.dataclass import replace
 
-Piece: TypeAlias = str | tuple[str, str]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TypeAlias
+
+    from plumbing.context import Context
+
+Piece: TypeAlias = "str | tuple[str, str]"
 """Text that is safe to show, or (style, text); the styles are those of `porcelain.console`."""
 
 

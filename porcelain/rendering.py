@@ -1,15 +1,23 @@
 """Messages as people read them: in full, on one line, or by a format of theirs."""
 
-import re
-from collections.abc import Callable, Sequence
+from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
 from msglog.key import Key, key_object_id, key_time
-from msglog.message import Foreign, Message, MetaValue
-from msglog.message_scan import Plain
+from msglog.message import Foreign, Message
 from msglog.timestamp import SECOND, readable, rfc3339
 from porcelain.display import block, one_line, shorten
-from porcelain.printing import Piece
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from msglog.message import MetaValue
+    from msglog.message_scan import Plain
+    from porcelain.printing import Piece
 
 _TITLE_WIDTH = 120
 _NEWER = "needs a newer msglog"
@@ -116,7 +124,7 @@ class Format:
             end = match.end()
         self._parts.append(text[end:])
 
-    def _field(self, name: str) -> "str | _Field":
+    def _field(self, name: str) -> str | _Field:
         if name.startswith(_META):
             return _meta_field(name[len(_META) : -1])
         if len(name) == 3 and name[0] == "x":

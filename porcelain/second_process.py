@@ -5,16 +5,23 @@ Where the second fails in whatever way, the first does its work, and so meets an
 error.
 """
 
+from __future__ import annotations
+
 import os
 import signal
-from collections.abc import Generator, Iterator
 from contextlib import suppress
 from struct import Struct
-from typing import BinaryIO, Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, TypeVar
+
+from msglog.annotation import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from typing import BinaryIO, TypeAlias
 
 _Piece = TypeVar("_Piece")
 
-Text: TypeAlias = tuple[int, bytes]
+Text: TypeAlias = "tuple[int, bytes]"
 """How many items of a piece were worked off, one at least, and the text that they make."""
 
 _HEAD = Struct(">II")

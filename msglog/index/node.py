@@ -4,29 +4,35 @@ A leaf is `[0, n, prefix, suffixes]`, an inner node `[1, n, prefix, children]`: 
 nibbles that all keys below share, prefix those nibbles packed high first. See docs/format.md.
 """
 
+from __future__ import annotations
+
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from struct import iter_unpack
-from typing import TypeAlias, cast
 
 import cbor2
 
+from msglog.annotation import TYPE_CHECKING, cast
+from msglog.dataclass import dataclass
 from msglog.encoding import EncodingError, decode
 from msglog.errors import IntegrityError
 from msglog.key import KEY_BYTES, KEY_NIBBLES, Key
 from msglog.objectid import DIGEST_BYTES, ObjectId, object_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import TypeAlias
+
 
 LEAF_LIMIT = 64
 """A set of keys is a leaf if and only if it has at most this many."""
 
 NODE_BYTES_LIMIT = 4096
 
-Child: TypeAlias = tuple[int, ObjectId, int]
+Child: TypeAlias = "tuple[int, ObjectId, int]"
 """Nibble, id, and number of keys of a subtree; the id and the number alone decide equality."""
 
-NodeReader: TypeAlias = Callable[[Sequence[ObjectId]], Mapping[ObjectId, bytes]]
+NodeReader: TypeAlias = "Callable[[Sequence[ObjectId]], Mapping[ObjectId, bytes]]"
 """Returns the bytes of all the nodes asked for, already checked against their ids, or raises."""
 
 _LEAF, _INNER = 0, 1
@@ -66,7 +72,7 @@ class Inner:
         return sum(child[2] for child in self.children)
 
 
-Node: TypeAlias = Leaf | Inner
+Node: TypeAlias = "Leaf | Inner"
 
 
 def nibble(key: bytes, position: int) -> int:

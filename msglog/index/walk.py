@@ -1,15 +1,14 @@
 """Reading indexes in key order, with bounded memory: `count`, `iterate`, `difference`."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
-from typing import TypeAlias
+from __future__ import annotations
 
+from itertools import chain
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.index.node import (
     EMPTY_ROOT,
-    Child,
     Inner,
     Leaf,
-    NodeReader,
     common_nibbles,
     first_below,
     last_below,
@@ -19,10 +18,19 @@ from msglog.index.node import (
 )
 from msglog.index.reading import FRONTIER_LIMIT, Frontier, read_node
 from msglog.key import FIRST_KEY, KEY_BYTES, LAST_KEY, Key
-from msglog.objectid import ObjectId
 
-_Keys: TypeAlias = tuple[Key, ...]
-_Side: TypeAlias = ObjectId | _Keys
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import TypeAlias
+
+    from msglog.index.node import (
+        Child,
+        NodeReader,
+    )
+    from msglog.objectid import ObjectId
+
+_Keys: TypeAlias = "tuple[Key, ...]"
+_Side: TypeAlias = "ObjectId | _Keys"
 """One side of a comparison: a subtree by its id, or keys that were listed already."""
 
 

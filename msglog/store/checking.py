@@ -1,12 +1,20 @@
 """What every store does before it hands out bytes: the digest must be the one asked for."""
 
-from collections.abc import Iterable, Sequence
-from hashlib import sha256
-from typing import Any
+from __future__ import annotations
 
-from msglog.key import TIME_BYTES, Key, key_object_id
-from msglog.objectid import DamagedObjectError, ObjectId, object_id
+from hashlib import sha256
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.key import TIME_BYTES, key_object_id
+from msglog.objectid import DamagedObjectError, object_id
 from msglog.store.store import MissingObjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from msglog.key import Key
+    from msglog.objectid import ObjectId
 
 _OTHERS = 32
 """How many rows of other logs a scan meets, beyond those that it is for, before it gives up."""

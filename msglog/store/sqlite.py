@@ -1,11 +1,11 @@
 """A store in one SQLite file: the default, for people's own logs and for server accounts."""
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from pathlib import Path
-from typing import Any, TypeAlias
+from __future__ import annotations
 
+import sqlite3
+from contextlib import closing, contextmanager
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError
 from msglog.index.node import EMPTY_ROOT
 from msglog.key import KEY_BYTES, Key, key_object_id, key_time, make_key
@@ -20,9 +20,7 @@ from msglog.store.checking import (
 from msglog.store.store import (
     AGREED_LIMIT,
     REPOSITORY_ID_BYTES,
-    Commit,
     Committed,
-    HeldBack,
     Lost,
     OverQuotaError,
     Receipt,
@@ -34,6 +32,16 @@ from msglog.store.store import (
     StoreFormatError,
     Usage,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+    from typing import Any, TypeAlias
+
+    from msglog.store.store import (
+        Commit,
+        HeldBack,
+    )
 
 APPLICATION_ID = 0x6D6C6F67
 """`mlog`, in the file's header, so that `file` and we can tell what it is."""
@@ -52,7 +60,7 @@ _REFLOG = (bytes, int, int, str)
 _REFUSAL = (bytes, str, str)
 _LOOKUP = (bytes, int)
 
-_Row: TypeAlias = tuple[Any, ...]
+_Row: TypeAlias = "tuple[Any, ...]"
 
 _SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
@@ -106,7 +114,7 @@ class SqliteStore:
         self._identity = b""
 
     @classmethod
-    def create(cls, path: Path, *, identity: bytes, first: Commit) -> "SqliteStore":
+    def create(cls, path: Path, *, identity: bytes, first: Commit) -> SqliteStore:
         """Make a new store at path, readable by its owner alone, with a first change in it.
 
         The file appears whole or not at all. Raises StoreError if path exists.
@@ -135,7 +143,7 @@ class SqliteStore:
             self._connection.execute("COMMIT")
 
     @classmethod
-    def open(cls, path: Path) -> "SqliteStore":
+    def open(cls, path: Path) -> SqliteStore:
         """Open the store at path; raises StoreError, StoreFormatError or DamagedStoreError."""
         store = cls(_connect(path), path)
         try:

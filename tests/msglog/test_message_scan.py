@@ -1,7 +1,6 @@
 """The short way to read a message takes nothing else, and nothing differently, than the long one."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from msglog.dataclass import replace
 from msglog.encoding import EncodingError
 from msglog.key import TIME_MAXIMUM, TIME_MINIMUM
 from msglog.message import (

@@ -1,6 +1,5 @@
 """Messages that are shown straight from their bytes look as they do when they are decoded."""
 
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from msglog.dataclass import replace
 from msglog.encoding import encode
 from msglog.key import TIME_MAXIMUM, TIME_MINIMUM, Key, key_object_id, make_key
 from msglog.message import Message, decode_object

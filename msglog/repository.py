@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from itertools import islice
+from itertools import chain, islice, starmap
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 from msglog.errors import UsageError
 from msglog.index.change import insert, merge
 from msglog.index.node import EMPTY_ROOT
-from msglog.index.walk import difference, iterate
+from msglog.index.walk import difference, divide, iterate, iterate_below
 from msglog.key import FIRST_KEY, LAST_KEY
 from msglog.objectid import SHORTEST_ABBREVIATION, parse_abbreviation
 from msglog.refname import DEFAULT_LOG, LOG_PREFIX, REMOTE_PREFIX, check_log_name, log_ref
@@ -257,6 +257,20 @@ class Repository:
         """Yield the keys of an index between two keys, in order or in reverse."""
         return iterate(self.store.read_nodes, root, first=first, last=last, reverse=reverse)
 
+    def divide(
+        self, root: ObjectId, *, size: int, first: Key, last: Key, reverse: bool
+    ) -> Iterator[list[ObjectId]]:
+        """Yield an index in pieces for `keys_below`, of so many keys or less."""
+        read = self.store.read_nodes
+        return divide(read, root, size=size, first=first, last=last, reverse=reverse)
+
+    def keys_below(
+        self, subtrees: Sequence[ObjectId], *, first: Key, last: Key, reverse: bool
+    ) -> Iterator[Key]:
+        """Yield the keys of a piece of an index as `keys` does."""
+        read = self.store.read_nodes
+        return iterate_below(read, subtrees, first=first, last=last, reverse=reverse)
+
     def difference(self, base: ObjectId, target: ObjectId) -> Iterator[Key]:
         """Yield the keys in target that are not in base, in order."""
         return difference(self.store.read_nodes, base, target)
@@ -266,17 +280,23 @@ class Repository:
 
         Reads some ahead, first few and then more, but never many bytes.
         """
-        for part, objects in self.read(keys):
-            yield from zip(part, objects, strict=True)
+        return chain.from_iterable(starmap(zip, self.parts(keys)))
 
-    def read(self, keys: Iterator[Key]) -> Iterator[tuple[Sequence[Key], list[bytes]]]:
-        """Yield what `messages` does, some keys at a time with their objects."""
-        size = 1
-        while part := list(islice(keys, size)):
-            while part:
-                objects = self.store.read_some(part, _READ_AHEAD_BYTES)
-                yield part[: len(objects)], objects
-                part = part[len(objects) :]
+    def parts(
+        self, keys: Iterator[Key], *, at_first: int = 1
+    ) -> Iterator[tuple[list[Key], list[bytes]]]:
+        """Yield the objects of keys as `messages` does, but as many at a time as were read.
+
+        at_first: how many to read at first, if they are surely wanted.
+        """
+        size = min(at_first, _READ_AT_ONCE)
+        while batch := list(islice(keys, size)):
+            done = 0
+            while done < len(batch):
+                part = batch[done:]
+                beginning = self.store.read_some(part, _READ_AHEAD_BYTES)
+                done += len(beginning)
+                yield part[: len(beginning)], beginning
             size = min(2 * size, _READ_AT_ONCE)
 
     def find(self, abbreviation: str, *, limit: int = 16) -> list[Key]:

@@ -45,7 +45,7 @@ def cut_batches(
     keys: list[Key] = []
     parts: list[bytes] = []
     size = 0
-    for some, objects in repository.read(difference(read, base, source or target)):
+    for some, objects in repository.parts(difference(read, base, source or target)):
         for key, data in zip(some, objects, strict=True):
             length = batch.HEAD_BYTES + len(data)
             if keys and (len(keys) >= BATCH_MESSAGES_LIMIT or size + length > BATCH_BYTES_LIMIT):

@@ -37,7 +37,16 @@ class StyledPrinter:
 
     def line(self, *pieces: Piece) -> None:
         """Print one line."""
-        self._write("".join([_render(piece) for piece in pieces]) + "\n")
+        self._write(self.text(*pieces))
+
+    def text(self, *pieces: Piece) -> str:
+        """Return the line with its codes."""
+        return "".join([_render(piece) for piece in pieces]) + "\n"
+
+    def marks(self, style: str) -> tuple[str, str]:
+        """Return the codes before and after a text in a style."""
+        before, _, after = _render((style, "text")).partition("text")
+        return before, after
 
 
 def help_formatter(context: Context) -> type[HelpFormatter]:

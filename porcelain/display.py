@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.unsafe_text import UNSAFE, is_plain
+from msglog.unsafe_text import UNSAFE, is_safe_block, is_safe_line
 
 if TYPE_CHECKING:
     import re
 
-_LAYOUT = {ord("\n"): None, ord("\t"): None}
 _NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
 def one_line(text: str) -> str:
     """Return text with everything visible that would move the cursor, hide or reorder: one line."""
-    return text if is_plain(text) else _pattern(f"[{UNSAFE}]").sub(_visible, text)
+    return text if is_safe_line(text) else _pattern(f"[{UNSAFE}]").sub(_visible, text)
 
 
 def block(text: str) -> str:
     """Return text made safe as by `one_line`, but with its newlines and tabs kept."""
-    return (
-        text
-        if is_plain(text.translate(_LAYOUT))
-        else _pattern(f"(?![\n\t])[{UNSAFE}]").sub(_visible, text)
-    )
+    return text if is_safe_block(text) else _pattern(f"(?![\n\t])[{UNSAFE}]").sub(_visible, text)
 
 
 def shorten(text: str, width: int) -> str:

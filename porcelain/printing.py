@@ -23,6 +23,12 @@ class Printer(Protocol):
     def line(self, *pieces: Piece) -> None:
         """Print one line, or a block of them, and the newline after it."""
 
+    def text(self, *pieces: Piece) -> str:
+        """Return what `line` prints."""
+
+    def marks(self, style: str) -> tuple[str, str]:
+        """Return what goes before and what after a text, which is not empty, in a style."""
+
 
 class PlainPrinter:
     """Prints pieces without their styles."""
@@ -32,8 +38,15 @@ class PlainPrinter:
 
     def line(self, *pieces: Piece) -> None:
         """Print one line."""
-        text = "".join([piece if isinstance(piece, str) else piece[1] for piece in pieces])
-        self._write(text + "\n")
+        self._write(self.text(*pieces))
+
+    def text(self, *pieces: Piece) -> str:
+        """Return the line."""
+        return "".join([piece if isinstance(piece, str) else piece[1] for piece in pieces]) + "\n"
+
+    def marks(self, _style: str) -> tuple[str, str]:
+        """Return nothing."""
+        return "", ""
 
 
 def wants_color(context: Context) -> bool:

@@ -6,6 +6,7 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.errors import MsglogError
 from msglog.key import key_object_id
 from msglog.message import decode_object
+from msglog.timestamp import readable
 from porcelain.discovery import open_repository
 from porcelain.display import one_line
 from porcelain.message_json import message_fields, to_json
@@ -13,7 +14,6 @@ from porcelain.printing import make_printer, paged
 from porcelain.rendering import full
 from porcelain.selection import find_message
 from porcelain.settings import load_settings
-from porcelain.when import readable
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

@@ -79,6 +79,8 @@ def test_messages_are_read_in_order_as_far_as_there_is_room(store: Store) -> Non
     missing = message(7)[0]
     with pytest.raises(MissingObjectError, match=missing[8:].hex()):
         store.read_some(sorted([*keys[:3], missing]), 10**6)
+    with pytest.raises(MissingObjectError, match=missing[8:].hex()):
+        store.read_some([*sorted([*keys[:3], missing])[::-1]], 10**6)
     store.commit(Commit(2, "harm", messages={keys[2]: b"other"}))
     assert len(store.read_some(keys, 150)) == 1
     with pytest.raises(DamagedObjectError):
@@ -114,6 +116,23 @@ def test_any_number_of_messages_of_any_size_is_kept(store: Store, count: int, la
     store.commit(Commit(2, "add", messages=messages, receipt=Receipt("ann", 7, "main")))
     assert store.read_messages(list(messages)) == messages
     assert store.receipts(list(messages)).keys() == messages.keys() - harmed.keys()
+
+
+@pytest.mark.parametrize("apart", [1, 2, 3, 40])
+@pytest.mark.parametrize("step", [1, -1])
+def test_messages_are_read_in_order_from_among_those_of_other_logs(
+    store: Store, apart: int, step: int
+) -> None:
+    messages = {make_key(n, object_id(bytes([n]) * 9)): bytes([n]) * 9 for n in range(200)}
+    store.commit(Commit(1, "add", messages=messages))
+    keys = sorted(messages)[::apart][::step]
+    for room in range(1, 21):
+        assert store.read_some(keys, 9 * room) == [messages[key] for key in keys[:room]]
+        assert store.read_some(keys, 9 * room + 8) == [messages[key] for key in keys[:room]]
+    assert store.read_some(keys, 10**6) == [messages[key] for key in keys]
+    store.commit(Commit(2, "harm", messages={keys[-1]: b"other"}))
+    with pytest.raises(DamagedObjectError, match=keys[-1][8:].hex()):
+        store.read_some(keys, 10**6)
 
 
 def test_what_is_missing_is_named(store: Store) -> None:

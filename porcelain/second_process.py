@@ -11,15 +11,27 @@ import os
 import signal
 from contextlib import suppress
 from struct import Struct
-from typing import Generic, TypeVar
 
-from msglog.annotation import TYPE_CHECKING, Protocol
+from msglog.annotation import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-    from typing import BinaryIO, TypeAlias
+    from typing import BinaryIO, Protocol, TypeAlias, TypeVar
 
-_Piece = TypeVar("_Piece")
+    _Piece = TypeVar("_Piece")
+
+    class Work(Protocol[_Piece]):
+        """Output that can be made piece by piece."""
+
+        def begin(self) -> None:
+            """Open what is needed, once in either process."""
+
+        def pieces(self) -> Iterator[_Piece]:
+            """Yield the pieces, the same in either process."""
+
+        def render(self, piece: _Piece, done: int) -> Iterator[Text]:
+            """Yield the text of a piece, a bounded part at a time, without its first done items."""
+
 
 Text: TypeAlias = "tuple[int, bytes]"
 """How many items of a piece were worked off, one at least, and the text that they make."""
@@ -28,19 +40,6 @@ _HEAD = Struct(">II")
 _PIECE_END = _HEAD.pack(0, 0)
 _PIPE_BYTES = 1 << 20
 """How far the second process is ahead at most: what the pipe holds."""
-
-
-class Work(Protocol, Generic[_Piece]):
-    """Output that can be made piece by piece."""
-
-    def begin(self) -> None:
-        """Open what is needed, once in either process."""
-
-    def pieces(self) -> Iterator[_Piece]:
-        """Yield the pieces, the same in either process."""
-
-    def render(self, piece: _Piece, done: int) -> Iterator[Text]:
-        """Yield the text of a piece, a bounded part at a time, without its first done items."""
 
 
 def has_two_cores() -> bool:

@@ -212,7 +212,7 @@ def list_by_two(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Have every list that may be made by two processes; return how many were, as they are."""
     made: list[int] = []
 
-    def counted(work: second_process.Work[list[ObjectId]]) -> Generator[bytes]:
+    def counted(work: "second_process.Work[list[ObjectId]]") -> Generator[bytes]:
         made.append(1)
         return rendered_by_two(work)
 

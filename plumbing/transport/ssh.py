@@ -5,13 +5,12 @@ import contextlib
 import logging
 import shlex
 import socket
-import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from msglog.errors import RemoteError
 from plumbing.transport.channel import (
@@ -22,6 +21,7 @@ from plumbing.transport.channel import (
     SilenceError,
 )
 from plumbing.transport.guarded_socket import GuardedSocket
+from plumbing.transport.key_file import is_plain_ed25519
 from plumbing.transport.known_hosts import (
     HostKey,
     Verdict,
@@ -31,23 +31,13 @@ from plumbing.transport.known_hosts import (
     judge,
     read_host_keys,
 )
+from plumbing.transport.lean_paramiko import paramiko
 from plumbing.transport.pipe import DIAGNOSIS_BYTES
 from plumbing.transport.settings import HostKeyQuestion, Settings
 from plumbing.transport.ssh_config import HostConfig
 
-# paramiko imports invoke only to run ssh_config's `Match exec`, which is left to OpenSSH here; not
-# finding it saves 45 ms. The entry is put back, so that nobody else misses invoke.
-_ABSENT: Any = object()
-_invoke = sys.modules.get("invoke", _ABSENT)
-sys.modules["invoke"] = None  # type: ignore[assignment]
-try:
-    import paramiko  # type: ignore[import-untyped]
-    from paramiko.agent import AgentSSH  # type: ignore[import-untyped]
-finally:
-    if _invoke is _ABSENT:
-        del sys.modules["invoke"]
-    else:
-        sys.modules["invoke"] = _invoke
+if TYPE_CHECKING:
+    from plumbing.transport.agent import Agent
 
 CIPHERS = (
     "aes128-gcm@openssh.com",
@@ -74,9 +64,6 @@ POLL_SECONDS = 0.005
 
 REASON_CHARACTERS = 200
 """How much of what paramiko says, which may quote the peer, goes into an error."""
-
-AGENT_SECONDS = 60.0
-"""How long an agent may take: some ask a person."""
 
 # Without a handler of its own, logging prints paramiko's warnings on standard error.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -112,25 +99,6 @@ class _Transport(paramiko.Transport):  # type: ignore[misc]
         except Exception as error:  # noqa: BLE001 - the waiting side reads saved_exception
             self.saved_exception = error
             self.active = False
-
-
-class _Agent(AgentSSH):  # type: ignore[misc]
-    """An agent at a given socket; paramiko's own class takes it from the environment."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            connection.settimeout(AGENT_SECONDS)
-            connection.connect(path)
-            self._connect(connection)
-        except BaseException:
-            connection.close()
-            raise
-
-    def close(self) -> None:
-        """Close the connection to the agent."""
-        self._close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,20 +401,22 @@ def _offered_methods(transport: paramiko.Transport, user: str) -> tuple[str, ...
     return ()
 
 
-def _open_agent(config: HostConfig, settings: Settings, notes: list[str]) -> _Agent | None:
+def _open_agent(config: HostConfig, settings: Settings, notes: list[str]) -> "Agent | None":
     path = config.identity_agent
     if path in {"", "SSH_AUTH_SOCK"}:
         path = settings.agent_socket
     if path in {"", "none"}:
         return None
+    from plumbing.transport.agent import Agent  # noqa: PLC0415 - for those who have one
+
     try:
-        return _Agent(path)
+        return Agent(path)
     except Exception as error:  # noqa: BLE001 - an agent that is gone is no agent
         notes.append(f"no agent at {path}: {_reason(error)}")
         return None
 
 
-def _identities(agent: _Agent | None, config: HostConfig, notes: list[str]) -> Iterator[_Identity]:
+def _identities(agent: "Agent | None", config: HostConfig, notes: list[str]) -> Iterator[_Identity]:
     """Yield the keys in OpenSSH's order: the agent's that are named, its others, then files."""
     held = {} if agent is None else {key.asbytes(): key for key in agent.get_keys()}
     in_agent: list[Path] = []
@@ -486,6 +456,8 @@ def _load_key(path: Path, notes: list[str], *, chosen: bool) -> paramiko.PKey | 
         if path.stat().st_mode & 0o077:
             notes.append(f"{path}: others may read it (chmod 600)")
             return None
+        if is_plain_ed25519(path):
+            return paramiko.Ed25519Key.from_private_key_file(str(path))
         return paramiko.PKey.from_path(path)
     except FileNotFoundError:
         if chosen:

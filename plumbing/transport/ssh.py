@@ -4,7 +4,6 @@ import base64
 import contextlib
 import logging
 import shlex
-import socket
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -20,6 +19,7 @@ from plumbing.transport.channel import (
     FloodError,
     SilenceError,
 )
+from plumbing.transport.dialling import IDENTIFICATION, ConnectError, reason
 from plumbing.transport.guarded_socket import GuardedSocket
 from plumbing.transport.key_file import is_plain_ed25519
 from plumbing.transport.known_hosts import (
@@ -62,15 +62,8 @@ PACKET_BYTES = 1 << 17
 POLL_SECONDS = 0.005
 """How long a full window is waited for before looking again whether something arrived."""
 
-REASON_CHARACTERS = 200
-"""How much of what paramiko says, which may quote the peer, goes into an error."""
-
 # Without a handler of its own, logging prints paramiko's warnings on standard error.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
-
-
-class ConnectError(ChannelError):
-    """The host cannot be reached, or does not speak SSH."""
 
 
 class HostKeyError(RemoteError):
@@ -220,21 +213,24 @@ class SshChannel:
                 self._errors = (self._errors + data)[-DIAGNOSIS_BYTES:]
 
     def _lost(self, error: BaseException | None) -> ChannelError:
-        why = self._socket.failure or ("" if error is None else _reason(error))
+        why = self._socket.failure or ("" if error is None else reason(error))
         return ChannelError("the connection was lost", why=why)
 
 
-def connect_ssh(config: HostConfig, command: str, settings: Settings) -> SshChannel:
-    """Log in to a host and start a command there.
+def connect_ssh(
+    guarded: GuardedSocket, config: HostConfig, command: str, settings: Settings
+) -> SshChannel:
+    """Log in to a host that was dialled and start a command there.
 
-    Raises ConnectError, HostKeyError, AuthenticationError or ChannelError.
+    The connection is the channel's from here on, and closed if this raises ConnectError,
+    HostKeyError, AuthenticationError or ChannelError.
     """
-    guarded = _open_socket(config, settings)
     transport: paramiko.Transport | None = None
     try:
         transport = _Transport(
             guarded, default_window_size=WINDOW_BYTES, default_max_packet_size=PACKET_BYTES
         )
+        transport.local_version = IDENTIFICATION
         name = host_name(config.host, config.port)
         known = read_host_keys(config.known_hosts, name)
         _handshake(transport, guarded, known, config, settings)
@@ -248,34 +244,6 @@ def connect_ssh(config: HostConfig, command: str, settings: Settings) -> SshChan
     except BaseException:
         _shut(transport, guarded)
         raise
-
-
-def _open_socket(config: HostConfig, settings: Settings) -> GuardedSocket:
-    where = f"{config.host} port {config.port}"
-    try:
-        places = socket.getaddrinfo(
-            config.host, config.port, config.address_family, socket.SOCK_STREAM
-        )
-    except (OSError, UnicodeError) as error:
-        raise ConnectError(f"the host {config.host} is not known", why=_reason(error)) from error
-    seconds = config.connect_timeout or settings.connect_seconds
-    failure: OSError | None = None
-    for family, kind, protocol, _, address in places:
-        connection = socket.socket(family, kind, protocol)
-        try:
-            connection.settimeout(seconds)
-            connection.connect(address)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        except OSError as error:
-            connection.close()
-            failure = error
-            continue
-        return GuardedSocket(connection, idle_seconds=settings.idle_seconds, clock=settings.clock)
-    why = "" if failure is None else _reason(failure)
-    if isinstance(failure, TimeoutError):
-        why = f"no answer within {seconds:g} seconds"
-    raise ConnectError(f"cannot connect to {where}", why=why)
 
 
 def _handshake(
@@ -302,7 +270,7 @@ def _handshake(
     except Exception as error:  # paramiko lets any exception of its parser through
         raise ConnectError(
             f"no SSH with {config.host} port {config.port}",
-            why=guarded.failure or _reason(error) or "it closed the connection",
+            why=guarded.failure or reason(error) or "it closed the connection",
         ) from error
     guarded.end_phase()
 
@@ -367,9 +335,9 @@ def _authenticate(
             except Exception as error:
                 # paramiko lets any exception of its parser or of the agent through
                 if not transport.is_active():
-                    why = guarded.failure or _reason(error) or "it closed the connection"
+                    why = guarded.failure or reason(error) or "it closed the connection"
                     raise ConnectError(f"cannot log in to {account}", why=why) from error
-                notes.append(f"{identity.name}: {_reason(error)}")
+                notes.append(f"{identity.name}: {reason(error)}")
     finally:
         if agent is not None:
             agent.close()
@@ -412,7 +380,7 @@ def _open_agent(config: HostConfig, settings: Settings, notes: list[str]) -> "Ag
     try:
         return Agent(path)
     except Exception as error:  # noqa: BLE001 - an agent that is gone is no agent
-        notes.append(f"no agent at {path}: {_reason(error)}")
+        notes.append(f"no agent at {path}: {reason(error)}")
         return None
 
 
@@ -465,7 +433,7 @@ def _load_key(path: Path, notes: list[str], *, chosen: bool) -> paramiko.PKey | 
     except (TypeError, paramiko.PasswordRequiredException):
         notes.append(f"{path}: it needs a passphrase")
     except Exception as error:  # noqa: BLE001 - whatever the file holds, it is no key of ours
-        notes.append(f"{path}: {_reason(error)}")
+        notes.append(f"{path}: {reason(error)}")
     return None
 
 
@@ -478,7 +446,7 @@ def _start(
     except Exception as error:  # paramiko lets any exception of its parser through
         raise ConnectError(
             f"{config.user}@{config.host} starts no command",
-            why=guarded.failure or _reason(error) or "it closed the connection",
+            why=guarded.failure or reason(error) or "it closed the connection",
         ) from error
     return channel
 
@@ -491,11 +459,3 @@ def _shut(transport: paramiko.Transport | None, guarded: GuardedSocket) -> None:
         transport.close()
         if transport.is_alive():
             transport.join(timeout=1.0)
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    if isinstance(error, EOFError):
-        return "it closed the connection"
-    return " ".join(str(error).split())[:REASON_CHARACTERS] or type(error).__name__

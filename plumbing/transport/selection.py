@@ -51,7 +51,8 @@ def connect(url: RemoteUrl, *, command: str, settings: Settings) -> Channel:
     guarded = dial(config, settings)
     try:
         # While this takes its 30 ms and more, the server gets ready.
-        from plumbing.transport.ssh import AuthenticationError, connect_ssh  # noqa: PLC0415
+        from plumbing.transport.authentication import AuthenticationError  # noqa: PLC0415
+        from plumbing.transport.ssh import connect_ssh  # noqa: PLC0415
     except BaseException:
         guarded.close()
         raise

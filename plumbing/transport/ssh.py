@@ -6,12 +6,9 @@ import logging
 import shlex
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msglog.errors import RemoteError
+from plumbing.transport.authentication import authenticate
 from plumbing.transport.channel import (
     RECEIVE_BYTES,
     UNREAD_LIMIT,
@@ -21,7 +18,6 @@ from plumbing.transport.channel import (
 )
 from plumbing.transport.dialling import IDENTIFICATION, ConnectError, reason
 from plumbing.transport.guarded_socket import GuardedSocket
-from plumbing.transport.key_file import is_plain_ed25519
 from plumbing.transport.known_hosts import (
     HostKey,
     Verdict,
@@ -35,9 +31,6 @@ from plumbing.transport.lean_paramiko import paramiko
 from plumbing.transport.pipe import DIAGNOSIS_BYTES
 from plumbing.transport.settings import HostKeyQuestion, Settings
 from plumbing.transport.ssh_config import HostConfig
-
-if TYPE_CHECKING:
-    from plumbing.transport.agent import Agent
 
 CIPHERS = (
     "aes128-gcm@openssh.com",
@@ -70,19 +63,6 @@ class HostKeyError(RemoteError):
     """The host's key is unknown, changed or revoked: nothing was sent."""
 
 
-class AuthenticationError(RemoteError):
-    """The host accepts none of our keys.
-
-    methods: the ways to log in that the host offers, such as "publickey", where it says so.
-    """
-
-    def __init__(
-        self, what: str, *, why: str = "", hint: str = "", methods: Iterable[str] = ()
-    ) -> None:
-        super().__init__(what, why=why, hint=hint)
-        self.methods = tuple(methods)
-
-
 class _Transport(paramiko.Transport):  # type: ignore[misc]
     """paramiko's transport, whose thread keeps its failures to itself."""
 
@@ -92,14 +72,6 @@ class _Transport(paramiko.Transport):  # type: ignore[misc]
         except Exception as error:  # noqa: BLE001 - the waiting side reads saved_exception
             self.saved_exception = error
             self.active = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Identity:
-    """A key to log in with: its name for messages, and the key."""
-
-    name: str
-    key: paramiko.PKey
 
 
 class SshChannel:
@@ -236,7 +208,7 @@ def connect_ssh(
         _handshake(transport, guarded, known, config, settings)
         _check_host_key(transport.get_remote_server_key(), known, name, config, settings)
         guarded.begin_phase("authentication", settings.authentication_seconds)
-        _authenticate(transport, guarded, config, settings)
+        authenticate(transport, guarded, config, settings)
         guarded.begin_phase("start of the command", settings.channel_seconds)
         channel = _start(transport, guarded, command, config)
         guarded.end_phase()
@@ -310,131 +282,6 @@ def _check_host_key(
         hint="If whoever runs the host confirms that fingerprint, accept it: "
         f"echo {entry} >> {shlex.quote(str(path))}",
     )
-
-
-def _authenticate(
-    transport: paramiko.Transport, guarded: GuardedSocket, config: HostConfig, settings: Settings
-) -> None:
-    tried: list[str] = []
-    notes: list[str] = []
-    account = f"{config.user}@{config.host}"
-    agent = _open_agent(config, settings, notes)
-    try:
-        for identity in _identities(agent, config, notes):
-            tried.append(identity.name)
-            try:
-                if not transport.auth_publickey(config.user, identity.key):
-                    return
-                notes.append("the host wants more than a key")
-            except paramiko.BadAuthenticationType:
-                break
-            except paramiko.AuthenticationException:
-                if not transport.is_active():
-                    notes.append(guarded.failure or "the host closed the connection")
-                    break
-            except Exception as error:
-                # paramiko lets any exception of its parser or of the agent through
-                if not transport.is_active():
-                    why = guarded.failure or reason(error) or "it closed the connection"
-                    raise ConnectError(f"cannot log in to {account}", why=why) from error
-                notes.append(f"{identity.name}: {reason(error)}")
-    finally:
-        if agent is not None:
-            agent.close()
-    methods = _offered_methods(transport, config.user)
-    if methods and "publickey" not in methods:
-        notes.append(f"the host takes {', '.join(methods)}")
-    attempts = f"tried {', '.join(tried)}" if tried else "there is no key to try"
-    hint = ""
-    if any("passphrase" in note for note in notes):
-        hint = "Load the key into an agent: ssh-add."
-    elif len(tried) > 1 and not transport.is_active():
-        hint = "Name the one key for this host in ssh_config: IdentityFile, and IdentitiesOnly yes."
-    raise AuthenticationError(
-        f"{account} does not let us in",
-        why="; ".join([attempts, *notes]),
-        hint=hint,
-        methods=methods,
-    )
-
-
-def _offered_methods(transport: paramiko.Transport, user: str) -> tuple[str, ...]:
-    """Return the ways to log in that a host offers, which it tells those who ask for none."""
-    try:
-        transport.auth_none(user)
-    except paramiko.BadAuthenticationType as error:
-        return tuple(str(method)[:64] for method in error.allowed_types[:16])
-    except Exception:  # noqa: BLE001 - it only makes the message better
-        return ()
-    return ()
-
-
-def _open_agent(config: HostConfig, settings: Settings, notes: list[str]) -> "Agent | None":
-    path = config.identity_agent
-    if path in {"", "SSH_AUTH_SOCK"}:
-        path = settings.agent_socket
-    if path in {"", "none"}:
-        return None
-    from plumbing.transport.agent import Agent  # noqa: PLC0415 - for those who have one
-
-    try:
-        return Agent(path)
-    except Exception as error:  # noqa: BLE001 - an agent that is gone is no agent
-        notes.append(f"no agent at {path}: {reason(error)}")
-        return None
-
-
-def _identities(agent: "Agent | None", config: HostConfig, notes: list[str]) -> Iterator[_Identity]:
-    """Yield the keys in OpenSSH's order: the agent's that are named, its others, then files."""
-    held = {} if agent is None else {key.asbytes(): key for key in agent.get_keys()}
-    in_agent: list[Path] = []
-    for path in config.identity_files:
-        key = held.pop(_public_blob(path), None)
-        if key is not None:
-            in_agent.append(path)
-            yield _Identity(f"{path} (agent)", key)
-    if not (config.identities_only and config.identities_chosen):
-        for blob, key in held.items():
-            yield _Identity(f"{key.comment or fingerprint(blob)} (agent)", key)
-    for path in config.identity_files:
-        if path in in_agent:
-            continue
-        key = _load_key(path, notes, chosen=config.identities_chosen)
-        if key is not None:
-            yield _Identity(str(path), key)
-
-
-def _public_blob(path: Path) -> bytes:
-    """Return the public half of a key file as SSH sends it, or b"" where it is not to be had."""
-    public = path if path.suffix == ".pub" else path.with_name(path.name + ".pub")
-    try:
-        with public.open("rb") as file:
-            fields = file.read(1 << 16).split(None, 2)
-        return base64.b64decode(fields[1], validate=True)
-    except (OSError, IndexError, ValueError):
-        return b""
-
-
-def _load_key(path: Path, notes: list[str], *, chosen: bool) -> paramiko.PKey | None:
-    """Return a private key, or None with a note why not."""
-    if path.suffix == ".pub":
-        notes.append(f"{path}: the agent does not have it")
-        return None
-    try:
-        if path.stat().st_mode & 0o077:
-            notes.append(f"{path}: others may read it (chmod 600)")
-            return None
-        if is_plain_ed25519(path):
-            return paramiko.Ed25519Key.from_private_key_file(str(path))
-        return paramiko.PKey.from_path(path)
-    except FileNotFoundError:
-        if chosen:
-            notes.append(f"{path}: no such file")
-    except (TypeError, paramiko.PasswordRequiredException):
-        notes.append(f"{path}: it needs a passphrase")
-    except Exception as error:  # noqa: BLE001 - whatever the file holds, it is no key of ours
-        notes.append(f"{path}: {reason(error)}")
-    return None
 
 
 def _start(

@@ -6,6 +6,7 @@ import logging
 import shlex
 import threading
 from collections import deque
+from typing import ClassVar
 
 from msglog.errors import RemoteError
 from plumbing.transport.authentication import authenticate
@@ -47,6 +48,9 @@ MACS = (
 )
 """paramiko's lists without CBC, 3DES, MD5 and SHA-1, and the fastest first."""
 
+_CURVE, _OLD_CURVE = "curve25519-sha256", "curve25519-sha256@libssh.org"
+"""One key exchange: RFC 8731 gave it a name of its own, paramiko 5.1 has it by the older one."""
+
 WINDOW_BYTES = 2 << 20
 """A larger window makes paramiko's buffers quadratic."""
 
@@ -65,6 +69,15 @@ class HostKeyError(RemoteError):
 
 class _Transport(paramiko.Transport):  # type: ignore[misc]
     """paramiko's transport, whose thread keeps its failures to itself."""
+
+    _kex_info: ClassVar[dict[str, object]] = dict(paramiko.Transport._kex_info)  # noqa: SLF001 - there is no other way in
+    if _OLD_CURVE in _kex_info and _CURVE not in _kex_info:
+        _kex_info[_CURVE] = _kex_info[_OLD_CURVE]
+        _preferred_kex = tuple(
+            name
+            for known in paramiko.Transport._preferred_kex  # noqa: SLF001
+            for name in ([_CURVE, known] if known == _OLD_CURVE else [known])
+        )
 
     def run(self) -> None:
         try:

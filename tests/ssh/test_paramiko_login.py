@@ -19,7 +19,7 @@ from paramiko.common import (  # type: ignore[import-untyped]
 from plumbing.transport.selection import connect
 from plumbing.transport.settings import Settings
 from plumbing.transport.url import parse_url
-from tests.ssh.sshd import USER_CONFIG, make_key
+from tests.ssh.sshd import USER_CONFIG, make_key, running_sshd
 
 NOWHERE = Path("/nonexistent")
 
@@ -145,3 +145,15 @@ def test_each_key_is_offered_once(server: Server, tmp_path: Path, kinds: list[st
     server.serve(keys[-1], keeps=False)
     log_in(server.settings(*keys))
     assert server.handlers[0].said == ["service", "login"] * 2
+
+
+@pytest.mark.parametrize("name", ["curve25519-sha256", "curve25519-sha256@libssh.org"])
+def test_a_server_that_knows_one_name_of_the_key_exchange(tmp_path: Path, name: str) -> None:
+    with running_sshd(tmp_path / "sshd", extra=[f"KexAlgorithms {name}"]) as sshd:
+        user = sshd.make_user("user")
+        sshd.authorize(user, "cat")
+        settings = Settings(home=user.home, login=sshd.login, system_config=NOWHERE)
+        channel = connect(parse_url("server"), command="x", settings=settings)
+        with contextlib.closing(channel):
+            channel.send(b"x")
+            assert channel.receive() == b"x"

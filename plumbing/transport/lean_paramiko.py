@@ -6,6 +6,7 @@ taken. Where any of this fails, paramiko is imported as it comes. ADR 0012 has t
 """
 
 import contextlib
+import gc
 import importlib
 import importlib.util
 import sys
@@ -208,12 +209,24 @@ def _import_package() -> None:
     vars(package).update(key_classes=keys, __getattr__=complete)
 
 
+@contextlib.contextmanager
+def _no_collecting() -> Iterator[None]:
+    """Look for no garbage: an import makes thousands of objects that stay."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def _prepare() -> None:
     """Import paramiko, leanly if that works; where it is imported already, leave it alone."""
     if "paramiko" in sys.modules:
         return
     # invoke is imported only to run ssh_config's `Match exec`, which is left to OpenSSH here.
-    with _standing_in({"invoke": None}):
+    with _no_collecting(), _standing_in({"invoke": None}):
         before = set(sys.modules)
         try:
             _import_lean()

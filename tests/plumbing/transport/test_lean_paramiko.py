@@ -8,13 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 SHORT = """
-import sys
+import gc, sys
+assert gc.isenabled()
 from plumbing.transport.lean_paramiko import paramiko
 import plumbing.transport.ssh
 absent = ("paramiko.client", "paramiko.hostkeys", "nacl", "bcrypt", "invoke", "traceback",
           "cryptography.hazmat.primitives.serialization.ssh")
 assert not (found := [name for name in absent if name in sys.modules]), found
 assert "__getattr__" in vars(paramiko), "the long way was taken"
+assert gc.isenabled()
 """
 
 COMPLETE = """

@@ -67,9 +67,12 @@ class _Promises(ModuleType):
         if taken.setdefault("__getattr__", fetch) is not fetch:
             taken.update({name: self._real(name) for name in self.made})
         for module in [*sys.modules.values()]:
-            for held, value in [*getattr(module, "__dict__", {}).items()]:
-                if type(value) is _Promise:
-                    vars(module)[held] = self._real(value.name)
+            names = getattr(module, "__dict__", {})
+            if _Promise not in map(type, names.values()):
+                continue
+            for held, value in [*names.items()]:
+                if isinstance(value, _Promise):
+                    names[held] = self._real(value.name)
 
     def _real(self, name: str) -> object:
         return getattr(importlib.import_module(self.__name__), name)

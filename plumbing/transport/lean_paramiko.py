@@ -242,6 +242,11 @@ def _prepare() -> None:
 
 _prepare()
 
+import logging  # noqa: E402
+
 import paramiko  # type: ignore[import-untyped] # noqa: E402
+
+# Without a handler of its own, logging prints paramiko's warnings on standard error.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 __all__ = ["paramiko"]

@@ -2,7 +2,6 @@
 
 import base64
 import contextlib
-import logging
 import shlex
 import threading
 from collections import deque
@@ -58,9 +57,6 @@ PACKET_BYTES = 1 << 17
 
 POLL_SECONDS = 0.005
 """How long a full window is waited for before looking again whether something arrived."""
-
-# Without a handler of its own, logging prints paramiko's warnings on standard error.
-logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class HostKeyError(RemoteError):

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 SHORT = """
 import gc, sys
 assert gc.isenabled()
-from plumbing.transport.lean_paramiko import paramiko
 import plumbing.transport.ssh
+from plumbing.transport.lean_paramiko import paramiko
 absent = ("paramiko.client", "paramiko.hostkeys", "nacl", "bcrypt", "invoke", "traceback",
           "cryptography.hazmat.primitives.serialization.ssh")
 assert not (found := [name for name in absent if name in sys.modules]), found

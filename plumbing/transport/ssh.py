@@ -91,6 +91,7 @@ class SshChannel:
         "_drain",
         "_errors",
         "_idle_seconds",
+        "_packet_bytes",
         "_settings",
         "_socket",
         "_started",
@@ -112,6 +113,10 @@ class SshChannel:
         self._settings = settings
         self._idle_seconds = settings.idle_seconds
         self._started = False
+        # paramiko copies what it is given, and sends no more than the server takes at once.
+        self._packet_bytes = min(
+            PACKET_BYTES, getattr(channel, "out_max_packet_size", 0) or PACKET_BYTES
+        )
         self._errors = b""
         self._unread: deque[bytes] = deque()
         self._unread_bytes = 0
@@ -128,7 +133,7 @@ class SshChannel:
         while rest:
             moved = self._hold()
             try:
-                sent = self._channel.send(bytes(rest[:PACKET_BYTES]))
+                sent = self._channel.send(bytes(rest[: self._packet_bytes]))
             except TimeoutError:
                 sent = 0
             except (OSError, EOFError, paramiko.SSHException) as error:

@@ -42,8 +42,8 @@ class AuthenticationError(RemoteError):
 class _Login(paramiko.transport.AuthHandler):  # type: ignore[misc]
     """Sends the request to log in along with the one for the service, which saves a round trip.
 
-    RFC 4252 lets a client send several requests without waiting. RSA alone waits: by the time that
-    the service is granted, the server has said which of its algorithms it takes.
+    RFC 4252, 5.1 lets a client send requests without waiting. RSA alone waits: by the time that the
+    service is granted, the server has said which of its algorithms it takes.
     """
 
     _went_ahead = False

@@ -3,7 +3,6 @@
 import base64
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +58,7 @@ class _Login(paramiko.transport.AuthHandler):  # type: ignore[misc]
         request.add_byte(bytes([USERAUTH_REQUEST]))
         for text in (self.username, "ssh-connection", "publickey"):
             request.add_string(text)
-        request.add_boolean(b=True)
+        request.add_byte(b"\1")  # with a signature
         for part in (kind, public, key.sign_ssh_data(signed, kind)):
             request.add_string(part)
         self._went_ahead = True
@@ -71,14 +70,6 @@ class _Login(paramiko.transport.AuthHandler):  # type: ignore[misc]
             super()._parse_service_accept(message)
 
 
-@dataclass(frozen=True, slots=True)
-class _Identity:
-    """A key to log in with: its name for messages, and the key."""
-
-    name: str
-    key: paramiko.PKey
-
-
 def authenticate(
     transport: paramiko.Transport, guarded: GuardedSocket, config: HostConfig, settings: Settings
 ) -> None:
@@ -88,10 +79,10 @@ def authenticate(
     account = f"{config.user}@{config.host}"
     agent = _open_agent(config, settings, notes)
     try:
-        for identity in _identities(agent, config, notes):
-            tried.append(identity.name)
+        for name, key in _identities(agent, config, notes):
+            tried.append(name)
             try:
-                if not _log_in(transport, config.user, identity.key):
+                if not _log_in(transport, config.user, key):
                     return
                 notes.append("the host wants more than a key")
             except paramiko.BadAuthenticationType:
@@ -105,7 +96,7 @@ def authenticate(
                 if not transport.is_active():
                     why = guarded.failure or reason(error) or "it closed the connection"
                     raise ConnectError(f"cannot log in to {account}", why=why) from error
-                notes.append(f"{identity.name}: {reason(error)}")
+                notes.append(f"{name}: {reason(error)}")
     finally:
         if agent is not None:
             agent.close()
@@ -162,24 +153,26 @@ def _open_agent(config: HostConfig, settings: Settings, notes: list[str]) -> "Ag
         return None
 
 
-def _identities(agent: "Agent | None", config: HostConfig, notes: list[str]) -> Iterator[_Identity]:
-    """Yield the keys in OpenSSH's order: the agent's that are named, its others, then files."""
+def _identities(
+    agent: "Agent | None", config: HostConfig, notes: list[str]
+) -> Iterator[tuple[str, paramiko.PKey]]:
+    """Yield names and keys in OpenSSH's order: those named in the agent, its others, then files."""
     held = {} if agent is None else {key.asbytes(): key for key in agent.get_keys()}
     in_agent: list[Path] = []
     for path in config.identity_files:
         key = held.pop(_public_blob(path), None)
         if key is not None:
             in_agent.append(path)
-            yield _Identity(f"{path} (agent)", key)
+            yield f"{path} (agent)", key
     if not (config.identities_only and config.identities_chosen):
         for blob, key in held.items():
-            yield _Identity(f"{key.comment or fingerprint(blob)} (agent)", key)
+            yield f"{key.comment or fingerprint(blob)} (agent)", key
     for path in config.identity_files:
         if path in in_agent:
             continue
         key = _load_key(path, notes, chosen=config.identities_chosen)
         if key is not None:
-            yield _Identity(str(path), key)
+            yield str(path), key
 
 
 def _public_blob(path: Path) -> bytes:

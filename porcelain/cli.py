@@ -3,23 +3,28 @@
 The one place where the environment, the current folder and the terminal are read.
 """
 
+from __future__ import annotations
+
 import argparse
 import gc
 import os
 import sys
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from io import BufferedWriter, BytesIO, RawIOBase
 from pathlib import Path
-from typing import BinaryIO, cast
 
+from msglog.annotation import TYPE_CHECKING, cast
+from msglog.dataclass import replace
 from msglog.errors import LocalError, MsglogError, UsageError
 from plumbing.context import Context
 from porcelain.commands import COMMANDS, description, load
 from porcelain.display import one_line
 from porcelain.parser import CommandParser, HelpRequested
 from porcelain.places import user_config
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import BinaryIO
 
 INTERNAL_ERROR = 70
 INTERRUPTED = 130

@@ -1,28 +1,37 @@
 """What the commands that talk to a remote share: whom they talk to, and how they report."""
 
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from __future__ import annotations
 
-from msglog.config import Config, change
+from contextlib import contextmanager
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.config import change
+from msglog.dataclass import dataclass, field
 from msglog.errors import NotAuthorisedError, UsageError
 from msglog.key import key_object_id
 from msglog.refname import DEFAULT_REMOTE, REMOTE_PREFIX, check_log_name
-from msglog.repository import Repository
-from msglog.store.store import Commit, RefUpdate, Refusal
-from msglog.wire.request_line import EarlyRequest
-from plumbing.context import Context
-from plumbing.opening import Target, find_target, open_session
-from plumbing.session import Session
+from msglog.store.store import Commit, RefUpdate
+from plumbing.opening import find_target, open_session
 from plumbing.tracking import Remote, Tracking
-from plumbing.transport.settings import HostKeyQuestion
 from porcelain.discovery import open_repository
 from porcelain.display import one_line
 from porcelain.message_json import to_json
 from porcelain.places import repository_file
 from porcelain.printing import note
 from porcelain.settings import UnknownRemoteError, load_settings
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable, Iterator, Sequence
+
+    from msglog.config import Config
+    from msglog.repository import Repository
+    from msglog.store.store import Refusal
+    from msglog.wire.request_line import EarlyRequest
+    from plumbing.context import Context
+    from plumbing.opening import Target
+    from plumbing.session import Session
+    from plumbing.transport.settings import HostKeyQuestion
 
 _REFUSALS_SHOWN = 10
 
@@ -83,7 +92,7 @@ class Exchange:
             self.repository.store.commit(
                 Commit(self.context.now(), "the remote is another repository", refs=updates)
             )
-        change(repository_file(self.repository.path), {f"remote.{name}.repository": identity})
+        change(repository_file(self.repository.folder), {f"remote.{name}.repository": identity})
 
     def each(self, logs: Sequence[str], work: Callable[[str], None]) -> None:
         """Do the work for each log; what one log is refused does not stop the others.
@@ -146,9 +155,9 @@ def exchange(arguments: Namespace, context: Context) -> Iterator[Exchange]:
         check_log_name(log)
     repository = open_repository(context)
     try:
-        config = load_settings(context, repository.path)
+        config = load_settings(context, repository.folder)
         check_is_remote(config, arguments.remote)
-        target = find_target(config, arguments.remote, context, repository.path)
+        target = find_target(config, arguments.remote, context, repository.folder)
         one = Exchange(context, repository, config, target)
         try:
             yield one

@@ -1,17 +1,23 @@
 """Times as people and programs write them, to and from microseconds since 1970 UTC. Pure."""
 
+from __future__ import annotations
+
 import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
 
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.errors import UsageError
 from msglog.key import TIME_MAXIMUM, TIME_MINIMUM
 from msglog.message import OFFSET_MINUTES_LIMIT
-from msglog.timestamp import SECOND, rfc3339
+from msglog.timestamp import SECOND
 
-LocalOffset: TypeAlias = Callable[[int], int]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+
+LocalOffset: TypeAlias = "Callable[[int], int]"
 """Minutes east of UTC that local clocks show at a time."""
 
 DAY = 86_400 * SECOND
@@ -187,9 +193,3 @@ def _days_from_civil(year: int, month: int, day: int) -> int:
     era, of_era = divmod(shifted, 400)
     of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
     return era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468
-
-
-def readable(moment: int, offset: int) -> str:
-    """Return a time for people, such as `2026-01-31 12:30:00 +0100`."""
-    date, _, rest = rfc3339(moment, offset).partition("T")
-    return f"{date} {rest[:8]} {rest[-6:-3]}{rest[-2:]}"

@@ -1,5 +1,7 @@
 """An SSH agent: keys that sign for us without our having them."""
 
+from __future__ import annotations
+
 import socket
 
 from paramiko.agent import AgentSSH  # type: ignore[import-untyped]

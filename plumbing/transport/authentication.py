@@ -1,22 +1,25 @@
 """Logging in by keys: which are tried, in which order, and what is said when none is taken."""
 
+from __future__ import annotations
+
 import base64
 import threading
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import RemoteError
 from plumbing.transport.dialling import ConnectError, reason
-from plumbing.transport.guarded_socket import GuardedSocket
 from plumbing.transport.key_file import is_plain_ed25519
 from plumbing.transport.known_hosts import fingerprint
 from plumbing.transport.lean_paramiko import paramiko
-from plumbing.transport.settings import Settings
-from plumbing.transport.ssh_config import HostConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
     from plumbing.transport.agent import Agent
+    from plumbing.transport.guarded_socket import GuardedSocket
+    from plumbing.transport.settings import Settings
+    from plumbing.transport.ssh_config import HostConfig
 
 _USED = ("_request_auth", "_get_key_type_and_bits", "_get_session_blob", "wait_for_response")
 _CAN_GO_AHEAD = all(hasattr(paramiko.transport.AuthHandler, name) for name in _USED)
@@ -138,7 +141,7 @@ def _offered_methods(transport: paramiko.Transport, user: str) -> tuple[str, ...
     return ()
 
 
-def _open_agent(config: HostConfig, settings: Settings, notes: list[str]) -> "Agent | None":
+def _open_agent(config: HostConfig, settings: Settings, notes: list[str]) -> Agent | None:
     path = config.identity_agent
     if path in {"", "SSH_AUTH_SOCK"}:
         path = settings.agent_socket
@@ -154,7 +157,7 @@ def _open_agent(config: HostConfig, settings: Settings, notes: list[str]) -> "Ag
 
 
 def _identities(
-    agent: "Agent | None", config: HostConfig, notes: list[str]
+    agent: Agent | None, config: HostConfig, notes: list[str]
 ) -> Iterator[tuple[str, paramiko.PKey]]:
     """Yield names and keys in OpenSSH's order: those named in the agent, its others, then files."""
     held = {} if agent is None else {key.asbytes(): key for key in agent.get_keys()}

@@ -4,12 +4,17 @@ A server forks, executes and reads its configuration before it says anything, an
 heard who is there. Meanwhile this side has its imports to do.
 """
 
+from __future__ import annotations
+
 import socket
 
+from msglog.annotation import TYPE_CHECKING
 from plumbing.transport.channel import ChannelError
 from plumbing.transport.guarded_socket import GuardedSocket
-from plumbing.transport.settings import Settings
-from plumbing.transport.ssh_config import HostConfig
+
+if TYPE_CHECKING:
+    from plumbing.transport.settings import Settings
+    from plumbing.transport.ssh_config import HostConfig
 
 IDENTIFICATION = "SSH-2.0-msglog"
 """What we say first, see RFC 4253, 4.2; the key exchange covers it."""

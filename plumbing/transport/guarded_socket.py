@@ -4,11 +4,17 @@ paramiko reads with a timeout of 0.1 s and tries again for as long as its caller
 ever in some places (the answer to an exec request, a full socket). The bounds are here, below it.
 """
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import socket
 import time
-from collections.abc import Callable
+
+from msglog.annotation import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PREAMBLE_BYTES = 256 * 1024
 """How much a server may send before it has let us in: key exchange is under 10 KiB."""

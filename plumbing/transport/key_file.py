@@ -1,8 +1,14 @@
 """Private key files: which of them take the short way in."""
 
+from __future__ import annotations
+
 import base64
 import binascii
-from pathlib import Path
+
+from msglog.annotation import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _FIRST = b"-----BEGIN OPENSSH PRIVATE KEY-----"
 _LAST = b"-----END OPENSSH PRIVATE KEY-----"

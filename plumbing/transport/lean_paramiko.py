@@ -5,14 +5,20 @@ PyNaCl are made by cryptography, and modules that only rare paths need are impor
 taken. Where any of this fails, paramiko is imported as it comes. ADR 0012 has the figures.
 """
 
+from __future__ import annotations
+
 import contextlib
 import gc
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
+
+from msglog.annotation import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 _SERIALIZATION = "cryptography.hazmat.primitives.serialization"
 _SSH_FORMATS = f"{_SERIALIZATION}.ssh"

@@ -1,18 +1,24 @@
 """SSH by a subprocess of OpenSSH's client, which can all that its ssh_config can ask for."""
 
+from __future__ import annotations
+
 import contextlib
 import math
 import os
 import select
 import shlex
 import subprocess
-from pathlib import Path
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
 from plumbing.transport.channel import ChannelError, FloodError, SilenceError
 from plumbing.transport.pipe import PipeChannel
-from plumbing.transport.settings import Settings
-from plumbing.transport.url import RemoteUrl
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from plumbing.transport.settings import Settings
+    from plumbing.transport.url import RemoteUrl
 
 EXIT_SECONDS = 2.0
 """How long ssh may take to end by itself, and again after being told to."""
@@ -137,7 +143,7 @@ def ssh_arguments(
         raise UsageError("the ssh command is empty")
     target = f"{url.user}@{url.host}" if url.user else url.host
     port = ["-p", str(url.port)] if url.port is not None else []
-    if os.path.basename(words[0]) != "ssh":  # noqa: PTH119 - a word, not yet a path
+    if os.path.basename(words[0]) != "ssh":
         return [*words, *port, target, command]
     options = {
         "BatchMode": "no" if settings.terminal else "yes",

@@ -1,18 +1,24 @@
 """Which of the two SSH transports a remote gets."""
 
+from __future__ import annotations
+
 import os
 import pwd
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import replace
 from msglog.errors import RemoteError
-from plumbing.transport.channel import Channel
 from plumbing.transport.dialling import dial
 from plumbing.transport.known_hosts import host_name, read_host_keys
-from plumbing.transport.settings import Settings
-from plumbing.transport.ssh_config import HostConfig, read_host_config
-from plumbing.transport.url import RemoteUrl
+from plumbing.transport.ssh_config import read_host_config
+
+if TYPE_CHECKING:
+    from plumbing.transport.channel import Channel
+    from plumbing.transport.settings import Settings
+    from plumbing.transport.ssh_config import HostConfig
+    from plumbing.transport.url import RemoteUrl
 
 
 class ParamikoLacksError(RemoteError):

@@ -1,12 +1,17 @@
 """What a transport is told from outside: folders, deadlines, and whom to ask."""
 
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from __future__ import annotations
 
+import time
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from plumbing.transport.pipe import IDLE_SECONDS
 from plumbing.transport.ssh_config import SYSTEM_CONFIG
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)

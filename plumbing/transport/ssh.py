@@ -1,12 +1,14 @@
 """SSH by paramiko: the transport that is chosen unless a host's ssh_config asks for more."""
 
+from __future__ import annotations
+
 import base64
 import contextlib
 import shlex
 import threading
 from collections import deque
-from typing import ClassVar
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import RemoteError
 from plumbing.transport.authentication import authenticate
 from plumbing.transport.channel import (
@@ -17,9 +19,7 @@ from plumbing.transport.channel import (
     SilenceError,
 )
 from plumbing.transport.dialling import IDENTIFICATION, ConnectError, reason
-from plumbing.transport.guarded_socket import GuardedSocket
 from plumbing.transport.known_hosts import (
-    HostKey,
     Verdict,
     append_host_key,
     fingerprint,
@@ -29,8 +29,17 @@ from plumbing.transport.known_hosts import (
 )
 from plumbing.transport.lean_paramiko import paramiko
 from plumbing.transport.pipe import DIAGNOSIS_BYTES
-from plumbing.transport.settings import HostKeyQuestion, Settings
-from plumbing.transport.ssh_config import HostConfig
+from plumbing.transport.settings import HostKeyQuestion
+
+if TYPE_CHECKING:
+    from typing import ClassVar
+
+    from plumbing.transport.guarded_socket import GuardedSocket
+    from plumbing.transport.known_hosts import (
+        HostKey,
+    )
+    from plumbing.transport.settings import Settings
+    from plumbing.transport.ssh_config import HostConfig
 
 CIPHERS = (
     "aes128-gcm@openssh.com",

@@ -5,14 +5,20 @@ and costs paramiko's import (over 100 ms) before a subprocess of ssh can be chos
 whatever is not understood for certain is left to OpenSSH's client: see `HostConfig.openssh_reason`.
 """
 
+from __future__ import annotations
+
 import glob
 import re
 import shlex
 import socket
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass, field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
 SYSTEM_CONFIG = Path("/etc/ssh/ssh_config")
 INCLUDE_DEPTH = 16
@@ -178,7 +184,7 @@ def _split(line: str) -> list[str] | None:
 def _included(patterns: Sequence[str], folder: Path, home: Path) -> Iterator[Path]:
     for pattern in patterns:
         place = home / pattern[2:] if pattern.startswith("~/") else folder / pattern
-        yield from map(Path, sorted(glob.glob(str(place))))  # noqa: PTH207 - absolute patterns
+        yield from map(Path, sorted(glob.glob(str(place))))
 
 
 def _take(reading: _Reading, keyword: str, values: list[str], *, own: bool) -> None:

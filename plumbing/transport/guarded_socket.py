@@ -35,6 +35,7 @@ class GuardedSocket:
         "_closed",
         "_deadline",
         "_idle_seconds",
+        "_introduction",
         "_phase",
         "_received",
         "_seconds",
@@ -54,6 +55,7 @@ class GuardedSocket:
         self._clock = clock
         self._idle_seconds = idle_seconds
         self._closed = False
+        self._introduction = b""
         self._phase = ""
         self._seconds = 0.0
         self._deadline: float | None = None
@@ -71,6 +73,16 @@ class GuardedSocket:
         """End the last phase: from here on silence is the reader's business."""
         self._deadline = None
 
+    def introduce(self, line: bytes) -> None:
+        """Send the first line, which names our software, before paramiko would.
+
+        The first that paramiko sends must then be the same line, and goes no further.
+        """
+        self._introduction = line
+        with contextlib.suppress(OSError):  # whoever reads then meets it again
+            self._socket.sendall(line)
+        self._acknowledge_at_once()
+
     def recv(self, size: int) -> bytes:
         """Return up to size bytes; raises TimeoutError for paramiko to try again, else OSError."""
         deadline = self._deadline
@@ -87,6 +99,11 @@ class GuardedSocket:
 
     def send(self, data: bytes) -> int:
         """Send some of data; raises TimeoutError for paramiko to try again, else OSError."""
+        if self._introduction:
+            if data != self._introduction:
+                raise self._fail("we introduced ourselves by another name")
+            self._introduction = b""
+            return len(data)
         try:
             sent = self._socket.send(data)
         except TimeoutError:

@@ -10,6 +10,7 @@ from pathlib import Path
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import replace
 from msglog.errors import RemoteError
+from plumbing.transport.dialling import dial
 from plumbing.transport.known_hosts import host_name, read_host_keys
 from plumbing.transport.ssh_config import read_host_config
 
@@ -53,13 +54,16 @@ def connect(url: RemoteUrl, *, command: str, settings: Settings) -> Channel:
         if config.connect_timeout is not None:
             settings = replace(settings, connect_seconds=config.connect_timeout)
         return _by_openssh(url, command, settings)
-    from plumbing.transport.ssh import (  # noqa: PLC0415 - its import takes 115 ms
-        AuthenticationError,
-        connect_ssh,
-    )
-
+    guarded = dial(config, settings)
     try:
-        return connect_ssh(config, command, settings)
+        # While this takes its 30 ms and more, the server gets ready.
+        from plumbing.transport.authentication import AuthenticationError  # noqa: PLC0415
+        from plumbing.transport.ssh import connect_ssh  # noqa: PLC0415
+    except BaseException:
+        guarded.close()
+        raise
+    try:
+        return connect_ssh(guarded, config, command, settings)
     except AuthenticationError as error:
         if settings.paramiko_only:
             raise

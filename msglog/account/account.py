@@ -349,7 +349,10 @@ class Account:
         same NotAuthorisedError for an unknown or removed user, for one without any right here,
         and for a key that is unknown, removed or another's, after the same look-ups.
         """
+        version = self._database.version()
         access = self._look_up(user, fingerprint, repository)
+        if access is not None:
+            self._answered = (access, version, True)
         if access is None or access.is_empty:
             raise NotAuthorisedError(
                 "not authorised",
@@ -361,7 +364,7 @@ class Account:
     def still_valid(self, access: Access) -> bool:
         """Tell whether an access that was given would be given again, just as it is.
 
-        Cheap enough for every write: where nothing was changed, one number is compared.
+        Cheap enough for every request and batch: where nothing was changed, one number is compared.
         """
         version = self._database.version()
         if self._answered is not None and self._answered[:2] == (access, version):

@@ -43,6 +43,14 @@ class RemoteDamageError(IntegrityError):
 class RemoteFailureError(RemoteError):
     """The server could not do it: busy, out of space, or broken."""
 
+    temporary = True
+
+
+class NoRemoteRepositoryError(RemoteFailureError):
+    """The server has no repository of that name."""
+
+    temporary = False
+
 
 class NotMsglogError(RemoteError):
     """What answers at the other end is not msglog."""
@@ -51,7 +59,7 @@ class NotMsglogError(RemoteError):
 _ERRORS: dict[str, type[MsglogError]] = {
     "not-authorised": RemoteRefusedError,
     "no-such-log": UnknownRemoteLogError,
-    "no-such-repository": RemoteFailureError,
+    "no-such-repository": NoRemoteRepositoryError,
     "damaged": RemoteDamageError,
     "forged": RemoteDamageError,
 }
@@ -220,6 +228,11 @@ class Session:
         while isinstance(event := self.expect(AdvertisedRef, End), AdvertisedRef):
             refs.append(event)
         return refs
+
+    @property
+    def failed(self) -> bool:
+        """Whether an error has ended the conversation: nothing more can be asked."""
+        return self._connection.has_failed()
 
     def close(self) -> None:
         """End the conversation."""

@@ -14,6 +14,8 @@ UNREAD_LIMIT = 16 << 20
 class ChannelError(RemoteError):
     """The connection failed, fell silent past its deadline, or was closed in mid stream."""
 
+    temporary = True
+
 
 class SilenceError(ChannelError):
     """Nothing moved for longer than the deadline."""

@@ -3,14 +3,18 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from msglog.key import Key
+from msglog.objectid import ObjectId
 from plumbing.known_roots import KnownRoots
 
-NAMES = st.tuples(st.sampled_from("abcde"), st.sampled_from([b"1", b"2"]), st.binary(max_size=1))
+VIEWS = [Key(bytes([number]) * 40) for number in range(2)]
+ROOTS = [ObjectId(bytes([number]) * 32) for number in range(9)]
+NAMES = st.tuples(st.sampled_from("abcde"), st.sampled_from(VIEWS), st.sampled_from(ROOTS))
 
 
 @given(st.lists(NAMES, max_size=200), st.integers(1, 5), st.integers(1, 5))
 def test_the_newest_are_remembered_and_no_more_than_the_limits(
-    named: list[tuple[str, bytes, bytes]], places: int, roots: int
+    named: list[tuple[str, Key, ObjectId]], places: int, roots: int
 ) -> None:
     known = KnownRoots(places, roots)
     for one in named:
@@ -28,11 +32,12 @@ def test_the_newest_are_remembered_and_no_more_than_the_limits(
 
 def test_a_root_named_again_is_new_again() -> None:
     known = KnownRoots(places=2, roots=2)
-    for root in (b"1", b"2", b"1", b"3"):
-        known.add("main", b"", root)
-    assert known.has("main", b"", b"1")
-    assert not known.has("main", b"", b"2")
+    view, (first, second, third, *_) = VIEWS[0], ROOTS
+    for root in (first, second, first, third):
+        known.add("main", view, root)
+    assert known.has("main", view, first)
+    assert not known.has("main", view, second)
     for log in ("other", "main", "third"):
-        known.add(log, b"", b"1")
-    assert known.has("main", b"", b"1")
-    assert not known.has("other", b"", b"1")
+        known.add(log, view, first)
+    assert known.has("main", view, first)
+    assert not known.has("other", view, first)

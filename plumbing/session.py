@@ -22,7 +22,7 @@ from msglog.wire.events import (
 from msglog.wire.grammar import ProtocolError
 from msglog.wire.pktline import FramingError
 from msglog.wire.request_line import EarlyRequest, format_requests
-from plumbing.transport.channel import Channel, ChannelError
+from plumbing.transport.channel import Channel, ChannelError, ConnectError
 
 _E = TypeVar("_E")
 _F = TypeVar("_F")
@@ -121,6 +121,8 @@ class Session:
     def _greet(self) -> Greeting:
         try:
             return self.expect(Greeting)
+        except ConnectError:
+            raise  # nobody was there to say anything
         except (FramingError, ProtocolError, ChannelError) as error:
             said = self._channel.diagnosis().strip()
             if isinstance(error, ChannelError) and not said:

@@ -17,6 +17,10 @@ class ChannelError(RemoteError):
     temporary = True
 
 
+class ConnectError(ChannelError):
+    """The host cannot be reached, or does not speak SSH."""
+
+
 class SilenceError(ChannelError):
     """Nothing moved for longer than the deadline."""
 

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from msglog.errors import UsageError
-from plumbing.transport.channel import ChannelError, FloodError, SilenceError
+from plumbing.transport.channel import ChannelError, ConnectError, FloodError, SilenceError
 from plumbing.transport.pipe import PipeChannel
 from plumbing.transport.settings import Settings
 from plumbing.transport.url import RemoteUrl
@@ -21,6 +21,20 @@ EXIT_ROUNDS = 100
 
 FAILED = 255
 """The exit status by which ssh says that it failed, not the command."""
+
+
+_LASTING = (
+    "Permission denied (",
+    "Host key verification failed",
+    "Too many authentication failures",
+)
+"""What ssh says when trying again is of no use before somebody does something."""
+
+
+class SshRefusedError(ConnectError):
+    """ssh was not let in, or does not trust the host."""
+
+    temporary = False
 
 
 class OpensshChannel:
@@ -85,10 +99,11 @@ class OpensshChannel:
         if self._process.returncode != FAILED:
             return
         said = [line.strip() for line in self._pipe.diagnosis().splitlines() if line.strip()]
-        why = "; ".join(said[-3:]) or "ssh says nothing"
+        why = "; ".join(said[-3:]).removesuffix(".") or "ssh says nothing"
         if self._started:
             raise ChannelError("the connection was lost", why=why) from cause
-        raise ChannelError(f"ssh cannot reach {self._destination}", why=why) from cause
+        kind = SshRefusedError if any(text in why for text in _LASTING) else ConnectError
+        raise kind(f"ssh cannot reach {self._destination}", why=why) from cause
 
 
 def connect_openssh(

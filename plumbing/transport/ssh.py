@@ -18,6 +18,7 @@ from plumbing.transport.channel import (
     RECEIVE_BYTES,
     UNREAD_LIMIT,
     ChannelError,
+    ConnectError,
     FloodError,
     SilenceError,
 )
@@ -80,10 +81,6 @@ AGENT_SECONDS = 60.0
 
 # Without a handler of its own, logging prints paramiko's warnings on standard error.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
-
-
-class ConnectError(ChannelError):
-    """The host cannot be reached, or does not speak SSH."""
 
 
 class HostKeyError(RemoteError):

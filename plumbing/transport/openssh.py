@@ -3,6 +3,7 @@
 import contextlib
 import math
 import os
+import re
 import select
 import shlex
 import subprocess
@@ -22,6 +23,9 @@ EXIT_ROUNDS = 100
 FAILED = 255
 """The exit status by which ssh says that it failed, not the command."""
 
+
+_NAMES_CONFIG = re.compile(r"-[46AaCfGgKkMNnqsTtVvXxYy]*F")
+"""The option with which a command names its ssh_config, alone or behind options without a value."""
 
 _LASTING = (
     "Permission denied (",
@@ -111,7 +115,8 @@ def connect_openssh(
 ) -> OpensshChannel:
     """Start ssh for a command on a host; whether it gets there shows when something is received.
 
-    config_file: the ssh_config that ssh is to read instead of its usual ones.
+    config_file: the ssh_config that ssh is to read instead of its usual ones, unless the settings'
+        own command names another.
     Raises UsageError for a command line that cannot be split, ChannelError where there is no ssh.
     """
     arguments = ssh_arguments(url, command, settings, config_file=config_file)
@@ -165,7 +170,7 @@ def ssh_arguments(
         "RemoteCommand": "none",
         "EscapeChar": "none",
     }
-    if config_file is not None:
+    if config_file is not None and not any(map(_NAMES_CONFIG.match, words[1:])):
         words += ["-F", str(config_file)]
     words += ["-T", "-a", "-x"]
     words += [word for name, value in options.items() for word in ("-o", f"{name}={value}")]

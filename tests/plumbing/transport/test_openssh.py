@@ -152,3 +152,14 @@ def test_what_ssh_cannot_reach_is_not_called_a_host_without_msglog(
         Session(lambda _: connect_openssh(parse_url("ann@h"), COMMAND, ssh))
     assert str(caught.value) == f"ssh cannot reach ann@h ({said.removesuffix('.')})."
     assert caught.value.temporary is temporary
+
+
+@pytest.mark.parametrize("named", ["-F mine", "-Fmine", "-4vF mine"])
+def test_a_command_that_names_its_configuration_keeps_it(named: str) -> None:
+    there = Path("/home/ann/.ssh/config")
+    url, with_own = parse_url("host"), settings(ssh_command=f"ssh {named}")
+    assert str(there) not in ssh_arguments(url, COMMAND, with_own, config_file=there)
+    plain = ssh_arguments(
+        url, COMMAND, settings(ssh_command="ssh -4 -o Foo=yes"), config_file=there
+    )
+    assert plain[plain.index("-F") + 1] == str(there)

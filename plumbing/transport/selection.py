@@ -2,16 +2,17 @@
 
 import os
 import pwd
-import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msglog.errors import RemoteError
 from plumbing.transport.channel import Channel
-from plumbing.transport.known_hosts import host_name, read_host_keys
 from plumbing.transport.settings import Settings
-from plumbing.transport.ssh_config import HostConfig, read_host_config
 from plumbing.transport.url import RemoteUrl
+
+if TYPE_CHECKING:
+    from plumbing.transport.ssh_config import HostConfig
 
 
 class ParamikoLacksError(RemoteError):
@@ -28,6 +29,10 @@ def connect(url: RemoteUrl, *, command: str, settings: Settings) -> Channel:
     assert url.kind == "ssh", "local remotes never come here"
     if settings.ssh_command:
         return _by_openssh(url, command, settings)
+    from plumbing.transport.ssh_config import (  # noqa: PLC0415 - not where ssh was asked for
+        read_host_config,
+    )
+
     config = read_host_config(
         url.host,
         user=url.user,
@@ -62,10 +67,15 @@ def connect(url: RemoteUrl, *, command: str, settings: Settings) -> Channel:
         raise
 
 
-def openssh_reason(config: HostConfig) -> str:
+def openssh_reason(config: "HostConfig") -> str:
     """Return what a host wants that paramiko lacks, or ""."""
     if config.openssh_reason:
         return config.openssh_reason
+    from plumbing.transport.known_hosts import (  # noqa: PLC0415 - as above
+        host_name,
+        read_host_keys,
+    )
+
     known = read_host_keys(config.known_hosts, host_name(config.host, config.port))
     if any(key.marker == "@cert-authority" for key in known):
         return "a host certificate"
@@ -79,6 +89,8 @@ def _by_openssh(url: RemoteUrl, command: str, settings: Settings) -> Channel:
 
 
 def _has_ssh(settings: Settings) -> bool:
+    import shutil  # noqa: PLC0415 - its import takes longer than it
+
     path = None if settings.environment is None else settings.environment.get("PATH")
     return shutil.which("ssh", path=path) is not None
 

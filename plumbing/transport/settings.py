@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plumbing.transport.pipe import IDLE_SECONDS
-from plumbing.transport.ssh_config import SYSTEM_CONFIG
+
+SYSTEM_CONFIG = Path("/etc/ssh/ssh_config")
 
 
 @dataclass(frozen=True, slots=True)

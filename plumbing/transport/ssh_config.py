@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-SYSTEM_CONFIG = Path("/etc/ssh/ssh_config")
+from plumbing.transport.settings import SYSTEM_CONFIG
+
 INCLUDE_DEPTH = 16
 FILE_LIMIT = 1 << 20
 

@@ -349,10 +349,7 @@ class Account:
         same NotAuthorisedError for an unknown or removed user, for one without any right here,
         and for a key that is unknown, removed or another's, after the same look-ups.
         """
-        version = self._database.version()
         access = self._look_up(user, fingerprint, repository)
-        if access is not None:
-            self._answered = (access, version, True)
         if access is None or access.is_empty:
             raise NotAuthorisedError(
                 "not authorised",

@@ -337,7 +337,7 @@ def test_all_refusals_are_the_same_after_the_same_look_ups(
     assert len(answers) == 1
     ((text, _, made),) = answers
     assert text.startswith("not authorised")
-    assert len(made) == 4
+    assert len(made) == 3
 
 
 def test_repositories_that_cannot_be_are_refused_likewise(account: Account) -> None:

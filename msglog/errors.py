@@ -12,7 +12,12 @@
 Modules define their own subclasses of these near their use; a subclass keeps its parent's status.
 """
 
-from typing import ClassVar
+from __future__ import annotations
+
+from msglog.annotation import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 
 class MsglogError(Exception):

@@ -1,15 +1,19 @@
 """What a command gets from the outside: streams, folder, clock and settings, all as arguments."""
 
+from __future__ import annotations
+
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
 
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass, field
 from msglog.timestamp import SECOND
 
 if TYPE_CHECKING:  # they import this module, and most commands need neither
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+    from typing import BinaryIO
+
     from plumbing.administration import Delegation, Runner
 
 
@@ -74,8 +78,8 @@ class Context:
     ssh_original_command: str = ""
     ssh_connection: str = ""
     words: Sequence[str] = ()
-    administer: "Runner | None" = None
-    delegation: "Delegation | None" = None
+    administer: Runner | None = None
+    delegation: Delegation | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     stdin_terminal: bool = False
     stdout_terminal: bool = False

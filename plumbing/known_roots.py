@@ -1,7 +1,12 @@
 """The roots that a session has named: a bounded memory of what its client may refer to."""
 
-from msglog.key import Key
-from msglog.objectid import ObjectId
+from __future__ import annotations
+
+from msglog.annotation import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from msglog.key import Key
+    from msglog.objectid import ObjectId
 
 ROOTS_LIMIT = 16
 """How many roots of one part of a log are remembered: the newest."""

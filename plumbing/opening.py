@@ -1,19 +1,28 @@
 """Opening a session with a remote that was named or whose URL was given."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from __future__ import annotations
 
-from msglog.config import Config, load
+from msglog.annotation import TYPE_CHECKING
+from msglog.config import load
+from msglog.dataclass import dataclass
 from msglog.errors import RemoteError
 from msglog.repository import STORE_NAME
 from msglog.store.store import StoreError
-from msglog.wire.request_line import EarlyRequest, parse_requests
-from plumbing.context import Context
+from msglog.wire.request_line import parse_requests
 from plumbing.session import Session
-from plumbing.transport.channel import Channel
-from plumbing.transport.settings import HostKeyQuestion, Settings
-from plumbing.transport.url import RemoteUrl, parse_url, receive_pack_command
+from plumbing.transport.settings import Settings
+from plumbing.transport.url import parse_url, receive_pack_command
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from msglog.config import Config
+    from msglog.wire.request_line import EarlyRequest
+    from plumbing.context import Context
+    from plumbing.transport.channel import Channel
+    from plumbing.transport.settings import HostKeyQuestion
+    from plumbing.transport.url import RemoteUrl
 
 CONFIG_NAME = "config.toml"
 """A repository's configuration file, in its folder."""

@@ -1,8 +1,11 @@
 """Who a client is and what they may do: the seam between a service and whoever decides that."""
 
-from typing import Protocol
+from __future__ import annotations
 
-from msglog.account.role import Capability
+from msglog.annotation import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from msglog.account.role import Capability
 
 
 class Permissions(Protocol):

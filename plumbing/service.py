@@ -4,20 +4,21 @@ Bytes go in by `receive`, bytes come out of `output`; there is no file descripto
 same service serves a forced command, a local path and the tests.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from __future__ import annotations
 
-from msglog.account.audit import Audit, NoAudit
+from collections import deque
+
+from msglog.account.audit import NoAudit
 from msglog.account.role import Capability
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass, field
 from msglog.errors import MsglogError, NotAuthorisedError
 from msglog.index.change import exclude, insert, slice_from
 from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import count, difference
-from msglog.key import FIRST_KEY, Key
-from msglog.objectid import ObjectId
+from msglog.key import FIRST_KEY
 from msglog.refname import log_ref
-from msglog.repository import Insertion, Repository, UnknownLogError, overlay
+from msglog.repository import Insertion, UnknownLogError, overlay
 from msglog.store.store import (
     Agreement,
     OverQuotaError,
@@ -35,19 +36,16 @@ from msglog.wire.events import (
     Batch,
     Done,
     End,
-    Event,
     Fetch,
     GetNodes,
     Greeting,
     ListRefs,
     NodeData,
-    PeerError,
     Push,
     Refused,
     Transfer,
 )
-from msglog.wire.request_line import EarlyRequest
-from plumbing.administration import Administration, NoAdministration
+from plumbing.administration import NoAdministration
 from plumbing.complaint import (
     ForgedTransferError,
     NoSuchLogError,
@@ -56,9 +54,24 @@ from plumbing.complaint import (
 )
 from plumbing.known_roots import KnownRoots
 from plumbing.outgoing import cut_batches
-from plumbing.permissions import Permissions
-from plumbing.policy import Rules, excess, no_rules
+from plumbing.policy import excess, no_rules
 from plumbing.recorder import Recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from msglog.account.audit import Audit
+    from msglog.key import Key
+    from msglog.objectid import ObjectId
+    from msglog.repository import Repository
+    from msglog.wire.events import (
+        Event,
+        PeerError,
+    )
+    from msglog.wire.request_line import EarlyRequest
+    from plumbing.administration import Administration
+    from plumbing.permissions import Permissions
+    from plumbing.policy import Rules
 
 DRAIN_BYTES_LIMIT = 1 << 20
 """How much is read and thrown away after a failure, so that the client can read why."""

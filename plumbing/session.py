@@ -1,17 +1,18 @@
 """The client's side of a session: typed requests and answers over a channel."""
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import NoReturn, TypeVar, overload
+from __future__ import annotations
 
-from msglog.errors import IntegrityError, MsglogError, NotAuthorisedError, RemoteError, UsageError
+from collections import deque
+from typing import TypeVar, overload
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
+from msglog.errors import IntegrityError, NotAuthorisedError, RemoteError, UsageError
 from msglog.wire.connection import Connection, Side
 from msglog.wire.events import (
     Acknowledged,
     AdvertisedRef,
     End,
-    Event,
     Fetch,
     Greeting,
     KeepAlive,
@@ -21,8 +22,19 @@ from msglog.wire.events import (
 )
 from msglog.wire.grammar import ProtocolError
 from msglog.wire.pktline import FramingError
-from msglog.wire.request_line import EarlyRequest, format_requests
-from plumbing.transport.channel import Channel, ChannelError, ConnectError
+from msglog.wire.request_line import format_requests
+from plumbing.transport.channel import ChannelError, ConnectError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import NoReturn
+
+    from msglog.errors import MsglogError
+    from msglog.wire.events import (
+        Event,
+    )
+    from msglog.wire.request_line import EarlyRequest
+    from plumbing.transport.channel import Channel
 
 _E = TypeVar("_E")
 _F = TypeVar("_F")

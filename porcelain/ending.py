@@ -1,9 +1,15 @@
 """Ending a command that runs until it is told to: what SIGTERM does to it."""
 
+from __future__ import annotations
+
 import signal
-from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
+
+from msglog.annotation import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
 
 
 class Ended(BaseException):

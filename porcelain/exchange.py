@@ -1,23 +1,18 @@
 """What the commands that talk to a remote share: whom they talk to, and how they report."""
 
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from __future__ import annotations
 
-from msglog.config import Config, change
+from contextlib import contextmanager
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.config import change
+from msglog.dataclass import dataclass, field, replace
 from msglog.errors import NotAuthorisedError, UsageError
 from msglog.key import key_object_id
 from msglog.refname import DEFAULT_REMOTE, REMOTE_PREFIX, check_log_name
-from msglog.repository import Repository
-from msglog.store.store import Commit, RefUpdate, Refusal
-from msglog.wire.request_line import EarlyRequest
-from plumbing.context import Context
-from plumbing.opening import Target, find_target, open_session
-from plumbing.session import Session
+from msglog.store.store import Commit, RefUpdate
+from plumbing.opening import find_target, open_session
 from plumbing.tracking import Remote, Tracking
-from plumbing.transport.settings import HostKeyQuestion
 from porcelain.discovery import open_repository
 from porcelain.display import one_line
 from porcelain.message_json import to_json
@@ -26,6 +21,17 @@ from porcelain.printing import note
 from porcelain.settings import UnknownRemoteError, load_settings
 
 if TYPE_CHECKING:  # only rounds have one
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable, Iterator, Sequence
+
+    from msglog.config import Config
+    from msglog.repository import Repository
+    from msglog.store.store import Refusal
+    from msglog.wire.request_line import EarlyRequest
+    from plumbing.context import Context
+    from plumbing.opening import Target
+    from plumbing.session import Session
+    from plumbing.transport.settings import HostKeyQuestion
     from porcelain.turnover import Turnover
 
 _REFUSALS_SHOWN = 10
@@ -61,7 +67,7 @@ class Exchange:
     statuses: list[int] = field(default_factory=list)
     heed: Callable[[], None] = _go_on
     reused: bool = False
-    _turnover: "Turnover | None" = None
+    _turnover: Turnover | None = None
     _warned: dict[str, tuple[int, tuple[Refusal, ...]]] = field(default_factory=dict)
     _session: Session | None = None
     _remote: Remote | None = None
@@ -80,7 +86,7 @@ class Exchange:
         self._note_identity(session.greeting.repository.hex())
         return session
 
-    def begin(self, turnover: "Turnover") -> None:
+    def begin(self, turnover: Turnover) -> None:
         """Begin a round whose reports go to one sum."""
         self._turnover = turnover
         self.statuses.clear()

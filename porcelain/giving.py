@@ -1,10 +1,16 @@
 """Pushing logs to a remote: the work of `push` and `sync`."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-from plumbing.pushing import Pushed, Pusher, push_request
-from porcelain.exchange import Exchange
+from msglog.annotation import TYPE_CHECKING
+from plumbing.pushing import Pusher, push_request
 from porcelain.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from plumbing.pushing import Pushed
+    from porcelain.exchange import Exchange
 
 
 def give(one: Exchange, logs: Sequence[str]) -> None:

@@ -1,13 +1,17 @@
 """Progress of long work on standard error: on a terminal or on demand, after half a second."""
 
-import time
-from collections.abc import Callable
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from __future__ import annotations
 
-from plumbing.context import Context
+import time
+
+from msglog.annotation import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Self
+
+    from plumbing.context import Context
     from porcelain.console import Bar
 
 _PATIENCE = 0.5

@@ -1,17 +1,22 @@
 """The rounds of `sync --every`: pulling and pushing again and again, in one session if it lasts."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import MsglogError, NotAuthorisedError, RefusedError
 from plumbing.transport.channel import ChannelError
 from porcelain.display import one_line
 from porcelain.ending import Ended, Ending
-from porcelain.exchange import Exchange
 from porcelain.giving import give
 from porcelain.printing import note
-from porcelain.schedule import Schedule
 from porcelain.taking import take
 from porcelain.turnover import Turnover
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from porcelain.exchange import Exchange
+    from porcelain.schedule import Schedule
 
 _CHANCE_BYTES = 4
 

@@ -1,7 +1,8 @@
 """When a repeated command is to try next, and whether a session lasts until then. Pure."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
+from msglog.dataclass import dataclass
 from porcelain.when import SpanError, parse_span
 
 SHORTEST_SECONDS = 5

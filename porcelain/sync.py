@@ -1,13 +1,18 @@
 """`sync`: pulls from a remote and pushes to it, over one connection, once or again and again."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
-from plumbing.context import Context
 from porcelain.exchange import configure_exchange, exchange
 from porcelain.forecast import forecast
 from porcelain.giving import give
 from porcelain.taking import take
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 
 class RepeatedForecastError(UsageError):

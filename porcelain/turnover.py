@@ -1,14 +1,18 @@
 """What one round has moved, both ways, of each log: one line or one object for those it changed."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING, Protocol
+from msglog.dataclass import dataclass, field
 from msglog.timestamp import rfc3339
-from plumbing.context import Context
-from plumbing.opening import Target
 from porcelain.display import one_line
 from porcelain.message_json import to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from plumbing.context import Context
+    from plumbing.opening import Target
 
 _ADDED = frozenset({"pulled", "pushed", "lost"})
 """What adds up where it is reported more than once; of all else the last word counts."""

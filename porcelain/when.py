@@ -1,17 +1,22 @@
 """Times as people and programs write them, to and from microseconds since 1970 UTC. Pure."""
 
+from __future__ import annotations
+
 import re
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
 
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.errors import UsageError
 from msglog.key import TIME_MAXIMUM, TIME_MINIMUM
 from msglog.message import OFFSET_MINUTES_LIMIT
 from msglog.timestamp import SECOND, rfc3339
 
-LocalOffset: TypeAlias = Callable[[int], int]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias
+
+LocalOffset: TypeAlias = "Callable[[int], int]"
 """Minutes east of UTC that local clocks show at a time."""
 
 DAY = 86_400 * SECOND

@@ -1,10 +1,15 @@
 """Settings of a server account: a few names, each with a rule for its values and a default."""
 
-import re
-from dataclasses import dataclass
+from __future__ import annotations
 
-from msglog.account.database import Database
+import re
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.errors import UsageError
+
+if TYPE_CHECKING:
+    from msglog.account.database import Database
 
 
 class SettingError(UsageError):

@@ -1,24 +1,32 @@
 """A store in memory: the reference for the conformance suite, and for tests of everything above."""
 
-from collections.abc import Iterable, Sequence
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.index.node import EMPTY_ROOT
-from msglog.key import Key, key_object_id
-from msglog.objectid import ObjectId
+from msglog.key import key_object_id
 from msglog.store.checking import checked_beginning, checked_messages, checked_nodes
 from msglog.store.store import (
     AGREED_LIMIT,
     REPOSITORY_ID_BYTES,
-    Commit,
     Committed,
     Lost,
     OverQuotaError,
-    Receipt,
-    Ref,
     ReflogEntry,
-    Refusal,
     Usage,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from msglog.key import Key
+    from msglog.objectid import ObjectId
+    from msglog.store.store import (
+        Commit,
+        Receipt,
+        Ref,
+        Refusal,
+    )
 
 
 class MemoryStore:

@@ -1,7 +1,8 @@
 """The seam between protocol and transport: a duplex stream of bytes with deadlines."""
 
-from typing import Protocol
+from __future__ import annotations
 
+from msglog.annotation import Protocol
 from msglog.errors import RemoteError
 
 RECEIVE_BYTES = 1 << 18

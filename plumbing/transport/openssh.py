@@ -1,5 +1,7 @@
 """SSH by a subprocess of OpenSSH's client, which can all that its ssh_config can ask for."""
 
+from __future__ import annotations
+
 import contextlib
 import math
 import os
@@ -7,13 +9,17 @@ import re
 import select
 import shlex
 import subprocess
-from pathlib import Path
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
 from plumbing.transport.channel import ChannelError, ConnectError, FloodError, SilenceError
 from plumbing.transport.pipe import PipeChannel
-from plumbing.transport.settings import Settings
-from plumbing.transport.url import RemoteUrl
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from plumbing.transport.settings import Settings
+    from plumbing.transport.url import RemoteUrl
 
 EXIT_SECONDS = 2.0
 """How long ssh may take to end by itself, and again after being told to."""

@@ -1,18 +1,20 @@
 """Which of the two SSH transports a remote gets."""
 
+from __future__ import annotations
+
 import os
 import pwd
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import replace
 from msglog.errors import RemoteError
-from plumbing.transport.channel import Channel
-from plumbing.transport.settings import Settings
-from plumbing.transport.url import RemoteUrl
 
 if TYPE_CHECKING:
+    from plumbing.transport.channel import Channel
+    from plumbing.transport.settings import Settings
     from plumbing.transport.ssh_config import HostConfig
+    from plumbing.transport.url import RemoteUrl
 
 
 class ParamikoLacksError(RemoteError):
@@ -67,7 +69,7 @@ def connect(url: RemoteUrl, *, command: str, settings: Settings) -> Channel:
         raise
 
 
-def openssh_reason(config: "HostConfig") -> str:
+def openssh_reason(config: HostConfig) -> str:
     """Return what a host wants that paramiko lacks, or ""."""
     if config.openssh_reason:
         return config.openssh_reason

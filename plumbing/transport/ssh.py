@@ -1,5 +1,7 @@
 """SSH by paramiko: the transport that is chosen unless a host's ssh_config asks for more."""
 
+from __future__ import annotations
+
 import base64
 import contextlib
 import logging
@@ -8,11 +10,9 @@ import socket
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.errors import RemoteError
 from plumbing.transport.channel import (
     RECEIVE_BYTES,
@@ -24,7 +24,6 @@ from plumbing.transport.channel import (
 )
 from plumbing.transport.guarded_socket import GuardedSocket
 from plumbing.transport.known_hosts import (
-    HostKey,
     Verdict,
     append_host_key,
     fingerprint,
@@ -33,8 +32,18 @@ from plumbing.transport.known_hosts import (
     read_host_keys,
 )
 from plumbing.transport.pipe import DIAGNOSIS_BYTES
-from plumbing.transport.settings import HostKeyQuestion, Settings
-from plumbing.transport.ssh_config import HostConfig
+from plumbing.transport.settings import HostKeyQuestion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+    from typing import Any
+
+    from plumbing.transport.known_hosts import (
+        HostKey,
+    )
+    from plumbing.transport.settings import Settings
+    from plumbing.transport.ssh_config import HostConfig
 
 # paramiko imports invoke only to run ssh_config's `Match exec`, which is left to OpenSSH here; not
 # finding it saves 45 ms. The entry is put back, so that nobody else misses invoke.

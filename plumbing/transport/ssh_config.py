@@ -5,16 +5,21 @@ and costs paramiko's import (over 100 ms) before a subprocess of ssh can be chos
 whatever is not understood for certain is left to OpenSSH's client: see `HostConfig.openssh_reason`.
 """
 
+from __future__ import annotations
+
 import glob
 import re
 import shlex
 import socket
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass, field
 from plumbing.transport.settings import SYSTEM_CONFIG
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
 INCLUDE_DEPTH = 16
 FILE_LIMIT = 1 << 20

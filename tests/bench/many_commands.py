@@ -11,10 +11,11 @@ import tempfile
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
+from msglog.dataclass import replace
 from plumbing.context import Context
 from porcelain.exchange import exchange
 from porcelain.rounds import Rounds

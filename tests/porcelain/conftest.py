@@ -4,13 +4,14 @@ import json
 import signal
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from msglog.dataclass import replace
 from msglog.repository import Repository
 from plumbing.context import Context
 from porcelain import exchange

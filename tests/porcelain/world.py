@@ -2,11 +2,12 @@
 
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from msglog.dataclass import replace
 from msglog.repository import Repository
 from plumbing.context import Context
 from plumbing.receive_pack import IDLE_SECONDS

@@ -29,6 +29,8 @@ class MsglogError(Exception):
     """
 
     exit_status: ClassVar[int] = 70
+    temporary: ClassVar[bool] = False
+    """Whether the same may work later although nobody does anything about it."""
 
     def __init__(self, what: str, *, why: str = "", hint: str = "") -> None:
         super().__init__(what, why, hint)

@@ -54,6 +54,7 @@ class Context:
         if it came over a session.
     environment: the process's environment, read only in porcelain; plumbing takes named fields.
     now: the clock, in microseconds since 1970 UTC. local_offset: minutes east of UTC at a time.
+    monotonic: seconds that never go back. sleep: waits for so many seconds.
     random: gives as many random bytes as it is asked for.
     """
 
@@ -87,6 +88,8 @@ class Context:
     width: int = 80
     now: Callable[[], int] = current_time
     local_offset: Callable[[int], int] = local_offset
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
     random: Callable[[int], bytes] = os.urandom
 
     def write(self, text: str) -> None:

@@ -31,7 +31,9 @@ CONFIG_NAME = "config.toml"
 
 
 class NoRepositoryThereError(RemoteError):
-    """A local path has no repository."""
+    """A local path has no repository: the disk that it lies on may come back."""
+
+    temporary = True
 
 
 class UnusableRepositoryError(RemoteError):

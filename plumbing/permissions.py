@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Permissions(Protocol):
-    """Who the client is and what they may do; asked anew before each write."""
+    """Who the client is and what they may do; asked anew at each request and each batch."""
 
     @property
     def user(self) -> str:

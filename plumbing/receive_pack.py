@@ -102,7 +102,7 @@ def repository_folder(path: Path) -> Path:
 
 @dataclass(slots=True)
 class AccountPermissions:
-    """What the users and grants of an account allow, asked anew before each write."""
+    """What the users and grants of an account allow, asked anew at each request and batch."""
 
     account: Account
     access: Access

@@ -22,7 +22,7 @@ from msglog.wire.events import (
 from msglog.wire.grammar import ProtocolError
 from msglog.wire.pktline import FramingError
 from msglog.wire.request_line import format_requests
-from plumbing.transport.channel import ChannelError
+from plumbing.transport.channel import ChannelError, ConnectError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -54,6 +54,14 @@ class RemoteDamageError(IntegrityError):
 class RemoteFailureError(RemoteError):
     """The server could not do it: busy, out of space, or broken."""
 
+    temporary = True
+
+
+class NoRemoteRepositoryError(RemoteFailureError):
+    """The server has no repository of that name."""
+
+    temporary = False
+
 
 class NotMsglogError(RemoteError):
     """What answers at the other end is not msglog."""
@@ -62,7 +70,7 @@ class NotMsglogError(RemoteError):
 _ERRORS: dict[str, type[MsglogError]] = {
     "not-authorised": RemoteRefusedError,
     "no-such-log": UnknownRemoteLogError,
-    "no-such-repository": RemoteFailureError,
+    "no-such-repository": NoRemoteRepositoryError,
     "damaged": RemoteDamageError,
     "forged": RemoteDamageError,
 }
@@ -124,6 +132,8 @@ class Session:
     def _greet(self) -> Greeting:
         try:
             return self.expect(Greeting)
+        except ConnectError:
+            raise  # nobody was there to say anything
         except (FramingError, ProtocolError, ChannelError) as error:
             said = self._channel.diagnosis().strip()
             if isinstance(error, ChannelError) and not said:
@@ -231,6 +241,11 @@ class Session:
         while isinstance(event := self.expect(AdvertisedRef, End), AdvertisedRef):
             refs.append(event)
         return refs
+
+    @property
+    def failed(self) -> bool:
+        """Whether an error has ended the conversation: nothing more can be asked."""
+        return self._connection.has_failed()
 
     def close(self) -> None:
         """End the conversation."""

@@ -32,7 +32,8 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
     answered: dict[str, Fetcher] = {}
 
     def take_answer(log: str) -> None:
-        with Progress(one.context, f"{'Pulling' if pull else 'Fetching'} {log}") as progress:
+        verb = "Pulling" if pull else "Fetching"
+        with Progress(one.context, f"{verb} {log}", heed=one.heed) as progress:
             fetcher = Fetcher(
                 session,
                 one.tracking(log),

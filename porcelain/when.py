@@ -13,9 +13,8 @@ from msglog.message import OFFSET_MINUTES_LIMIT
 from msglog.timestamp import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import TypeAlias
-
 
 LocalOffset: TypeAlias = "Callable[[int], int]"
 """Minutes east of UTC that local clocks show at a time."""
@@ -63,6 +62,17 @@ class WhenError(UsageError):
         )
 
 
+class SpanError(UsageError):
+    """A text says no span of time that we understand."""
+
+    def __init__(self, text: str, why: str = "") -> None:
+        super().__init__(
+            f"cannot tell how long {text[:80]!r} is",
+            why=why,
+            hint="Write it like 30s, 5m or 1h30m.",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """A time in microseconds since 1970 UTC, with minutes east of UTC to show it in."""
@@ -106,6 +116,25 @@ def _parse(folded: str, text: str, now: int, local_offset: LocalOffset) -> Momen
     if match is not None:
         return _relative(match, text, now, local_offset)
     raise WhenError(text)
+
+
+def parse_span(text: str) -> int:
+    """Return the microseconds of a span such as `30s`, `5 minutes` or `1h30m`; raises SpanError."""
+    folded = " ".join(text.lower().split())
+    match = _RELATIVE.fullmatch(folded)
+    if match is None or match["sign"] is not None or match["ago"] is not None:
+        raise SpanError(text)
+    duration = 0
+    for number, unit in _ONE_SPAN.findall(folded):
+        size = _unit(unit, _UNITS)
+        if size is None:
+            raise SpanError(text, f"{unit!r} is no unit of a fixed length")
+        duration += int(number or 1) * size
+    return duration
+
+
+def _unit(name: str, units: Mapping[str, int]) -> int | None:
+    return units.get(name, units.get(name.removesuffix("s")))
 
 
 def _absolute(match: re.Match[str], text: str, local_offset: LocalOffset) -> Moment:

@@ -367,7 +367,7 @@ class Account:
     def still_valid(self, access: Access) -> bool:
         """Tell whether an access that was given would be given again, just as it is.
 
-        Cheap enough for every write: where nothing was changed, one number is compared.
+        Cheap enough for every request and batch: where nothing was changed, one number is compared.
         """
         version = self._database.version()
         if self._answered is not None and self._answered[:2] == (access, version):

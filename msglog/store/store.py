@@ -33,6 +33,8 @@ class StoreFormatError(StoreError):
 class StoreBusyError(StoreError):
     """Another process held the store for longer than the time limit."""
 
+    temporary = True
+
 
 class OverQuotaError(RefusedError):
     """A change would take a user over their quota; nothing of it was done."""

@@ -7,7 +7,8 @@ import threading
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import RemoteError
-from plumbing.transport.dialling import ConnectError, reason
+from plumbing.transport.channel import ConnectError
+from plumbing.transport.dialling import reason
 from plumbing.transport.key_file import is_plain_ed25519
 from plumbing.transport.known_hosts import fingerprint
 from plumbing.transport.lean_paramiko import paramiko

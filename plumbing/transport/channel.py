@@ -15,6 +15,12 @@ UNREAD_LIMIT = 16 << 20
 class ChannelError(RemoteError):
     """The connection failed, fell silent past its deadline, or was closed in mid stream."""
 
+    temporary = True
+
+
+class ConnectError(ChannelError):
+    """The host cannot be reached, or does not speak SSH."""
+
 
 class SilenceError(ChannelError):
     """Nothing moved for longer than the deadline."""

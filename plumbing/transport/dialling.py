@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 
 from msglog.annotation import TYPE_CHECKING
-from plumbing.transport.channel import ChannelError
+from plumbing.transport.channel import ConnectError
 from plumbing.transport.guarded_socket import GuardedSocket
 
 if TYPE_CHECKING:
@@ -21,10 +21,6 @@ IDENTIFICATION = "SSH-2.0-msglog"
 
 REASON_CHARACTERS = 200
 """How much of what paramiko says, which may quote the peer, goes into an error."""
-
-
-class ConnectError(ChannelError):
-    """The host cannot be reached, or does not speak SSH."""
 
 
 def dial(config: HostConfig, settings: Settings) -> GuardedSocket:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 from plumbing.transport.pipe import IDLE_SECONDS
-from plumbing.transport.ssh_config import SYSTEM_CONFIG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
+
+SYSTEM_CONFIG = Path("/etc/ssh/ssh_config")
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
 @dataclass(frozen=True, slots=True)

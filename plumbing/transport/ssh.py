@@ -15,10 +15,11 @@ from plumbing.transport.channel import (
     RECEIVE_BYTES,
     UNREAD_LIMIT,
     ChannelError,
+    ConnectError,
     FloodError,
     SilenceError,
 )
-from plumbing.transport.dialling import IDENTIFICATION, ConnectError, reason
+from plumbing.transport.dialling import IDENTIFICATION, reason
 from plumbing.transport.known_hosts import (
     Verdict,
     append_host_key,

@@ -16,11 +16,11 @@ from pathlib import Path
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass, field
+from plumbing.transport.settings import SYSTEM_CONFIG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-SYSTEM_CONFIG = Path("/etc/ssh/ssh_config")
 INCLUDE_DEPTH = 16
 FILE_LIMIT = 1 << 20
 
@@ -39,19 +39,19 @@ _LISTS = frozenset({"identityfile"})
 
 _HARMLESS = _words(
     "addkeystoagent batchmode challengeresponseauthentication channeltimeout checkhostip"
-    " clearallforwardings compression compressionlevel connectionattempts dynamicforward"
-    " enableescapecommandline escapechar exitonforwardfailure fingerprinthash"
-    " forkafterauthentication forwardagent forwardx11 forwardx11timeout forwardx11trusted"
-    " gatewayports gssapiclientidentity gssapidelegatecredentials gssapirenewalforcesrekey"
-    " gssapiserveridentity gssapitrustdns hostbasedacceptedalgorithms ignoreunknown ipqos"
-    " kbdinteractiveauthentication kbdinteractivedevices keepalive localcommand localforward"
-    " loglevel logverbose nohostauthenticationforlocalhost numberofpasswordprompts"
-    " obscurekeystroketiming passwordauthentication permitlocalcommand permitremoteopen"
-    " preferredauthentications pubkeyauthentication refuseconnection rekeylimit remotecommand"
-    " remoteforward requesttty sendenv serveralivecountmax serveraliveinterval sessiontype setenv"
-    " stdinnull streamlocalbindmask streamlocalbindunlink stricthostkeychecking syslogfacility tag"
-    " tcpkeepalive tunnel tunneldevice updatehostkeys usekeychain verifyhostkeydns visualhostkey"
-    " xauthlocation"
+    " clearallforwardings compression compressionlevel connectionattempts controlmaster"
+    " controlpersist dynamicforward enableescapecommandline escapechar exitonforwardfailure"
+    " fingerprinthash forkafterauthentication forwardagent forwardx11 forwardx11timeout"
+    " forwardx11trusted gatewayports gssapiclientidentity gssapidelegatecredentials"
+    " gssapirenewalforcesrekey gssapiserveridentity gssapitrustdns hostbasedacceptedalgorithms"
+    " ignoreunknown ipqos kbdinteractiveauthentication kbdinteractivedevices keepalive"
+    " localcommand localforward loglevel logverbose nohostauthenticationforlocalhost"
+    " numberofpasswordprompts obscurekeystroketiming passwordauthentication permitlocalcommand"
+    " permitremoteopen preferredauthentications pubkeyauthentication refuseconnection rekeylimit"
+    " remotecommand remoteforward requesttty sendenv serveralivecountmax serveraliveinterval"
+    " sessiontype setenv stdinnull streamlocalbindmask streamlocalbindunlink"
+    " stricthostkeychecking syslogfacility tag tcpkeepalive tunnel tunneldevice updatehostkeys"
+    " usekeychain verifyhostkeydns visualhostkey xauthlocation"
 )
 """Keywords that change nothing for one command over a pair of pipes, or that only prompt."""
 

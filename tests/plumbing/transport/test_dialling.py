@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from plumbing.transport.dialling import IDENTIFICATION, ConnectError, dial
+from plumbing.transport.channel import ConnectError
+from plumbing.transport.dialling import IDENTIFICATION, dial
 from plumbing.transport.settings import Settings
 from plumbing.transport.ssh_config import HostConfig, read_host_config
 

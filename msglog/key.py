@@ -13,6 +13,9 @@ else:
     Key = bytes
 """time + 2^63 as 8 bytes, big-endian (so that times before 1970 sort first), then the oid."""
 
+SECOND = 1_000_000
+"""Times are in microseconds since 1970 UTC."""
+
 TIME_BYTES = 8
 KEY_BYTES = TIME_BYTES + DIGEST_BYTES
 KEY_NIBBLES = 2 * KEY_BYTES

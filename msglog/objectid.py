@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-
 from msglog.annotation import TYPE_CHECKING
+from msglog.digest import digest
 from msglog.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class DamagedObjectError(IntegrityError):
 
 def object_id(data: bytes) -> ObjectId:
     """Return the id of an object."""
-    return ObjectId(sha256(data).digest())
+    return ObjectId(digest(data))
 
 
 def parse_object_id(text: str) -> ObjectId:

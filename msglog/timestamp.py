@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from functools import lru_cache
 
-SECOND = 1_000_000
-"""Times are in microseconds since 1970 UTC."""
+from msglog.key import SECOND
 
 _HOUR = 3600
 _TWO_DIGITS = tuple([f"{number:02d}" for number in range(60)])

@@ -7,7 +7,7 @@ import time
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass, field
-from msglog.timestamp import SECOND
+from msglog.key import SECOND
 
 if TYPE_CHECKING:  # they import this module, and most commands need neither
     from collections.abc import Callable, Mapping, Sequence

@@ -5,11 +5,10 @@ from __future__ import annotations
 from msglog.account.policy import LogPolicy, policy_of, user_identity
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
-from msglog.key import key_time
+from msglog.key import SECOND, key_time
 from msglog.message import Message
 from msglog.message_scan import scan
 from msglog.store.store import Quota, Refusal
-from msglog.timestamp import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
-from msglog.key import Key, key_object_id, key_time
+from msglog.key import SECOND, Key, key_object_id, key_time
 from msglog.message import Foreign, Message
-from msglog.timestamp import SECOND, readable, rfc3339
+from msglog.timestamp import readable, rfc3339
 from porcelain.display import block, one_line, shorten
 
 if TYPE_CHECKING:

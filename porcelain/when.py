@@ -8,9 +8,8 @@ import time
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 from msglog.errors import UsageError
-from msglog.key import TIME_MAXIMUM, TIME_MINIMUM
+from msglog.key import SECOND, TIME_MAXIMUM, TIME_MINIMUM
 from msglog.message import OFFSET_MINUTES_LIMIT
-from msglog.timestamp import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

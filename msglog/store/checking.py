@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-
 from msglog.annotation import TYPE_CHECKING
+from msglog.digest import sha256_for
 from msglog.key import TIME_BYTES, key_object_id
 from msglog.objectid import DamagedObjectError, object_id
 from msglog.store.store import MissingObjectError
@@ -61,6 +60,7 @@ def beginning_among(
     beginning: list[bytes] = []
     size = others = number = 0
     descending = keys[0] > keys[-1]
+    sha256 = sha256_for(len(keys))
     for found, data in rows:
         if not isinstance(data, bytes):  # damage can make it another type
             data = b""  # noqa: PLW2901 - which has no key's digest

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from struct import Struct
 
 from msglog.annotation import TYPE_CHECKING, cast
 from msglog.dataclass import dataclass
+from msglog.digest import sha256_for
 from msglog.errors import IntegrityError
 from msglog.key import KEY_BYTES, TIME_BIAS, Key, key_object_id, key_time
 from msglog.message import OBJECT_BYTES_LIMIT, decode_object
@@ -79,6 +79,7 @@ def unpack(content: bytes, messages: int) -> dict[Key, bytes]:
     messages that was said is not looked at.
     """
     found: dict[Key, bytes] = {}
+    sha256 = sha256_for(messages)
     position, size, last = 0, len(content), b""
     while position < size:
         start = position + HEAD_BYTES

@@ -5,8 +5,8 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from msglog.key import TIME_MAXIMUM, TIME_MINIMUM
-from msglog.timestamp import SECOND, readable, rfc3339
+from msglog.key import SECOND, TIME_MAXIMUM, TIME_MINIMUM
+from msglog.timestamp import readable, rfc3339
 
 
 @given(st.integers(0, 253402300799))

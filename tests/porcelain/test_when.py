@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from msglog.key import TIME_MAXIMUM, TIME_MINIMUM
-from msglog.timestamp import SECOND, rfc3339
+from msglog.key import SECOND, TIME_MAXIMUM, TIME_MINIMUM
+from msglog.timestamp import rfc3339
 from porcelain.when import Moment, WhenError, parse
 
 NOW = calendar.timegm((2026, 3, 31, 10, 30, 15)) * SECOND + 250_000

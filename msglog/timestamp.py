@@ -5,6 +5,10 @@ import time
 SECOND = 1_000_000
 """Times are in microseconds since 1970 UTC."""
 
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
 
 def rfc3339(moment: int, offset: int) -> str:
     """Return a time (microseconds since 1970 UTC) as RFC 3339 with microseconds and its offset.

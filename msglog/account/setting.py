@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from msglog import duration
 from msglog.account.database import Database
 from msglog.errors import UsageError
 
@@ -26,7 +27,8 @@ KEYS_FILE = Setting(
 )
 AUDIT_SYSLOG = Setting("audit.syslog", r"on|off", "on or off", "off")
 AUDIT_KEEP = Setting("audit.keep", r"[1-9][0-9]{2,8}", "a number of records from 100 on", "1000000")
-SETTINGS = {one.name: one for one in (AUDIT_KEEP, AUDIT_SYSLOG, KEYS_FILE)}
+GC_GRACE = Setting("gc.grace", duration.VALUES, duration.MEANING, "2 weeks")
+SETTINGS = {one.name: one for one in (AUDIT_KEEP, AUDIT_SYSLOG, GC_GRACE, KEYS_FILE)}
 
 
 def setting(database: Database, which: Setting) -> str:

@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass
 
-from msglog.timestamp import DAY, HOUR
+from msglog.timestamp import DAY
 
 REMEMBERED = 90 * DAY
 """How long past values of refs, and agreed roots, are remembered, in microseconds; as git does."""
 
 REFLOG_LIMIT = 256
 """How many past values of one ref are remembered, however young: each may hold five nodes."""
-
-SHORTEST_GRACE = HOUR
-"""No grace is shorter, in microseconds: a session may still read what it once was shown."""
 
 DEFAULT_GRACE = 14 * DAY
 """As in git."""

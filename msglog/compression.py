@@ -80,6 +80,7 @@ class Dictionary:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._expander: Any = None
+        self._library: Any = None
         self._compressor: Any = None
 
     def compress(self, content: bytes, level: int) -> bytes:
@@ -104,15 +105,17 @@ class Dictionary:
 
     def expand(self, frame: bytes, limit: int) -> bytes:
         """Return the content of a frame; raises CompressionError if it says more than limit."""
-        library = zstd()
+        library = self._library
+        if library is None:
+            library = self._library = zstd()
+        magicless = library.FORMAT_ZSTD1_MAGICLESS
         try:
             if self._expander is None:
                 self._expander = library.ZstdDecompressor(
-                    dict_data=self._shared(library), format=library.FORMAT_ZSTD1_MAGICLESS
+                    dict_data=self._shared(library), format=magicless
                 )
             # What a frame says of its size is what the library would believe, whatever it is.
-            said = library.get_frame_parameters(frame, format=library.FORMAT_ZSTD1_MAGICLESS)
-            if said.content_size > limit:
+            if library.get_frame_parameters(frame, format=magicless).content_size > limit:
                 raise CompressionError("a frame expands to more than is allowed")
             content: bytes = self._expander.decompress(frame, allow_extra_data=False)
         except library.ZstdError as error:

@@ -148,8 +148,11 @@ def test_nodes_of_old_roots_go_when_they_were_given_up_a_grace_ago(store: Store)
     assert len(keys(store, ref.root)) == count
 
 
-def test_agreed_roots_hold_what_they_reach(store: Store) -> None:
-    ref = put(store, "lab", range(200), START)
+@pytest.mark.parametrize("count", [20, 200])
+def test_agreed_roots_hold_what_they_reach(store: Store, count: int) -> None:
+    receipt = Receipt("ann", START, "lab")
+    ref = put(store, "lab", range(count), START, receipt)
+    put(store, "main", range(1000, 1001), START, Receipt("bob", START, "main"))
     view = make_key(5, EMPTY_ROOT)
     agreed = [
         Agreement("p", "lab", FIRST_KEY, ref.root),
@@ -161,7 +164,7 @@ def test_agreed_roots_hold_what_they_reach(store: Store) -> None:
     assert store.agreed("q", "lab", view) == []
     assert collect(store, START + 3 * REMEMBERED).messages == 0
     assert store.agreed("p", "lab", FIRST_KEY) == [ref.root]
-    assert len(keys(store, ref.root)) == 200
+    assert store.receipts(keys(store, ref.root)) == dict.fromkeys(messages(*range(count)), receipt)
 
 
 def test_an_agreed_root_that_newer_ones_push_out_is_kept_for_a_grace(store: Store) -> None:
@@ -340,6 +343,37 @@ def test_what_another_process_takes_up_again_meanwhile_stays(
     collect(store, START + 10 * GRACE)
     assert taken
     assert len(keys(store, ref.root)) == 300
+    store.close()
+    other.close()
+
+
+@pytest.mark.parametrize("moment", ["_mark_remembered", "_find_unreached", "_give_up"])
+def test_what_another_process_stages_again_meanwhile_stays(
+    path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """No root reaches it yet: it is its time that counts, looked at when it would be removed."""
+    store = SqliteStore.create(path, identity=IDENTITY, first=Commit(START, "made"))
+    other = SqliteStore.open(path)
+    oid = object_id(b"node")
+    receipt = Receipt("ann", START, "main")
+    for number in (1, 2):
+        given = messages(number)
+        store.commit(Commit(START, "", messages=given, nodes={oid: b"node"}, receipt=receipt))
+    store.commit(Commit(START, "", messages=messages(3), receipt=receipt))
+    now = START + 10 * GRACE
+    genuine = getattr(Collection, moment)
+    again = [Commit(now, "", messages=messages(2), nodes={oid: b"node"})]
+
+    def meanwhile(self: Collection) -> None:
+        genuine(self)
+        if again:
+            other.commit(again.pop())
+
+    monkeypatch.setattr(Collection, moment, meanwhile)
+    assert collect(store, now).messages == 2
+    assert store.find_messages(list(messages(1, 2))) == messages(2)
+    assert store.find_nodes([oid])
+    assert store.receipts(list(messages(1, 2))) == {message(2)[0]: receipt}
     store.close()
     other.close()
 

@@ -28,7 +28,7 @@ class Dictionaries:
         """Return a row's data as they were staged; number: of the dictionary, PLAIN, LEFT_PLAIN."""
         if not isinstance(data, bytes) or not isinstance(number, int):
             return b""
-        if number == PLAIN or number == LEFT_PLAIN:  # noqa: PLR1714 - for each message that is read
+        if number in (PLAIN, LEFT_PLAIN):
             return data
         dictionary = self._known.get(number) or self.find(number)
         if dictionary is None:

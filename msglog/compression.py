@@ -4,14 +4,19 @@ Only the C extension of zstandard is loaded, not the package around it, which co
 twenty messages more than reading them does (docs/adr/0011-space-and-gc.md has the figures).
 """
 
+from __future__ import annotations
+
 import sys
-from collections.abc import Sequence
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
-from types import ModuleType
-from typing import Any
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+    from typing import Any
 
 EXTENSION = "zstandard.backend_c"
 

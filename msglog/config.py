@@ -4,18 +4,23 @@ A repository may have been copied from anywhere, so what names a command to run 
 user's own file alone. Keys are dotted: the last part is the name, the rest the table.
 """
 
+from __future__ import annotations
+
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from msglog import duration
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.errors import LocalError, UsageError
 from msglog.refname import check_remote_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+    from typing import Any
 
 CONFIG_BYTES_LIMIT = 1 << 20
 """A larger file is not a configuration and is refused."""

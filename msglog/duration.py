@@ -1,5 +1,7 @@
 """Lengths of time as settings say them: `2 weeks`, `36h`. Pure."""
 
+from __future__ import annotations
+
 import re
 
 from msglog.timestamp import DAY, HOUR

@@ -1,5 +1,7 @@
 """Times as text: RFC 3339 with microseconds and an offset. Pure."""
 
+from __future__ import annotations
+
 import time
 
 SECOND = 1_000_000

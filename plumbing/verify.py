@@ -1,21 +1,27 @@
 """`verify`: checks every message, index and ref, and names what is damaged."""
 
-from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.encoding import EncodingError
 from msglog.errors import IntegrityError
 from msglog.index.verification import Fault
 from msglog.index.verification import verify as verify_index
-from msglog.key import Key, key_object_id, key_time
+from msglog.key import key_object_id, key_time
 from msglog.message import decode_object
 from msglog.message_json import to_json
 from msglog.objectid import object_id
-from msglog.repository import Repository
-from msglog.store.store import Ref
-from plumbing.context import Context
 from plumbing.local_repository import open_repository
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator, Sequence
+
+    from msglog.key import Key
+    from msglog.repository import Repository
+    from msglog.store.store import Ref
+    from plumbing.context import Context
 
 _READ_AT_ONCE = 256
 

@@ -1,12 +1,17 @@
 """The table of all commands: which module a name stands for, imported when it is called."""
 
-from argparse import ArgumentParser, Namespace
-from dataclasses import dataclass
-from importlib import import_module
-from typing import Protocol, cast
+from __future__ import annotations
 
+from importlib import import_module
+
+from msglog.annotation import TYPE_CHECKING, Protocol, cast
+from msglog.dataclass import dataclass
 from msglog.errors import UsageError
-from plumbing.context import Context
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 
 class Module(Protocol):

@@ -1,15 +1,20 @@
 """`gc`: removes what no log needs any more, and saves space."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.config import GRACE
 from msglog.duration import microseconds
 from msglog.repository import Repository
 from msglog.store.collection import DEFAULT_GRACE, Retention
-from plumbing.context import Context
 from porcelain.discovery import find_repository
 from porcelain.settings import load_settings
 from porcelain.tidying import add_dry_run, tidy
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 
 def configure(parser: ArgumentParser) -> None:

@@ -1,11 +1,16 @@
 """Tidying one repository, for `gc` and `admin gc`: collects garbage, compresses, says what came."""
 
-from argparse import ArgumentParser
+from __future__ import annotations
 
-from msglog.repository import Repository
-from msglog.store.collection import Collected, Condensed, Retention
-from plumbing.context import Context
+from msglog.annotation import TYPE_CHECKING
 from porcelain.message_json import to_json
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+    from msglog.repository import Repository
+    from msglog.store.collection import Collected, Condensed, Retention
+    from plumbing.context import Context
 
 
 def add_dry_run(parser: ArgumentParser) -> None:

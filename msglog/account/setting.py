@@ -1,11 +1,16 @@
 """Settings of a server account: a few names, each with a rule for its values and a default."""
 
+from __future__ import annotations
+
 import re
-from dataclasses import dataclass
 
 from msglog import duration
-from msglog.account.database import Database
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.errors import UsageError
+
+if TYPE_CHECKING:
+    from msglog.account.database import Database
 
 
 class SettingError(UsageError):

@@ -1,7 +1,8 @@
 """What garbage collection keeps, and what it says that it did."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
+from msglog.dataclass import dataclass
 from msglog.timestamp import DAY
 
 REMEMBERED = 90 * DAY

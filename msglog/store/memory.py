@@ -1,29 +1,39 @@
 """A store in memory: the reference for the conformance suite, and for tests of everything above."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeAlias
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.index.node import EMPTY_ROOT, Inner, load_node
-from msglog.key import FIRST_KEY, Key, key_object_id
-from msglog.objectid import ObjectId, object_id
+from msglog.key import FIRST_KEY, key_object_id
+from msglog.objectid import object_id
 from msglog.refname import LOG_PREFIX
 from msglog.store.checking import checked_beginning, checked_messages, checked_nodes
-from msglog.store.collection import Collected, Condensed, Retention
+from msglog.store.collection import Collected, Condensed
 from msglog.store.store import (
     AGREED_LIMIT,
     REPOSITORY_ID_BYTES,
-    Commit,
     Committed,
     Lost,
     OverQuotaError,
-    Receipt,
-    Ref,
     ReflogEntry,
-    Refusal,
     Usage,
 )
 
-_Place: TypeAlias = tuple[str, str, Key]
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import TypeAlias
+
+    from msglog.key import Key
+    from msglog.objectid import ObjectId
+    from msglog.store.collection import Retention
+    from msglog.store.store import (
+        Commit,
+        Receipt,
+        Ref,
+        Refusal,
+    )
+
+_Place: TypeAlias = "tuple[str, str, Key]"
 """Where agreed roots belong: a peer, a log and a view."""
 
 

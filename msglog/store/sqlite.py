@@ -1,33 +1,42 @@
 """A store in one SQLite file: the default, for people's own logs and for server accounts."""
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
-from pathlib import Path
+from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.index.node import EMPTY_ROOT
 from msglog.key import Key, key_object_id, key_time, make_key
 from msglog.objectid import DIGEST_BYTES, ObjectId
 from msglog.sqlite_file import connect, making
 from msglog.store import sqlite_commit, sqlite_schema
 from msglog.store.checking import checked_beginning, checked_messages, checked_nodes
-from msglog.store.collection import Collected, Condensed, Retention
+from msglog.store.collection import Condensed
 from msglog.store.sqlite_collection import Collection
 from msglog.store.sqlite_condensation import Condensation
 from msglog.store.sqlite_dictionaries import Dictionaries
 from msglog.store.sqlite_link import PARAMETERS, Link, translation
 from msglog.store.store import (
     REPOSITORY_ID_BYTES,
-    Commit,
     Committed,
-    Lost,
     Receipt,
     Ref,
     ReflogEntry,
     Refusal,
     StoreError,
-    Usage,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from msglog.store.collection import Collected, Retention
+    from msglog.store.store import (
+        Commit,
+        Lost,
+        Usage,
+    )
 
 _RECEIPT = (bytes, str, int, str, str)
 _REFLOG = (bytes, int, int, str)
@@ -44,7 +53,7 @@ class SqliteStore:
         self._identity = b""
 
     @classmethod
-    def create(cls, path: Path, *, identity: bytes, first: Commit) -> "SqliteStore":
+    def create(cls, path: Path, *, identity: bytes, first: Commit) -> SqliteStore:
         """Make a new store at path, readable by its owner alone, with a first change in it.
 
         The file appears whole or not at all. Raises StoreError if path exists.
@@ -73,7 +82,7 @@ class SqliteStore:
             sqlite_commit.write(self._link, first)
 
     @classmethod
-    def open(cls, path: Path) -> "SqliteStore":
+    def open(cls, path: Path) -> SqliteStore:
         """Open the store at path; raises StoreError, StoreFormatError or DamagedStoreError."""
         store = cls(_connect(path), path)
         try:

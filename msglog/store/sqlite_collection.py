@@ -8,17 +8,24 @@ say; the grace is for what sessions hold that is no root's yet or no more.
 What is marked is kept in temporary tables, which SQLite spills to a file: memory stays bounded.
 """
 
-import heapq
-from collections.abc import Iterator, Sequence
+from __future__ import annotations
 
+import heapq
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.index.node import EMPTY_ROOT, LEAF_LIMIT, Leaf, load_node
 from msglog.index.walk import difference, iterate
 from msglog.key import FIRST_KEY, Key, key_object_id, key_time
 from msglog.objectid import ObjectId, object_id
 from msglog.store.checking import checked_nodes
-from msglog.store.collection import Collected, Retention
-from msglog.store.sqlite_link import Link, Value
+from msglog.store.collection import Collected
 from msglog.timestamp import SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from msglog.store.collection import Retention
+    from msglog.store.sqlite_link import Link, Value
 
 SLICE = 2000
 """How many rows one transaction removes: a few milliseconds' work."""

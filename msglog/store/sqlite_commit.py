@@ -1,18 +1,25 @@
 """Writing one change into a store in a SQLite file, inside a transaction of the caller's."""
 
+from __future__ import annotations
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.objectid import ObjectId
-from msglog.store.sqlite_link import Link
 from msglog.store.store import (
     AGREED_LIMIT,
-    Agreement,
-    Commit,
-    HeldBack,
     Lost,
     OverQuotaError,
     Ref,
-    RefUpdate,
     Usage,
 )
+
+if TYPE_CHECKING:
+    from msglog.store.sqlite_link import Link
+    from msglog.store.store import (
+        Agreement,
+        Commit,
+        HeldBack,
+        RefUpdate,
+    )
 
 _MICROSECONDS = 1_000_000
 

@@ -3,16 +3,23 @@
 In short transactions, like any writer's, beside whoever reads and writes meanwhile.
 """
 
-from collections.abc import Iterator, Sequence
+from __future__ import annotations
+
 from contextlib import contextmanager
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.compression import CompressionError, Dictionary, train
 from msglog.key import Key, key_object_id
 from msglog.message import OBJECT_BYTES_LIMIT
 from msglog.objectid import object_id
-from msglog.store.sqlite_dictionaries import LEFT_PLAIN, PLAIN, Dictionaries
-from msglog.store.sqlite_link import Link
+from msglog.store.sqlite_dictionaries import LEFT_PLAIN, PLAIN
 from msglog.store.store import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from msglog.store.sqlite_dictionaries import Dictionaries
+    from msglog.store.sqlite_link import Link
 
 LEVEL = 9
 """Of zstd; 19 saves 4 bytes a message more, and takes four times as long."""

@@ -1,11 +1,16 @@
 """The dictionaries of a store in a SQLite file, by which rows of messages are expanded."""
 
-from collections.abc import Iterator
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.compression import CompressionError, Dictionary
 from msglog.message import OBJECT_BYTES_LIMIT
 from msglog.objectid import object_id
-from msglog.store.sqlite_link import Link
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from msglog.store.sqlite_link import Link
 
 PLAIN = 0
 """In place of a dictionary's number: a row that was never compressed."""

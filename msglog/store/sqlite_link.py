@@ -1,22 +1,27 @@
 """A connection to a store's file: statements whose failures are ours, and durable transactions."""
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, TypeAlias
+from __future__ import annotations
 
+from contextlib import contextmanager
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError
 from msglog.key import KEY_BYTES
 from msglog.objectid import DIGEST_BYTES
 from msglog.sqlite_file import FAILURES, Trouble, reason, trouble
 from msglog.store.store import StoreBusyError, StoreError, StoreFormatError
 
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+    from typing import Any, TypeAlias
+
 PARAMETERS = 500
 """How many values one statement is given."""
 
-Row: TypeAlias = tuple[Any, ...]
-Value: TypeAlias = str | int | bytes | None
+Row: TypeAlias = "tuple[Any, ...]"
+Value: TypeAlias = "str | int | bytes | None"
 
 
 class DamagedStoreError(IntegrityError):

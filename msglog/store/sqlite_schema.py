@@ -1,7 +1,12 @@
 """The tables of a store in a SQLite file, and how those of an older format become these."""
 
-from msglog.store.sqlite_link import Link
+from __future__ import annotations
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.store.store import StoreBusyError, StoreError, StoreFormatError
+
+if TYPE_CHECKING:
+    from msglog.store.sqlite_link import Link
 
 APPLICATION_ID = 0x6D6C6F67
 """`mlog`, in the file's header, so that `file` and we can tell what it is."""

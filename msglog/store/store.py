@@ -5,14 +5,18 @@ log is written and read sequentially; nodes by id. Ids are computed by the calle
 and checked again at every read.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING, Protocol
+from msglog.dataclass import dataclass, field
 from msglog.errors import IntegrityError, LocalError, RefusedError
-from msglog.key import Key
-from msglog.objectid import ObjectId
-from msglog.store.collection import Collected, Condensed, Retention
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from msglog.key import Key
+    from msglog.objectid import ObjectId
+    from msglog.store.collection import Collected, Condensed, Retention
 
 REPOSITORY_ID_BYTES = 16
 AGREED_LIMIT = 64
@@ -99,7 +103,7 @@ class Usage:
     messages: int = 0
     size: int = 0
 
-    def plus(self, messages: int, size: int) -> "Usage":
+    def plus(self, messages: int, size: int) -> Usage:
         """Return what it is with more messages."""
         return Usage(self.messages + messages, self.size + size)
 

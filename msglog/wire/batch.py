@@ -1,14 +1,20 @@
 """The content of a batch: items of (kind, key, payload), compressed as one frame where it pays."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from __future__ import annotations
 
 from msglog import compression
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.errors import IntegrityError
 from msglog.key import KEY_BYTES, Key, key_object_id, key_time
-from msglog.message import OBJECT_BYTES_LIMIT, Foreign, Message, decode_object
+from msglog.message import OBJECT_BYTES_LIMIT, decode_object
 from msglog.objectid import object_id
 from msglog.wire.events import BATCH_BYTES_LIMIT, BATCH_MESSAGES_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from msglog.message import Foreign, Message
 
 OBJECT = 0
 """The kind of an item that is a message; 1 is reserved for redacted ones."""

@@ -1,11 +1,16 @@
 """`admin`: looks after a server account: its users, their keys and what they may do."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
-from plumbing.context import Context
+from msglog.annotation import TYPE_CHECKING
 from porcelain.admin import audit, create, doctor, gc, grant, key, policy, repository, setting, user
 from porcelain.admin.place import add_place_options
 from porcelain.admin.recording import run_recorded
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 
 def configure(parser: ArgumentParser) -> None:

@@ -1,19 +1,24 @@
 """`admin gc`: removes what no log of a server's repositories needs any more, and saves space."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
-from msglog.account.account import Account
 from msglog.account.setting import GC_GRACE, setting
+from msglog.annotation import TYPE_CHECKING
 from msglog.duration import microseconds
 from msglog.errors import MsglogError
 from msglog.repository import Repository
 from msglog.store.collection import Retention
-from plumbing.context import Context
 from porcelain.admin.place import opened
 from porcelain.admin.repository import repository_names
 from porcelain.display import one_line
 from porcelain.printing import note
 from porcelain.tidying import add_dry_run, tidy
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from msglog.account.account import Account
+    from plumbing.context import Context
 
 
 def configure(parser: ArgumentParser) -> None:

@@ -1,17 +1,23 @@
 """Recording in the audit what administrators change, on the machine itself or over a session."""
 
-from argparse import Namespace
-from collections.abc import Callable, Iterator
+from __future__ import annotations
+
 from contextlib import contextmanager
-from typing import TypeAlias
 
 from msglog.account.account import Account
 from msglog.account.audit import OK, REFUSED, Act, Trail, Visit
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError, MsglogError, NotAuthorisedError, RefusedError
-from plumbing.context import Context
 from porcelain.admin.place import account_path, follow, opened
 
-Command: TypeAlias = Callable[[Namespace, Context], int]
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable, Iterator
+    from typing import TypeAlias
+
+    from plumbing.context import Context
+
+Command: TypeAlias = "Callable[[Namespace, Context], int]"
 
 FAILED = "failed"
 READING = frozenset(

@@ -12,6 +12,7 @@ import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from msglog import duration
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 from msglog.errors import LocalError, UsageError
@@ -43,11 +44,26 @@ class KnownKey:
     """A key that msglog knows.
 
     choices: the texts that it may be; empty for any. runs: its value is a command to be run.
+    values: a regular expression of the texts that it may be, meaning: the same for people; empty
+    for any.
     """
 
     choices: tuple[str, ...] = ()
     runs: bool = False
+    values: str = ""
+    meaning: str = ""
 
+    def why_not(self, text: str) -> str:
+        """Return why the key cannot have a value, or ""."""
+        if self.choices and text not in self.choices:
+            return f"it must be {', '.join(self.choices)}"
+        if self.values and re.fullmatch(self.values, text, re.ASCII) is None:
+            return f"it must be {self.meaning}"
+        return ""
+
+
+GRACE = "gc.grace"
+"""How long gc keeps what is not used any more."""
 
 KNOWN: Mapping[str, KnownKey] = {
     "user.author": KnownKey(),
@@ -55,6 +71,7 @@ KNOWN: Mapping[str, KnownKey] = {
     "core.pager": KnownKey(runs=True),
     "ssh.command": KnownKey(runs=True),
     "ssh.transport": KnownKey(choices=("auto", "paramiko", "openssh")),
+    GRACE: KnownKey(values=duration.VALUES, meaning=duration.MEANING),
 }
 REMOTE_KEYS: Mapping[str, KnownKey] = {"url": KnownKey(), "repository": KnownKey()}
 FREE_TABLE = "tool"
@@ -94,8 +111,8 @@ class Config:
             value = layer.values[key]
             if not isinstance(value, str):
                 raise _wrong(layer.path, key, "it must be a text")
-            if known is not None and known.choices and value not in known.choices:
-                raise _wrong(layer.path, key, f"it must be {', '.join(known.choices)}")
+            if known is not None and (why := known.why_not(value)):
+                raise _wrong(layer.path, key, why)
             return value
         return None
 
@@ -232,8 +249,8 @@ def check_setting(key: str, text: str, *, trusted: bool) -> str | int | float | 
             why="it names a command, and repositories are copied",
             hint=f"Use `msglog config --global set {key} ...`.",
         )
-    if known.choices and text not in known.choices:
-        raise ConfigKeyError(f"{text[:80]!r} cannot be {key}", why=f"{', '.join(known.choices)}")
+    if why := known.why_not(text):
+        raise ConfigKeyError(f"{text[:80]!r} cannot be {key}", why=why)
     if not text or not text.isprintable():
         raise ConfigKeyError(
             f"{text[:80]!r} cannot be {key}", why="it is empty or has control characters"

@@ -10,6 +10,10 @@ from msglog.key import SECOND
 _HOUR = 3600
 _TWO_DIGITS = tuple([f"{number:02d}" for number in range(60)])
 
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
 
 def rfc3339(moment: int, offset: int) -> str:
     """Return a time (microseconds since 1970 UTC) as RFC 3339 with microseconds and its offset.

@@ -64,6 +64,9 @@ def _check(repository: Repository, context: Context) -> bool:
         context.write(_damage_line(None, damage, as_json=context.json))
         return False
     all_sound = True
+    for damage in _check_store(repository):
+        all_sound = False
+        context.write(_damage_line(None, damage, as_json=context.json))
     for name, ref in refs.items():
         sound = True
         for damage in check_ref(repository, name, ref):
@@ -72,6 +75,15 @@ def _check(repository: Repository, context: Context) -> bool:
         all_sound = all_sound and sound
         context.write(_ref_line(name, ref, sound=sound, context=context))
     return all_sound
+
+
+def _check_store(repository: Repository) -> Iterator[Damage]:
+    """Yield what is damaged of what the store keeps for itself, whatever refs reach."""
+    try:
+        for fault in repository.store.faults():
+            yield Damage("store", str(repository.path), fault)
+    except IntegrityError as error:
+        yield Damage("store", str(repository.path), f"{error.what}: {error.why}")
 
 
 def check_ref(repository: Repository, name: str, ref: Ref) -> Iterator[Damage]:

@@ -70,6 +70,7 @@ COMMANDS = {
     "config": Command("porcelain.config", CARE),
     "import": Command("porcelain.import_log", CARE),
     "verify": Command("plumbing.verify", CARE, finds_repository=True),
+    "gc": Command("porcelain.gc", CARE),
     "drop": Command("porcelain.drop", CARE),
     "admin": Command("porcelain.admin.command", CARE),
     "completion": Command("porcelain.completion", CARE),

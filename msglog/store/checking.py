@@ -9,7 +9,7 @@ from msglog.objectid import DamagedObjectError, object_id
 from msglog.store.store import MissingObjectError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from msglog.key import Key
     from msglog.objectid import ObjectId
@@ -41,17 +41,24 @@ def checked_messages(keys: Sequence[Key], found: dict[Key, bytes]) -> dict[Key, 
 
 
 def checked_beginning(
-    keys: Sequence[Key], rows: Iterable[tuple[object, object]], byte_limit: int
+    keys: Sequence[Key],
+    rows: Iterable[tuple[object, object, object]],
+    byte_limit: int,
+    expanded: Callable[[object, object], bytes],
 ) -> list[bytes]:
     """Return the data of rows, which come in the order of keys, up to a number of bytes.
 
-    Each must be there and have its digest; rows is left as soon as there is no more room.
+    rows: key, data, and by what they are compressed, for expanded; 0 if by nothing. Each must be
+    there and have its digest; rows is left as soon as there is no more room.
     """
-    return beginning_among(keys, rows, byte_limit) or []
+    return beginning_among(keys, rows, byte_limit, expanded) or []
 
 
 def beginning_among(
-    keys: Sequence[Key], rows: Iterable[tuple[object, object]], byte_limit: int
+    keys: Sequence[Key],
+    rows: Iterable[tuple[object, object, object]],
+    byte_limit: int,
+    expanded: Callable[[object, object], bytes],
 ) -> list[bytes] | None:
     """Return what `checked_beginning` does, though other rows lie between those of keys.
 
@@ -61,7 +68,7 @@ def beginning_among(
     size = others = number = 0
     descending = keys[0] > keys[-1]
     sha256 = sha256_for(len(keys))
-    for found, data in rows:
+    for found, data, form in rows:
         if not isinstance(data, bytes):  # damage can make it another type
             data = b""  # noqa: PLW2901 - which has no key's digest
         key = keys[number]
@@ -72,6 +79,8 @@ def beginning_among(
             if others > size + _OTHERS_BYTES:
                 return None
             continue
+        if form:
+            data = expanded(data, form)  # noqa: PLW2901 - as it was staged
         size += len(data)
         if size > byte_limit and number:
             return beginning

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from struct import Struct
 
+from msglog import compression
 from msglog.annotation import TYPE_CHECKING, cast
 from msglog.dataclass import dataclass
 from msglog.digest import sha256_for
@@ -138,9 +139,7 @@ def compress(content: bytes) -> tuple[str, bytes]:
     """Return the form (`none` or `zstd`) and the bytes in which a batch is sent."""
     if len(content) < COMPRESS_FROM_BYTES:
         return "none", content
-    from zstandard import ZstdCompressor  # noqa: PLC0415 - small batches must not wait for it
-
-    return "zstd", ZstdCompressor(level=LEVEL).compress(content)
+    return "zstd", compression.compress(content, LEVEL)
 
 
 def expand(form: str, data: bytes, size: int) -> bytes:
@@ -148,22 +147,12 @@ def expand(form: str, data: bytes, size: int) -> bytes:
     if form == "none":
         content = data
     elif form == "zstd":
-        content = _decompress(data, size)
+        try:
+            content = compression.expand(data, size=size, window_limit=1 << WINDOW_LOG + 3)
+        except compression.CompressionError as error:
+            raise BatchError(error.what) from error
     else:
         raise BatchError(f"it is in the unknown form {form[:20]!r}")
     if len(content) != size:
         raise BatchError(f"it has {len(content)} bytes and said {size}")
     return content
-
-
-def _decompress(data: bytes, size: int) -> bytes:
-    import zstandard  # noqa: PLC0415 - small batches must not wait for it
-
-    try:
-        parameters = zstandard.get_frame_parameters(data)
-        if parameters.content_size != size or parameters.window_size > 1 << WINDOW_LOG + 3:
-            raise BatchError("its zstd frame declares another size or too large a window")
-        decompressor = zstandard.ZstdDecompressor(max_window_size=1 << WINDOW_LOG + 3)
-        return decompressor.decompress(data, max_output_size=size, allow_extra_data=False)
-    except zstandard.ZstdError as error:
-        raise BatchError("its zstd frame cannot be read") from error

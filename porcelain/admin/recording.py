@@ -40,7 +40,7 @@ _NAMED = (
     *("name", "new", "user", "role", "where", "fingerprint", "replacing"),
     *("setting", "value", "policies", "fixed"),
 )
-_CHANGING_FILES = ("init", "key sync", "key check", "repository add")
+_CHANGING_FILES = ("init", "key sync", "key check", "repository add", "gc")
 _CHANGING_KEYS = ("key add", "key remove", "key rm", "key rotate", "user remove", "user rm")
 _SESSION_BYTES = 8
 
@@ -105,6 +105,8 @@ def _only_reads(arguments: Namespace) -> bool:
     action = _action(arguments)
     if action == "set":
         return arguments.value is None
+    if action == "gc":
+        return bool(arguments.dry_run)
     if getattr(arguments, "fix", False) and not arguments.dry_run:
         return False
     return action in READING

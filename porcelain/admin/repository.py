@@ -51,7 +51,7 @@ def _add(arguments: Namespace, context: Context) -> int:
 
 def _list(arguments: Namespace, context: Context) -> int:
     with opened(arguments, context) as account:
-        for name in _names(account):
+        for name in repository_names(account):
             logs, messages = _contents(account, name)
             if context.json:
                 context.write(to_json({"repository": name, "logs": logs, "messages": messages}))
@@ -60,7 +60,7 @@ def _list(arguments: Namespace, context: Context) -> int:
     return 0
 
 
-def _names(account: Account) -> list[str]:
+def repository_names(account: Account) -> list[str]:
     """Return the names of the repositories, sorted; symbolic links are not followed."""
     root = account.path / REPOSITORIES_NAME
     found: list[str] = []

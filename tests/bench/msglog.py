@@ -57,6 +57,7 @@ class Msglog:
                 if lines := [_line(entry) for entry in part if entry.log == log]:
                     words = ("add", "-q", "--batch", "--json", "--log", log)
                     run(self._msglog(*words), stdin=lines)
+        run(self._msglog("gc", "-q"))
 
     def make_server(self, place: str) -> None:
         self._admin("repository", "add", place)
@@ -66,6 +67,7 @@ class Msglog:
         return [self._msglog("push", "-q", f"{link}:{place}")]
 
     def connect(self, place: str) -> None:
+        self._admin("gc", "-q", place)
         for link in LINKS:
             run(self._msglog("remote", "add", link, f"{link}:{place}"))
 
@@ -88,6 +90,7 @@ class Msglog:
         return [self._msglog("list")]
 
     def server_bytes(self, place: str) -> int:
+        self._admin("gc", "-q", place)
         return occupied(self._account / "repositories" / place)
 
     def _admin(self, *words: str) -> None:

@@ -12,7 +12,8 @@ from msglog.index.node import EMPTY_ROOT
 from msglog.key import FIRST_KEY, Key, make_key
 from msglog.objectid import DamagedObjectError, ObjectId, object_id
 from msglog.store.memory import MemoryStore
-from msglog.store.sqlite import FORMAT, SqliteStore
+from msglog.store.sqlite import SqliteStore
+from msglog.store.sqlite_schema import FORMAT
 from msglog.store.store import (
     AGREED_LIMIT,
     Agreement,

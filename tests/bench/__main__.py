@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import report, result
+from tests.bench import negotiation, report, result
 from tests.bench.campaign import Campaign
 from tests.bench.command import CommandError
 from tests.bench.corpus import Vocabulary, machine_vocabulary
 from tests.bench.extremes import Extremes
 from tests.bench.fossil import Fossil
 from tests.bench.git import Git
-from tests.bench.load import Load
+from tests.bench.load import Load, LoadError
 from tests.bench.machine import describe
 from tests.bench.msglog import ROOT, Msglog, compile_all
 from tests.bench.muchsync import Muchsync
@@ -43,6 +43,9 @@ FULL: dict[str, object] = {
     "load_seconds": 60.0,
 }
 """What is measured unless an option says otherwise, with --full and without."""
+
+ALONE = frozenset(("descent", "logs", "large", "moment", "scale", "load"))
+"""The groups that need no history of every program; where these alone are selected, none is made."""
 
 WORK = Path("/var/tmp")
 """On a disk, unlike /tmp in many places: durability must cost what it costs."""
@@ -83,10 +86,11 @@ def main(words: Sequence[str]) -> int:
                 "words from": f"{vocabulary.source} (digest {vocabulary.digest})",
             }
             with running_site(Path(folder)) as site:
+                beside = not ALONE.issuperset(arguments.rows)
                 campaign = Campaign(
                     site, vocabulary, arguments.seed, arguments.rows, found, say, arguments.turns
                 )
-                for size in sorted(arguments.sizes):
+                for size in sorted(arguments.sizes) if beside else []:
                     taking = [
                         kind
                         for kind in kinds
@@ -96,7 +100,7 @@ def main(words: Sequence[str]) -> int:
                     found.write(arguments.output)
                 campaign.measure_growth()
                 sound = measure_alone(site, vocabulary, arguments, kinds, found=found, say=say)
-    except CommandError as error:
+    except (CommandError, LoadError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     finally:
@@ -129,6 +133,10 @@ def measure_alone(
             if name in arguments.rows:
                 act()
                 found.write(arguments.output)
+        for size in sorted(arguments.sizes) if "descent" in arguments.rows else []:
+            if size <= MOST[Git.name]:
+                say(f"{size:,}: differences without a common root")
+                negotiation.record(found, size)
         if "scale" in arguments.rows:
             Scale(site, vocabulary, seed, found, say, turns).measure(arguments.scale)
             found.write(arguments.output)

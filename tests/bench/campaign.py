@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from msglog.index.change import build
-from tests.bench import negotiation, protocol_costs, rows
+from tests.bench import protocol_costs, rows
 from tests.bench.command import Commands, timed
 from tests.bench.corpus import Vocabulary, body, entries
 from tests.bench.git import Git
@@ -92,7 +92,6 @@ class Campaign:
             ("wire", self._wire),
             ("space", self._space),
             ("protocol", self._protocol),
-            ("descent", self._descent),
         ):
             if name in self.selected:
                 act(stand)
@@ -273,21 +272,6 @@ class Campaign:
             self.result.append(spent, rows.OURS, stand.size, "B", total)
             self.result.append(trips, rows.OURS, stand.size, "", client.traffic.round_trips)
         self._tell(stand, rows.PROTOCOL_PUSH)
-
-    def _descent(self, stand: Stand) -> None:
-        """Counted in memory, as above, beside another way to find the same."""
-        if stand.size > 1_000_000:
-            return
-        cases = negotiation.honest(stand.size)
-        for case, chains in zip(rows.CHOSEN, negotiation.CHAINS, strict=True):
-            cases[case], depth = negotiation.chosen(stand.size, chains)
-            self.result.append(rows.TRIPS_DESCENT[case], rows.DEPTH, stand.size, "", depth)
-        for case, found in cases.items():
-            for name, cost in found.items():
-                self.result.append(rows.DESCENT[case], name, stand.size, "B", cost.size)
-                row = rows.TRIPS_DESCENT[case]
-                self.result.append(row, name, stand.size, "", cost.round_trips)
-            self.say(f"{stand.size:,}: {rows.DESCENT[case]}: {found}")
 
     def _alternate(
         self,

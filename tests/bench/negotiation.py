@@ -18,6 +18,7 @@ from plumbing.navigation import find_common_ground
 from tests.bench import rows
 from tests.bench.protocol_costs import GAP, honest_key, parted, put_index, strangers
 from tests.bench.reconciliation import Holder, reconcile
+from tests.bench.result import Result
 from tests.bench.shape import shape
 from tests.plumbing.peers import START, Client, message
 
@@ -118,3 +119,15 @@ def chosen(size: int, chains: int) -> tuple[dict[str, Found], int]:
     index = build(keys)
     depth = shape(lambda _: index.nodes, index.root).depth
     return measure(keys, index, theirs, own), depth
+
+
+def record(result: Result, size: int) -> None:
+    """Measure every case at one size into a result."""
+    cases = honest(size)
+    for case, chains in zip(rows.CHOSEN, CHAINS, strict=True):
+        cases[case], depth = chosen(size, chains)
+        result.append(rows.TRIPS_DESCENT[case], rows.DEPTH, size, "", depth)
+    for case, found in cases.items():
+        for name, cost in found.items():
+            result.append(rows.DESCENT[case], name, size, "B", cost.size)
+            result.append(rows.TRIPS_DESCENT[case], name, size, "", cost.round_trips)

@@ -1,7 +1,8 @@
 """Differences without a common root, found both ways."""
 
 from tests.bench import rows
-from tests.bench.negotiation import CROWD, chosen, honest
+from tests.bench.negotiation import CROWD, chosen, honest, record
+from tests.bench.result import Result
 
 
 def test_both_find_the_differences_and_nothing_else_is_sent() -> None:
@@ -17,3 +18,9 @@ def test_chosen_times_make_the_index_deep_and_rounds_no_more_than_that() -> None
     assert CROWD > 64
     assert depth > 12
     assert 4 < found[rows.OURS].round_trips <= depth
+
+
+def test_every_row_of_differences_is_recorded() -> None:
+    result = Result()
+    record(result, 100)
+    assert {series.row for series in result.series} == set(rows.GROUPS["descent"])

@@ -178,16 +178,16 @@ def scale_table(result: Result) -> str:
     head = ["operation", "expected", "at most", "reached", "", *curves.MEASURES]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for operation in curves.OPERATIONS:
-        cells = [_growth(result, operation.row(measure)) for measure in curves.MEASURES]
+        cells = [_growth(result, operation, measure) for measure in curves.MEASURES]
         if not any(cells):
             lines.append(
                 f"| {operation.name} | {operation.expected} | | not measured | |{' |' * 5}"
             )
             continue
         found = [
-            curves.exponent(points)
+            curves.exponent([point for point in points if point[0] >= operation.least])
             for measure in curves.TIMES
-            if len(points := _points(result, operation.row(measure))) > 2
+            if (points := _points(result, operation.row(measure)))
         ]
         grows = next((value for value in found if value is not None), None)
         verdict, reached = "", ""
@@ -206,7 +206,8 @@ def _points(result: Result, row: str) -> list[tuple[float, float]]:
     return [(size, min(series.values)) for size, series in found if series is not None]
 
 
-def _growth(result: Result, row: str) -> str:
+def _growth(result: Result, operation: curves.Operation, measure: str) -> str:
+    row = operation.row(measure)
     points = _points(result, row)
     if not points:
         return ""
@@ -215,7 +216,7 @@ def _growth(result: Result, row: str) -> str:
     shown = f"{quantity(points[0][1], unit)} to {quantity(last[1], unit)}"
     if len(points) == 1:
         return quantity(last[1], unit)
-    grows = curves.exponent(points)
+    grows = curves.exponent([point for point in points if point[0] >= operation.least])
     return shown if grows is None else f"{shown}, n^{grows:.2f}"
 
 

@@ -136,6 +136,7 @@ def test_each_operation_is_held_against_what_it_may_cost() -> None:
     lines = scale_table(made).splitlines()
     assert lines[2].startswith("| add of 1 | O(log n) | n^0.15 | n^0.00 | met |")
     assert "1 ms to 1 ms, n^0.00" in lines[2]
+    assert lines[2].count("n^") == 3
     (verify,) = [line for line in lines if line.startswith("| verify")]
     assert verify.startswith("| verify | O(n) | n^1.10 | n^1.50 | missed |")
     table = [line for line in lines if line.startswith("|")]
@@ -143,3 +144,12 @@ def test_each_operation_is_held_against_what_it_may_cost() -> None:
     assert lines[-2:] == ["", "![time](performance/scale-time.svg)"]
     assert "| gc | O(n) | | not measured |" in scale_table(made)
     assert scale_plots(made)["time"][2]["add of 1, in process"][0] == (10**4, 0.001)
+
+
+def test_a_size_that_an_expectation_is_not_about_does_not_count() -> None:
+    made = Result()
+    operation = curves.SCATTERED[100]
+    for size, seconds in ((10**3, 1e-9), (10**4, 0.1), (10**5, 0.1), (10**6, 0.1)):
+        made.append(operation.row(curves.LIBRARY), "msglog", size, "s", seconds)
+    (line,) = [line for line in scale_table(made).splitlines() if operation.name in line]
+    assert "| n^0.00 | met |" in line

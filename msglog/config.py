@@ -4,17 +4,24 @@ A repository may have been copied from anywhere, so what names a command to run 
 user's own file alone. Keys are dotted: the last part is the name, the rest the table.
 """
 
+from __future__ import annotations
+
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from msglog import duration
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.errors import LocalError, UsageError
 from msglog.refname import check_remote_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from os import PathLike
+    from typing import Any
 
 CONFIG_BYTES_LIMIT = 1 << 20
 """A larger file is not a configuration and is refused."""
@@ -37,11 +44,26 @@ class KnownKey:
     """A key that msglog knows.
 
     choices: the texts that it may be; empty for any. runs: its value is a command to be run.
+    values: a regular expression of the texts that it may be, meaning: the same for people; empty
+    for any.
     """
 
     choices: tuple[str, ...] = ()
     runs: bool = False
+    values: str = ""
+    meaning: str = ""
 
+    def why_not(self, text: str) -> str:
+        """Return why the key cannot have a value, or ""."""
+        if self.choices and text not in self.choices:
+            return f"it must be {', '.join(self.choices)}"
+        if self.values and re.fullmatch(self.values, text, re.ASCII) is None:
+            return f"it must be {self.meaning}"
+        return ""
+
+
+GRACE = "gc.grace"
+"""How long gc keeps what is not used any more."""
 
 KNOWN: Mapping[str, KnownKey] = {
     "user.author": KnownKey(),
@@ -49,6 +71,7 @@ KNOWN: Mapping[str, KnownKey] = {
     "core.pager": KnownKey(runs=True),
     "ssh.command": KnownKey(runs=True),
     "ssh.transport": KnownKey(choices=("auto", "paramiko", "openssh")),
+    GRACE: KnownKey(values=duration.VALUES, meaning=duration.MEANING),
 }
 REMOTE_KEYS: Mapping[str, KnownKey] = {"url": KnownKey(), "repository": KnownKey()}
 FREE_TABLE = "tool"
@@ -88,8 +111,8 @@ class Config:
             value = layer.values[key]
             if not isinstance(value, str):
                 raise _wrong(layer.path, key, "it must be a text")
-            if known is not None and known.choices and value not in known.choices:
-                raise _wrong(layer.path, key, f"it must be {', '.join(known.choices)}")
+            if known is not None and (why := known.why_not(value)):
+                raise _wrong(layer.path, key, why)
             return value
         return None
 
@@ -118,18 +141,19 @@ class Config:
         return found
 
 
-def load(paths: Sequence[tuple[Path, bool]]) -> Config:
+def load(paths: Sequence[tuple[str | PathLike[str], bool]]) -> Config:
     """Read the files (path, whether it is the user's own) that exist, the most particular first."""
     layers = []
     for path, trusted in paths:
         values = read(path)
         if values:
-            layers.append(Layer(path, values, trusted))
+            layers.append(Layer(Path(path), values, trusted))
     return Config(tuple(layers))
 
 
-def read(path: Path) -> dict[str, object]:
+def read(file: str | PathLike[str]) -> dict[str, object]:
     """Return the values of a file by dotted key, nothing if there is no file."""
+    path = Path(file)
     data = _read_bytes(path)
     if data is None:
         return {}
@@ -158,7 +182,7 @@ def _read_bytes(path: Path) -> bytes | None:
     except OSError as error:
         raise ConfigError(f"cannot read {path}", why=error.strerror or "") from error
     try:
-        with open(descriptor, "rb") as file:  # noqa: PTH123 - it is a descriptor
+        with open(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise ConfigError(f"cannot read {path}", why="it is not a file")
             data = file.read(CONFIG_BYTES_LIMIT + 1)
@@ -225,8 +249,8 @@ def check_setting(key: str, text: str, *, trusted: bool) -> str | int | float | 
             why="it names a command, and repositories are copied",
             hint=f"Use `msglog config --global set {key} ...`.",
         )
-    if known.choices and text not in known.choices:
-        raise ConfigKeyError(f"{text[:80]!r} cannot be {key}", why=f"{', '.join(known.choices)}")
+    if why := known.why_not(text):
+        raise ConfigKeyError(f"{text[:80]!r} cannot be {key}", why=why)
     if not text or not text.isprintable():
         raise ConfigKeyError(
             f"{text[:80]!r} cannot be {key}", why="it is empty or has control characters"
@@ -250,7 +274,9 @@ def _guess(text: str) -> str | int | float | bool:
     return text
 
 
-def change(path: Path, values: Mapping[str, str | int | float | bool | None]) -> None:
+def change(
+    file: str | PathLike[str], values: Mapping[str, str | int | float | bool | None]
+) -> None:
     """Set keys of a file, or remove those that are None, all at once; comments are kept.
 
     The file is replaced whole or not at all; concurrent changes wait for each other.
@@ -258,6 +284,7 @@ def change(path: Path, values: Mapping[str, str | int | float | bool | None]) ->
     import tomlkit  # noqa: PLC0415 - costs 28 ms, and only changes need it
     from tomlkit.exceptions import TOMLKitError  # noqa: PLC0415 - as above
 
+    path = Path(file)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _locked(path.parent):
         data = _read_bytes(path) or b""
@@ -326,7 +353,7 @@ def _replace(path: Path, data: bytes) -> None:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - it is a descriptor
+        with open(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -1,8 +1,13 @@
 """CBOR diagnostic notation (RFC 8949, section 8): objects as people can read them."""
 
+from __future__ import annotations
+
 import json
 
-from msglog.encoding import Value
+from msglog.annotation import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from msglog.encoding import Value
 
 _INDENT = "  "
 

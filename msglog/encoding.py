@@ -4,12 +4,18 @@ cbor2 runs tag decoders, which compile regular expressions and parse mails, befo
 anything; so the structure is walked here first, and `cbor2.loads` only meets what passed.
 """
 
+from __future__ import annotations
+
 import struct
-from typing import TypeAlias
+from math import isfinite
+from operator import itemgetter
 
-import cbor2
-
+from msglog.annotation import TYPE_CHECKING, cast
 from msglog.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
 
 Value: TypeAlias = "int | float | bool | bytes | str | list[Value] | dict[str, Value]"
 """What an object may be made of: int64, finite floats, text keys; no tags, no null."""
@@ -34,6 +40,78 @@ class EncodingError(IntegrityError):
 
 def encode(value: Value) -> bytes:
     """Return the deterministic encoding of value; raises EncodingError for what has none."""
+    parts: list[bytes] = []
+    try:
+        _emit(value, parts, DEPTH_LIMIT)
+    except (_UnusualError, UnicodeEncodeError):
+        return _encode_unusual(value)
+    return b"".join(parts)
+
+
+class _UnusualError(Exception):
+    """A value is not of the types that objects are made of, or not within their bounds."""
+
+
+def _emit(value: object, parts: list[bytes], levels: int) -> None:
+    """Append the encoding of value; levels: how many more arrays and maps may be nested."""
+    kind = type(value)
+    if kind is str:
+        text = cast("str", value).encode()
+        parts += (head(0x60, len(text)), text)
+    elif kind is bytes:
+        data = cast("bytes", value)
+        parts += (head(0x40, len(data)), data)
+    elif kind is int:
+        number = cast("int", value)
+        if not -_INT64_LIMIT <= number < _INT64_LIMIT:
+            raise _UnusualError
+        parts.append(head(0, number) if number >= 0 else head(0x20, ~number))
+    elif kind is bool:
+        parts.append(b"\xf5" if value else b"\xf4")
+    elif kind is float:
+        parts.append(_shortest_float(cast("float", value)))
+    elif kind is list and levels:
+        items = cast("list[object]", value)
+        parts.append(head(0x80, len(items)))
+        for item in items:
+            _emit(item, parts, levels - 1)
+    elif kind is dict and levels:
+        _emit_map(cast("dict[object, object]", value), parts, levels)
+    else:
+        raise _UnusualError
+
+
+def _emit_map(fields: dict[object, object], parts: list[bytes], levels: int) -> None:
+    encoded: list[tuple[bytes, object]] = []
+    for key, item in fields.items():
+        if type(key) is not str:
+            raise _UnusualError
+        text = key.encode()
+        encoded.append((head(0x60, len(text)) + text, item))
+    encoded.sort(key=itemgetter(0))
+    parts.append(head(0xA0, len(encoded)))
+    for name, item in encoded:
+        parts.append(name)
+        _emit(item, parts, levels - 1)
+
+
+def _shortest_float(value: float) -> bytes:
+    if not isfinite(value):
+        raise _UnusualError
+    for initial, form in ((b"\xf9", ">e"), (b"\xfa", ">f")):
+        try:
+            packed = struct.pack(form, value)
+        except OverflowError:
+            continue
+        if struct.unpack(form, packed)[0] == value:
+            return initial + packed
+    return b"\xfb" + struct.pack(">d", value)
+
+
+def _encode_unusual(value: Value) -> bytes:
+    """Encode what `encode` does not itself, such as subclasses; mostly it is refused."""
+    import cbor2  # noqa: PLC0415 - slow to load, and seldom needed
+
     try:
         data: bytes = cbor2.dumps(value, canonical=True)
     except (cbor2.CBOREncodeError, ValueError, RecursionError, OverflowError) as error:
@@ -47,12 +125,27 @@ def decode(data: bytes) -> Value:
 
     Raises EncodingError for everything else: `encode(decode(data)) == data` always holds.
     """
+    import cbor2  # noqa: PLC0415 - slow to load, and ordinary messages are read without it
+
     check_structure(data)
     try:
         value: Value = cbor2.loads(data)
     except (cbor2.CBORError, ValueError) as error:
         raise EncodingError("a text is not UTF-8") from error
     return value
+
+
+def head(major: int, argument: int) -> bytes:
+    """Return the shortest head of a CBOR item. major: its type in the upper three bits, as 0x40."""
+    if argument < 24:
+        return bytes((major | argument,))
+    if argument < 1 << 8:
+        return bytes((major | 24, argument))
+    if argument < 1 << 16:
+        return bytes((major | 25, argument >> 8, argument & 0xFF))
+    if argument < 1 << 32:
+        return bytes((major | 26,)) + argument.to_bytes(4, "big")
+    return bytes((major | 27,)) + argument.to_bytes(8, "big")
 
 
 def check_structure(data: bytes) -> None:

@@ -12,7 +12,12 @@
 Modules define their own subclasses of these near their use; a subclass keeps its parent's status.
 """
 
-from typing import ClassVar
+from __future__ import annotations
+
+from msglog.annotation import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 
 class MsglogError(Exception):
@@ -24,6 +29,8 @@ class MsglogError(Exception):
     """
 
     exit_status: ClassVar[int] = 70
+    temporary: ClassVar[bool] = False
+    """Whether the same may work later although nobody does anything about it."""
 
     def __init__(self, what: str, *, why: str = "", hint: str = "") -> None:
         super().__init__(what, why, hint)

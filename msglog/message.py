@@ -4,16 +4,24 @@ Any object in a log is a map with `type`, `uuid` and `time`. What this version u
 Message; everything else is Foreign: kept and relayed byte for byte, never a reason to stop a log.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import TypeAlias, cast
+from __future__ import annotations
 
-from msglog.encoding import EncodingError, Value, decode, encode
-from msglog.key import TIME_MAXIMUM, TIME_MINIMUM, Key, make_key
+from itertools import pairwise
+
+from msglog.annotation import TYPE_CHECKING, cast
+from msglog.dataclass import dataclass, field
+from msglog.encoding import EncodingError, decode, encode
+from msglog.key import TIME_MAXIMUM, TIME_MINIMUM, make_key
 from msglog.objectid import DIGEST_BYTES, ObjectId, object_id
 
-MetaValue: TypeAlias = str | int | float | bool
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TypeAlias
+
+    from msglog.encoding import Value
+    from msglog.key import Key
+
+MetaValue: TypeAlias = "str | int | float | bool"
 
 MESSAGE_TYPE = "message"
 UUID_BYTES = 16
@@ -190,7 +198,7 @@ def _check_meta(meta: Value) -> None:
             raise MessageError("a number of meta is outside int64")
 
 
-def _check_text(what: str, value: "Value | None", *, smallest: int, largest: int) -> None:
+def _check_text(what: str, value: Value | None, *, smallest: int, largest: int) -> None:
     if not isinstance(value, str):
         raise MessageError(f"{what} is not a text")
     try:

@@ -1,17 +1,26 @@
 """Messages as JSON: the field names that every command prints, on lines safe for a terminal."""
 
+from __future__ import annotations
+
 import json
 import re
-from collections.abc import Mapping
 
-from msglog.message import Foreign, Message
-from msglog.objectid import ObjectId
+from msglog.annotation import TYPE_CHECKING
+from msglog.message import Foreign
 from msglog.timestamp import rfc3339
-from msglog.unsafe_text import UNSAFE, is_plain
+from msglog.unsafe_text import UNSAFE, is_safe_line
 
-__all__ = ["json_safe", "message_fields", "rfc3339", "to_json"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from msglog.message import Message
+    from msglog.message_scan import Plain
+    from msglog.objectid import ObjectId
+
+__all__ = ["json_safe", "message_fields", "ordinary_json", "rfc3339", "to_json"]
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+_quoted = json.encoder.encode_basestring
 _UNSAFE = re.compile(f"[{UNSAFE}]")
 
 
@@ -22,7 +31,7 @@ def to_json(value: Mapping[str, object]) -> str:
 
 def json_safe(document: str) -> str:
     """Return a JSON document with what is unsafe in its strings as JSON's own escapes."""
-    return document if is_plain(document) else _UNSAFE.sub(_escape, document)
+    return document if is_safe_line(document) else _UNSAFE.sub(_escape, document)
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -31,6 +40,20 @@ def _escape(match: re.Match[str]) -> str:
         return f"\\u{code:04x}"
     code -= 0x10000
     return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
+
+
+def ordinary_json(oid: ObjectId, plain: Plain) -> str:
+    """Return an ordinary message as `to_json` has its `message_fields`."""
+    uuid, time, offset, author, body, tags, reply_to = plain
+    return (
+        json_safe(
+            f'{{"id": "{oid.hex()}", "uuid": "{uuid.hex()}", "time": "{rfc3339(time, offset)}",'
+            f' "author": {_quoted(author)}, "body": {_quoted(body)},'
+            f' "tags": [{", ".join(map(_quoted, tags))}], "meta": {{}}, "reply_to": '
+            + ("null}" if reply_to is None else f'"{reply_to.hex()}"}}')
+        )
+        + "\n"
+    )
 
 
 def message_fields(oid: ObjectId, message: Message | Foreign) -> dict[str, object]:

@@ -1,20 +1,25 @@
 """Object ids: the SHA-256 of exactly an object's bytes."""
 
-import re
-from hashlib import sha256
-from typing import NewType
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
+from msglog.digest import digest
 from msglog.errors import IntegrityError, UsageError
 
-ObjectId = NewType("ObjectId", bytes)
+if TYPE_CHECKING:
+    from typing import NewType
+
+    ObjectId = NewType("ObjectId", bytes)
+else:
+    ObjectId = bytes
 """32 bytes: the digest that names an object. Computed, never supplied."""
 
 DIGEST_BYTES = 32
 SHORTEST_ABBREVIATION = 7
 """How many hex digits an abbreviated id has at least, as in git."""
 
-_HEX = re.compile(r"[0-9a-f]{64}")
-_ABBREVIATION = re.compile(r"[0-9a-f]{4,64}")
+_SHORTEST_ACCEPTED = 4
+_HEX_DIGITS = "0123456789abcdef"
 
 
 class ObjectIdError(UsageError):
@@ -35,12 +40,12 @@ class DamagedObjectError(IntegrityError):
 
 def object_id(data: bytes) -> ObjectId:
     """Return the id of an object."""
-    return ObjectId(sha256(data).digest())
+    return ObjectId(digest(data))
 
 
 def parse_object_id(text: str) -> ObjectId:
     """Return the id that 64 lower-case hex digits spell; raises ObjectIdError for anything else."""
-    if _HEX.fullmatch(text) is None:
+    if len(text) != 2 * DIGEST_BYTES or text.strip(_HEX_DIGITS):
         raise ObjectIdError(f"{text[:80]!r} is not an object id", why="64 hex digits are wanted")
     return ObjectId(bytes.fromhex(text))
 
@@ -48,7 +53,7 @@ def parse_object_id(text: str) -> ObjectId:
 def parse_abbreviation(text: str) -> str:
     """Return an abbreviated id in lower case; raises ObjectIdError unless 4 to 64 hex digits."""
     folded = text.lower()
-    if _ABBREVIATION.fullmatch(folded) is None:
+    if not _SHORTEST_ACCEPTED <= len(text) <= 2 * DIGEST_BYTES or folded.strip(_HEX_DIGITS):
         raise ObjectIdError(
             f"{text[:80]!r} is not an object id", why="4 to 64 hex digits are wanted"
         )

@@ -1,30 +1,45 @@
 """A repository: named logs over a store, and the operations that keep them whole."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from __future__ import annotations
 
+import os
+from itertools import chain, islice, starmap
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.errors import UsageError
-from msglog.index.change import Index, insert, merge
-from msglog.index.node import EMPTY_ROOT, NodeReader
-from msglog.index.walk import difference, iterate
-from msglog.key import FIRST_KEY, LAST_KEY, Key
-from msglog.objectid import SHORTEST_ABBREVIATION, ObjectId, parse_abbreviation
+from msglog.index.change import insert, merge
+from msglog.index.node import EMPTY_ROOT
+from msglog.index.walk import difference, divide, iterate, iterate_below
+from msglog.key import FIRST_KEY, LAST_KEY
+from msglog.objectid import SHORTEST_ABBREVIATION, parse_abbreviation
 from msglog.refname import DEFAULT_LOG, LOG_PREFIX, REMOTE_PREFIX, check_log_name, log_ref
 from msglog.store.sqlite import SqliteStore
 from msglog.store.store import (
-    Agreement,
     Commit,
     Committed,
-    HeldBack,
     Lost,
-    Quota,
-    Receipt,
     Ref,
     RefUpdate,
-    Store,
     StoreBusyError,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from os import PathLike
+    from pathlib import Path
+
+    from msglog.index.change import Index
+    from msglog.index.node import NodeReader
+    from msglog.key import Key
+    from msglog.objectid import ObjectId
+    from msglog.store.store import (
+        Agreement,
+        HeldBack,
+        Quota,
+        Receipt,
+        Store,
+    )
 
 STORE_NAME = "store.db"
 _READ_AT_ONCE = 256
@@ -68,28 +83,39 @@ class Insertion:
 
 
 class Repository:
-    """Logs in one store. The path is where the store lies, for messages to people."""
+    """Logs in one store. The folder is where the store lies, for messages to people."""
 
-    def __init__(self, store: Store, path: Path) -> None:
+    def __init__(self, store: Store, folder: str | PathLike[str]) -> None:
         self.store = store
-        self.path = path
+        self.folder = os.fspath(folder)
+
+    @property
+    def path(self) -> Path:
+        """The folder as a path."""
+        from pathlib import Path  # noqa: PLC0415 - takes longer to import than a message to add
+
+        return Path(self.folder)
 
     @classmethod
-    def create(cls, path: Path, *, identity: bytes, time: int) -> "Repository":
-        """Make a repository in the folder path, which is made readable by its owner alone.
+    def create(cls, folder: str | PathLike[str], *, identity: bytes, time: int) -> Repository:
+        """Make a repository in a folder, which is made readable by its owner alone.
 
         It has the log `main`. identity: 16 random bytes. time: microseconds since 1970 UTC.
         """
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.makedirs(os.path.dirname(os.path.abspath(folder)), exist_ok=True)
+        try:
+            os.mkdir(folder, mode=0o700)
+        except FileExistsError:
+            pass
         main = RefUpdate(log_ref(DEFAULT_LOG), None, _EMPTY)
         first = Commit(time, "made", refs=[main])
-        store = SqliteStore.create(path / STORE_NAME, identity=identity, first=first)
-        return cls(store, path)
+        store = SqliteStore.create(os.path.join(folder, STORE_NAME), identity=identity, first=first)
+        return cls(store, folder)
 
     @classmethod
-    def open(cls, path: Path) -> "Repository":
-        """Open the repository in the folder path; raises StoreError and its kin."""
-        return cls(SqliteStore.open(path / STORE_NAME), path)
+    def open(cls, folder: str | PathLike[str]) -> Repository:
+        """Open the repository in a folder; raises StoreError and its kin."""
+        return cls(SqliteStore.open(os.path.join(folder, STORE_NAME)), folder)
 
     def close(self) -> None:
         """Close the store."""
@@ -126,14 +152,14 @@ class Repository:
         if isinstance(result, Lost):
             if result.ref == log_ref(new):
                 raise LogExistsError(f"the log {new!r} exists already")
-            raise _busy(self.path)
+            raise _busy(self.folder)
 
     def delete_log(self, name: str, *, time: int) -> Log:
         """Forget a log and return what it was; its messages stay until gc."""
         log = self.log(name)
         update = RefUpdate(log_ref(name), log.root, None)
         if isinstance(self.store.commit(Commit(time, "deleted", refs=[update])), Lost):
-            raise _busy(self.path)
+            raise _busy(self.folder)
         return log
 
     def add(
@@ -203,7 +229,7 @@ class Repository:
             )
             if isinstance(self.store.commit(change), Committed):
                 return results
-        raise _busy(self.path)
+        raise _busy(self.folder)
 
     def merge_into(self, log: str, root: ObjectId, *, time: int, reason: str) -> Log:
         """Put all that an index of this store has into a log, which is made if need be."""
@@ -223,13 +249,27 @@ class Repository:
             change = Commit(time, reason, nodes=index.nodes, refs=[update])
             if isinstance(self.store.commit(change), Committed):
                 return new
-        raise _busy(self.path)
+        raise _busy(self.folder)
 
     def keys(
         self, root: ObjectId, *, first: Key = FIRST_KEY, last: Key = LAST_KEY, reverse: bool = False
     ) -> Iterator[Key]:
         """Yield the keys of an index between two keys, in order or in reverse."""
         return iterate(self.store.read_nodes, root, first=first, last=last, reverse=reverse)
+
+    def divide(
+        self, root: ObjectId, *, size: int, first: Key, last: Key, reverse: bool
+    ) -> Iterator[list[ObjectId]]:
+        """Yield an index in pieces for `keys_below`, of so many keys or less."""
+        read = self.store.read_nodes
+        return divide(read, root, size=size, first=first, last=last, reverse=reverse)
+
+    def keys_below(
+        self, subtrees: Sequence[ObjectId], *, first: Key, last: Key, reverse: bool
+    ) -> Iterator[Key]:
+        """Yield the keys of a piece of an index as `keys` does."""
+        read = self.store.read_nodes
+        return iterate_below(read, subtrees, first=first, last=last, reverse=reverse)
 
     def difference(self, base: ObjectId, target: ObjectId) -> Iterator[Key]:
         """Yield the keys in target that are not in base, in order."""
@@ -240,23 +280,24 @@ class Repository:
 
         Reads some ahead, first few and then more, but never many bytes.
         """
-        batch: list[Key] = []
-        size = 1
-        for key in keys:
-            batch.append(key)
-            if len(batch) >= size:
-                yield from self._read(batch)
-                batch = []
-                size = min(2 * size, _READ_AT_ONCE)
-        yield from self._read(batch)
+        return chain.from_iterable(starmap(zip, self.parts(keys)))
 
-    def _read(self, keys: list[Key]) -> Iterator[tuple[Key, bytes]]:
-        done = 0
-        while done < len(keys):
-            part = keys[done:]
-            beginning = self.store.read_some(part, _READ_AHEAD_BYTES)
-            yield from zip(part, beginning, strict=False)
-            done += len(beginning)
+    def parts(
+        self, keys: Iterator[Key], *, at_first: int = 1
+    ) -> Iterator[tuple[list[Key], list[bytes]]]:
+        """Yield the objects of keys as `messages` does, but as many at a time as were read.
+
+        at_first: how many to read at first, if they are surely wanted.
+        """
+        size = min(at_first, _READ_AT_ONCE)
+        while batch := list(islice(keys, size)):
+            done = 0
+            while done < len(batch):
+                part = batch[done:]
+                beginning = self.store.read_some(part, _READ_AHEAD_BYTES)
+                done += len(beginning)
+                yield part[: len(beginning)], beginning
+            size = min(2 * size, _READ_AT_ONCE)
 
     def find(self, abbreviation: str, *, limit: int = 16) -> list[Key]:
         """Return the messages below all refs whose ids begin with these 4 to 64 hex digits.
@@ -295,7 +336,7 @@ def overlay(read: NodeReader, made: Mapping[ObjectId, bytes]) -> NodeReader:
     return read_both
 
 
-def _busy(path: Path) -> StoreBusyError:
+def _busy(path: str) -> StoreBusyError:
     return StoreBusyError(
         f"{path} is busy", why="other writers were always first", hint="Try again in a moment."
     )

@@ -1,51 +1,66 @@
 """SQLite files as msglog keeps them: never made by opening, and made whole or not at all."""
 
+from __future__ import annotations
+
+import os
 import sqlite3
-from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import Enum, auto
-from pathlib import Path
+
+from msglog.annotation import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from os import PathLike
+    from typing import Final
+
+_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/")
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for another one."""
 
 
-class Trouble(Enum):
-    """What an error of SQLite means for whoever meets it."""
+class Trouble:
+    """What an error of SQLite means for whoever meets it: one of these texts."""
 
-    BUSY = auto()
-    FOREIGN = auto()
-    DAMAGED = auto()
-    OTHER = auto()
+    BUSY: Final = "busy"
+    FOREIGN: Final = "foreign"
+    DAMAGED: Final = "damaged"
+    OTHER: Final = "other"
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: str | PathLike[str]) -> sqlite3.Connection:
     """Return a connection to a file that must exist; transactions are begun by hand.
 
     Raises sqlite3.Error.
     """
     return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=rw",
+        f"file://{_quoted(os.path.abspath(path))}?mode=rw",
         uri=True,
         timeout=BUSY_SECONDS,
         isolation_level=None,
     )
 
 
+def _quoted(path: str) -> str:
+    """Return an absolute path as a URI has it (RFC 3986, section 2.1)."""
+    return "".join([chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in os.fsencode(path)])
+
+
 @contextmanager
-def making(path: Path, suffix: str) -> Iterator[Path]:
+def making(path: str | PathLike[str], suffix: str) -> Iterator[str]:
     """Give an empty file, readable by its owner alone, that becomes path when the block is done.
 
     suffix: some random text, for a name that nobody else uses meanwhile. Raises OSError, which is
     a FileExistsError if path exists.
     """
-    unfinished = path.with_name(f"{path.name}.new-{suffix}")
+    unfinished = f"{os.fspath(path)}.new-{suffix}"
     try:
-        unfinished.touch(mode=0o600, exist_ok=False)
+        os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         yield unfinished
-        path.hardlink_to(unfinished)
+        os.link(unfinished, path)
     finally:
-        unfinished.unlink(missing_ok=True)
+        if os.path.lexists(unfinished):
+            os.unlink(unfinished)
 
 
 FAILURES = (sqlite3.Error, UnicodeDecodeError, MemoryError)
@@ -70,7 +85,7 @@ def reason(error: Exception) -> str:
     )
 
 
-def trouble(error: Exception) -> Trouble:
+def trouble(error: Exception) -> str:
     """Return what one of FAILURES means.
 
     The tables were made by us, so that only damage makes one of them, or a text, go wrong.

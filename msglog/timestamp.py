@@ -1,9 +1,18 @@
-"""Times as text: RFC 3339 with microseconds and an offset. Pure."""
+"""Times as text: RFC 3339 with microseconds and an offset, or as people read them. Pure."""
+
+from __future__ import annotations
 
 import time
+from functools import lru_cache
 
-SECOND = 1_000_000
-"""Times are in microseconds since 1970 UTC."""
+from msglog.key import SECOND
+
+_HOUR = 3600
+_TWO_DIGITS = tuple([f"{number:02d}" for number in range(60)])
+
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
 
 
 def rfc3339(moment: int, offset: int) -> str:
@@ -13,10 +22,32 @@ def rfc3339(moment: int, offset: int) -> str:
     sign and six digits.
     """
     seconds, fraction = divmod(moment, SECOND)
-    at = time.gmtime(seconds + offset * 60)
-    year = f"{at.tm_year:04d}" if 0 <= at.tm_year <= 9999 else f"{at.tm_year:+07d}"
-    sign, minutes = ("-", -offset) if offset < 0 else ("+", offset)
+    hour, rest = divmod(seconds + offset * 60, _HOUR)
+    date, clock = _date_and_hour(hour)
+    minute, second = divmod(rest, 60)
     return (
-        f"{year}-{at.tm_mon:02d}-{at.tm_mday:02d}T{at.tm_hour:02d}:{at.tm_min:02d}"
-        f":{at.tm_sec:02d}.{fraction:06d}{sign}{minutes // 60:02d}:{minutes % 60:02d}"
+        f"{date}T{clock}:{_TWO_DIGITS[minute]}:{_TWO_DIGITS[second]}.{fraction:06d}"
+        f"{_zone(offset, ':')}"
     )
+
+
+def readable(moment: int, offset: int) -> str:
+    """Return a time for people, such as `2026-01-31 12:30:00 +0100`."""
+    hour, rest = divmod(moment // SECOND + offset * 60, _HOUR)
+    date, clock = _date_and_hour(hour)
+    minute, second = divmod(rest, 60)
+    return f"{date} {clock}:{_TWO_DIGITS[minute]}:{_TWO_DIGITS[second]} {_zone(offset, '')}"
+
+
+# A log is shown in the order of time, so that many messages in a row share their hour.
+@lru_cache(maxsize=64)
+def _date_and_hour(hour: int) -> tuple[str, str]:
+    at = time.gmtime(hour * _HOUR)
+    year = f"{at.tm_year:04d}" if 0 <= at.tm_year <= 9999 else f"{at.tm_year:+07d}"
+    return f"{year}-{at.tm_mon:02d}-{at.tm_mday:02d}", f"{at.tm_hour:02d}"
+
+
+@lru_cache(maxsize=64)
+def _zone(offset: int, between: str) -> str:
+    sign, minutes = ("-", -offset) if offset < 0 else ("+", offset)
+    return f"{sign}{minutes // 60:02d}{between}{minutes % 60:02d}"

@@ -1,3 +1,5 @@
 """The version of msglog, in the one place that the packaging reads too."""
 
+from __future__ import annotations
+
 __version__ = "0.1.0"

@@ -1,18 +1,25 @@
 """Commands of an administrator that come over a session: who may give them, and running them."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from io import BytesIO
-from pathlib import Path
-from typing import Protocol, TypeAlias
+from __future__ import annotations
 
-from msglog.account.access import Access
-from msglog.account.account import Account
-from msglog.account.audit import Visit
+from io import BytesIO
+
+from msglog.annotation import TYPE_CHECKING, Protocol
+from msglog.dataclass import dataclass, replace
 from msglog.errors import NotAuthorisedError, UsageError
 from msglog.wire.connection import LINE_LIMIT
-from msglog.wire.events import Administer, Concluded, Printed
-from plumbing.context import Context
+from msglog.wire.events import Concluded, Printed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+    from typing import TypeAlias
+
+    from msglog.account.access import Access
+    from msglog.account.account import Account
+    from msglog.account.audit import Visit
+    from msglog.wire.events import Administer
+    from plumbing.context import Context
 
 OUTPUT_BYTES_LIMIT = 16 << 20
 """How much a command may print to a session."""
@@ -20,7 +27,7 @@ OUTPUT_BYTES_LIMIT = 16 << 20
 LINE_BYTES_LIMIT = 60_000
 """How long a line that it prints may be."""
 
-Runner: TypeAlias = Callable[[Sequence[str], Path, Context], tuple[int, str]]
+Runner: TypeAlias = "Callable[[Sequence[str], Path, Context], tuple[int, str]]"
 """Runs the words of a command on an account; returns its exit status and what its error says."""
 
 
@@ -73,7 +80,7 @@ class AccountAdministration:
         output, notes = _Bounded(), _Bounded()
         context = replace(
             self.context,
-            directory=self.account.path,
+            directory=str(self.account.path),
             repository_directory=None,
             stdin=BytesIO("".join(f"{line}\n" for line in event.lines).encode()),
             stdout=output,

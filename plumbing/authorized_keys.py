@@ -1,14 +1,20 @@
 """`authorized-keys`: tells sshd what a key may do: its AuthorizedKeysCommand."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
+
 from pathlib import Path
 
 from msglog.account.account import Account
 from msglog.account.forced_command import ForcedCommand
 from msglog.account.managed_block import key_line
-from plumbing.context import Context
+from msglog.annotation import TYPE_CHECKING
 from plumbing.login_account import find_login_account
 from plumbing.program import running_program
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -24,7 +30,7 @@ def run(arguments: Namespace, context: Context) -> int:
     All is looked up and put together before the first byte is written, and any failure is an exit
     status, so that sshd, which takes nothing from a command that fails, lets nobody in by it.
     """
-    named = None if arguments.account is None else context.directory / arguments.account
+    named = None if arguments.account is None else Path(context.directory, arguments.account)
     found = find_login_account(arguments.login, named)
     if found is None:
         return 0

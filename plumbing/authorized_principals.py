@@ -1,18 +1,25 @@
 """`authorized-principals`: tells sshd whom a certificate is for (AuthorizedPrincipalsCommand)."""
 
-from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from __future__ import annotations
+
 from pathlib import Path
 
 from msglog.account.account import Account
-from msglog.account.certificate import Certificate, parse_certificate
+from msglog.account.certificate import parse_certificate
 from msglog.account.forced_command import ForcedCommand
 from msglog.account.managed_block import principal_line
 from msglog.account.name import is_user_name
 from msglog.account.record import UnknownUserError
-from plumbing.context import Context
+from msglog.annotation import TYPE_CHECKING
 from plumbing.login_account import find_login_account
 from plumbing.program import running_program
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator
+
+    from msglog.account.certificate import Certificate
+    from plumbing.context import Context
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -35,7 +42,7 @@ def run(arguments: Namespace, context: Context) -> int:
     order that nobody has thought about. As with keys, all failures are exit statuses.
     """
     certificate = parse_certificate(arguments.certificate)
-    named = None if arguments.account is None else context.directory / arguments.account
+    named = None if arguments.account is None else Path(context.directory, arguments.account)
     found = find_login_account(arguments.login, named)
     if found is None:
         return 0

@@ -1,15 +1,21 @@
 """`cat-object`: shows an object, its kind or its size."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.diagnostic import diagnose
 from msglog.encoding import decode
 from msglog.message import decode_object
 from msglog.message_json import message_fields, to_json
-from msglog.objectid import ObjectId
-from plumbing.context import Context
 from plumbing.local_repository import open_repository
-from plumbing.naming import Candidate, UnknownNameError, find_object, read_object, resolve
+from plumbing.naming import UnknownNameError, find_object, read_object, resolve
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from msglog.objectid import ObjectId
+    from plumbing.context import Context
+    from plumbing.naming import Candidate
 
 
 def configure(parser: ArgumentParser) -> None:

@@ -1,7 +1,8 @@
 """`check-ref-format`: tells by its exit status whether a name can be a log's or a ref's."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.message_json import to_json
 from msglog.refname import (
     LOG_PREFIX,
@@ -10,7 +11,11 @@ from msglog.refname import (
     check_remote_name,
     is_log_name,
 )
-from plumbing.context import Context
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 
 def configure(parser: ArgumentParser) -> None:

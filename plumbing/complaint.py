@@ -1,5 +1,7 @@
 """What a client is told of an error: a code and a text, and nothing of this machine's insides."""
 
+from __future__ import annotations
+
 from msglog.errors import IntegrityError, LocalError, MsglogError, NotAuthorisedError, RemoteError
 from msglog.store.store import StoreBusyError
 from msglog.wire import batch

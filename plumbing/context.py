@@ -1,15 +1,18 @@
 """What a command gets from the outside: streams, folder, clock and settings, all as arguments."""
 
+from __future__ import annotations
+
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
 
-from msglog.timestamp import SECOND
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass, field
+from msglog.key import SECOND
 
 if TYPE_CHECKING:  # they import this module, and most commands need neither
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import BinaryIO
+
     from plumbing.administration import Delegation, Runner
 
 
@@ -33,6 +36,8 @@ class Context:
     Commands take everything from here; no module below porcelain looks at the environment, the
     current folder or the terminal by itself.
 
+    Paths are text: the quickest commands do without pathlib.
+
     directory: where the command runs (`-C`, else the current folder); absolute.
     directory_chosen: `-C` was given, so that no repository outside of it is meant.
     home: the user's home folder.
@@ -49,11 +54,12 @@ class Context:
         if it came over a session.
     environment: the process's environment, read only in porcelain; plumbing takes named fields.
     now: the clock, in microseconds since 1970 UTC. local_offset: minutes east of UTC at a time.
+    monotonic: seconds that never go back. sleep: waits for so many seconds.
     random: gives as many random bytes as it is asked for.
     """
 
-    directory: Path
-    home: Path
+    directory: str
+    home: str
     stdin: BinaryIO
     stdout: BinaryIO
     stderr: BinaryIO
@@ -64,17 +70,17 @@ class Context:
     pager: bool = True
     progress: bool = False
     directory_chosen: bool = False
-    repository_directory: Path | None = None
+    repository_directory: str | None = None
     author: str | None = None
     ssh_command: str | None = None
     login: str = ""
     agent_socket: str = ""
-    user_config: Path | None = None
+    user_config: str | None = None
     ssh_original_command: str = ""
     ssh_connection: str = ""
     words: Sequence[str] = ()
-    administer: "Runner | None" = None
-    delegation: "Delegation | None" = None
+    administer: Runner | None = None
+    delegation: Delegation | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     stdin_terminal: bool = False
     stdout_terminal: bool = False
@@ -82,6 +88,8 @@ class Context:
     width: int = 80
     now: Callable[[], int] = current_time
     local_offset: Callable[[int], int] = local_offset
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
     random: Callable[[int], bytes] = os.urandom
 
     def write(self, text: str) -> None:

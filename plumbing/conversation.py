@@ -1,9 +1,14 @@
 """The server's conversation: carries bytes between a service and its client."""
 
-from plumbing.heartbeat import Heartbeat
-from plumbing.service import Service
-from plumbing.transport.patience import Patience
-from plumbing.transport.pipe import PipeChannel
+from __future__ import annotations
+
+from msglog.annotation import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from plumbing.heartbeat import Heartbeat
+    from plumbing.service import Service
+    from plumbing.transport.patience import Patience
+    from plumbing.transport.pipe import PipeChannel
 
 
 def converse(

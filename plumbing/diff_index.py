@@ -1,14 +1,21 @@
 """`diff-index`: lists what one index has and another has not."""
 
-import heapq
-from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from __future__ import annotations
 
-from msglog.key import Key, key_object_id, key_time
+import heapq
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.key import key_object_id, key_time
 from msglog.message_json import rfc3339, to_json
-from plumbing.context import Context
 from plumbing.local_repository import open_repository
 from plumbing.naming import resolve
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator
+
+    from msglog.key import Key
+    from plumbing.context import Context
 
 
 def configure(parser: ArgumentParser) -> None:

@@ -1,9 +1,15 @@
 """Access to a repository of one's own: the file system decides, and nothing else."""
 
-import re
-from dataclasses import dataclass
+from __future__ import annotations
 
-from msglog.account.role import CAPABILITIES, Capability, Role
+import re
+
+from msglog.account.role import CAPABILITIES, Role
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
+
+if TYPE_CHECKING:
+    from msglog.account.role import Capability
 
 _UNFIT = re.compile(r"[^\x21-\x7e]")
 _NAME_CHARACTERS = 128

@@ -1,22 +1,28 @@
 """Fetching: taking what a remote's log has and ours lacks into our store."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass, field
 from msglog.errors import IntegrityError
 from msglog.index.change import insert
-from msglog.index.node import EMPTY_ROOT, NodeReader
+from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import count
 from msglog.key import FIRST_KEY
-from msglog.objectid import ObjectId
 from msglog.refname import log_ref
 from msglog.repository import Insertion, overlay
 from msglog.store.store import Agreement, Receipt, Ref
 from msglog.wire import batch
 from msglog.wire.events import Acknowledged, Base, Batch, End, Fetch, Transfer
 from plumbing.navigation import find_common_ground
-from plumbing.session import Session
-from plumbing.tracking import Tracking
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from msglog.index.node import NodeReader
+    from msglog.objectid import ObjectId
+    from plumbing.session import Session
+    from plumbing.tracking import Tracking
 
 
 class ForgedTransferError(IntegrityError):
@@ -181,7 +187,7 @@ class Fetcher:
         there = count(self._reader(intake), head.base)
         expected = max((head.count or 0) - there, 0)
         while isinstance(part := self._session.expect(Batch, End), Batch):
-            messages = {item.key: item.data for item in batch.unpack(part.content, part.messages)}
+            messages = batch.unpack(part.content, part.messages)
             keys = list(messages)
             if keys[0] < tracking.view:
                 raise ForgedTransferError("the remote sent a message from before the view")

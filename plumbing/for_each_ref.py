@@ -1,11 +1,18 @@
 """`for-each-ref`: lists refs with their roots."""
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
 from fnmatch import fnmatchcase
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.message_json import to_json
-from plumbing.context import Context
 from plumbing.local_repository import open_repository
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 
 def configure(parser: ArgumentParser) -> None:

@@ -1,7 +1,10 @@
 """`hash-object`: checks an object strictly, prints its id, and may put it into a log."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
+from pathlib import Path
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.encoding import EncodingError
 from msglog.errors import IntegrityError, LocalError, UsageError
 from msglog.index.node import NodeError, decode_node
@@ -9,8 +12,12 @@ from msglog.message import OBJECT_BYTES_LIMIT, object_key
 from msglog.message_json import to_json
 from msglog.objectid import object_id
 from msglog.refname import DEFAULT_LOG
-from plumbing.context import Context
 from plumbing.local_repository import open_repository
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 _ARRAY_HEADS = range(0x80, 0xA0)
 """An index node is a CBOR array and every other object a map: the first byte tells them apart."""
@@ -69,7 +76,7 @@ def _read(arguments: Namespace, context: Context) -> bytes:
     if arguments.stdin:
         return context.stdin.read(OBJECT_BYTES_LIMIT + 1)
     try:
-        with (context.directory / arguments.file).open("rb") as file:
+        with Path(context.directory, arguments.file).open("rb") as file:
             data: bytes = file.read(OBJECT_BYTES_LIMIT + 1)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)

@@ -1,10 +1,16 @@
 """Telling a client that waits for a long computation that we are alive."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
-from types import FrameType
+
+from msglog.annotation import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
 
 BEAT_SECONDS = 10.0
 """How often a busy server says so: well within the silence that clients bear."""

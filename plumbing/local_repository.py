@@ -1,8 +1,13 @@
 """The repository that a plumbing command works on: the one that it was given, never a found one."""
 
+from __future__ import annotations
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError
 from msglog.repository import Repository
-from plumbing.context import Context
+
+if TYPE_CHECKING:
+    from plumbing.context import Context
 
 
 class NoRepositoryError(LocalError):

@@ -1,11 +1,13 @@
 """Finding the server account of a UNIX account that sshd asks about, while somebody logs in."""
 
+from __future__ import annotations
+
 import pwd
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 from msglog.account.account import DEFAULT_FOLDER
+from msglog.dataclass import dataclass
 from msglog.errors import LocalError
 
 _SHARED = stat.S_IWGRP | stat.S_IWOTH

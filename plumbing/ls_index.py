@@ -1,19 +1,24 @@
 """`ls-index`: lists the nodes of an index, one a line, indented by level."""
 
-from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
-from dataclasses import dataclass
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.errors import UsageError
 from msglog.index.node import EMPTY_ROOT, Inner, common_nibbles, pack_prefix
 from msglog.index.reading import Frontier
 from msglog.message_json import to_json
-from msglog.objectid import ObjectId
 from msglog.refname import DEFAULT_LOG
-from msglog.repository import Repository
-from plumbing.context import Context
 from plumbing.local_repository import open_repository
 from plumbing.naming import resolve
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator
+
+    from msglog.objectid import ObjectId
+    from msglog.repository import Repository
+    from plumbing.context import Context
 
 _AHEAD = 64
 

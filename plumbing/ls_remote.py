@@ -1,13 +1,19 @@
 """`ls-remote`: lists the logs of a remote."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
+
 from fnmatch import fnmatchcase
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.message_json import to_json
 from msglog.refname import DEFAULT_REMOTE, log_ref
 from msglog.wire.events import ListRefs
-from plumbing.context import Context
 from plumbing.opening import find_target, load_config, open_session
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 NOTHING_FOUND = 1
 

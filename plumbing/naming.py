@@ -1,15 +1,22 @@
 """What a name on a plumbing command line stands for: a log, a ref, or the beginning of an id."""
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from __future__ import annotations
 
+import re
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.errors import NegativeAnswer, UsageError
 from msglog.index.node import EMPTY_NODE, EMPTY_ROOT, Inner, load_node
-from msglog.key import Key, key_object_id
+from msglog.key import key_object_id
 from msglog.objectid import ObjectId, parse_abbreviation
 from msglog.refname import LOG_PREFIX, REMOTE_PREFIX
-from msglog.repository import Repository
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from msglog.key import Key
+    from msglog.repository import Repository
 
 CANDIDATES_LIMIT = 8
 """How many candidates an error about an ambiguous abbreviation lists."""
@@ -30,7 +37,7 @@ class UnknownNameError(NegativeAnswer):
 class AmbiguousNameError(UsageError):
     """More than one object's id begins with these digits."""
 
-    def __init__(self, digits: str, candidates: "list[Candidate]") -> None:
+    def __init__(self, digits: str, candidates: list[Candidate]) -> None:
         shown = [f"{one.kind} {one.oid.hex()}" for one in candidates[:CANDIDATES_LIMIT]]
         more = ["..."] if len(candidates) > CANDIDATES_LIMIT else []
         super().__init__(

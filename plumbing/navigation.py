@@ -1,15 +1,21 @@
 """Finding a base with a remote that knows none of the roots that we offered."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from __future__ import annotations
 
-from msglog.index.change import Path, exclude
-from msglog.objectid import ObjectId
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
+from msglog.index.change import exclude
 from msglog.repository import overlay
 from msglog.wire.descent import FULL_WIDTH, SHORT_WIDTH, Descent, coarsen
 from msglog.wire.events import PATH_LIMIT, End, GetNodes, NodeData
-from plumbing.session import Session
-from plumbing.tracking import Tracking
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from msglog.index.change import Path
+    from msglog.objectid import ObjectId
+    from plumbing.session import Session
+    from plumbing.tracking import Tracking
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,39 @@
 """Opening a session with a remote that was named or whose URL was given."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from __future__ import annotations
+
+import os
 from pathlib import Path
 
-from msglog.config import Config, load
+from msglog.annotation import TYPE_CHECKING
+from msglog.config import load
+from msglog.dataclass import dataclass
 from msglog.errors import RemoteError
 from msglog.repository import STORE_NAME
 from msglog.store.store import StoreError
-from msglog.wire.request_line import EarlyRequest, parse_requests
-from plumbing.context import Context
+from msglog.wire.request_line import parse_requests
 from plumbing.session import Session
-from plumbing.transport.channel import Channel
-from plumbing.transport.settings import HostKeyQuestion, Settings
-from plumbing.transport.url import RemoteUrl, parse_url, receive_pack_command
+from plumbing.transport.settings import Settings
+from plumbing.transport.url import parse_url, receive_pack_command
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from msglog.config import Config
+    from msglog.wire.request_line import EarlyRequest
+    from plumbing.context import Context
+    from plumbing.transport.channel import Channel
+    from plumbing.transport.settings import HostKeyQuestion
+    from plumbing.transport.url import RemoteUrl
 
 CONFIG_NAME = "config.toml"
 """A repository's configuration file, in its folder."""
 
 
 class NoRepositoryThereError(RemoteError):
-    """A local path has no repository."""
+    """A local path has no repository: the disk that it lies on may come back."""
+
+    temporary = True
 
 
 class UnusableRepositoryError(RemoteError):
@@ -50,13 +63,13 @@ def load_config(context: Context) -> Config:
     """Read the configuration files that count for the repository of a plumbing command."""
     files: list[tuple[Path, bool]] = []
     if context.repository_directory is not None:
-        files.append((context.repository_directory / CONFIG_NAME, False))
+        files.append((Path(context.repository_directory, CONFIG_NAME), False))
     if context.user_config is not None:
-        files.append((context.user_config, True))
+        files.append((Path(context.user_config), True))
     return load(files)
 
 
-def find_target(config: Config, text: str, context: Context, repository: Path | None) -> Target:
+def find_target(config: Config, text: str, context: Context, repository: str | None) -> Target:
     """Return the remote of this name, or the one at this URL; raises UrlError.
 
     repository: the folder of ours. A path that was set up starts from the folder that this lies
@@ -64,9 +77,9 @@ def find_target(config: Config, text: str, context: Context, repository: Path | 
     """
     remote = config.remotes().get(text)
     if remote is not None:
-        base = context.directory if repository is None else repository.parent
+        base = Path(context.directory if repository is None else os.path.dirname(repository))
         return Target(remote.name, parse_url(remote.url), base, remote.repository)
-    return Target("", parse_url(text), context.directory)
+    return Target("", parse_url(text), Path(context.directory))
 
 
 def open_session(
@@ -123,7 +136,7 @@ def _connect_local(target: Target, words: Sequence[str], context: Context) -> Ch
 def local_path(url: RemoteUrl, base: Path, context: Context) -> Path:
     """Return the folder that a local URL means; base: where a relative path starts from."""
     if url.path == "~" or url.path.startswith("~/"):
-        return context.home / url.path[2:]
+        return Path(context.home, url.path[2:])
     return base / url.path
 
 
@@ -135,7 +148,7 @@ def _settings(
     if not command and transport == "openssh":
         command = "ssh"
     return Settings(
-        home=context.home,
+        home=Path(context.home),
         login=context.login,
         agent_socket=context.agent_socket,
         ssh_command=command,

@@ -1,15 +1,21 @@
 """Cutting what one log has and another lacks into batches, each with its checkpoint."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.index.change import Index, splice
 from msglog.index.walk import count, difference
 from msglog.key import LAST_KEY, Key
-from msglog.objectid import ObjectId
-from msglog.repository import Repository, overlay
+from msglog.repository import overlay
 from msglog.wire import batch
 from msglog.wire.events import BATCH_BYTES_LIMIT, BATCH_MESSAGES_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from msglog.objectid import ObjectId
+    from msglog.repository import Repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +45,16 @@ def cut_batches(
     keys: list[Key] = []
     parts: list[bytes] = []
     size = 0
-    for key, data in repository.messages(difference(read, base, source or target)):
-        item = batch.pack_item(key, data)
-        if keys and (len(keys) >= BATCH_MESSAGES_LIMIT or size + len(item) > BATCH_BYTES_LIMIT):
-            index = splice(read, target, base, _after(keys[-1]))
-            yield OutgoingBatch(keys, b"".join(parts), index)
-            keys, parts, size = [], [], 0
-        keys.append(key)
-        parts.append(item)
-        size += len(item)
+    for some, objects in repository.parts(difference(read, base, source or target)):
+        for key, data in zip(some, objects, strict=True):
+            length = batch.HEAD_BYTES + len(data)
+            if keys and (len(keys) >= BATCH_MESSAGES_LIMIT or size + length > BATCH_BYTES_LIMIT):
+                index = splice(read, target, base, _after(keys[-1]))
+                yield OutgoingBatch(keys, b"".join(parts), index)
+                keys, parts, size = [], [], 0
+            keys.append(key)
+            parts += (batch.pack_head(key, data), data)
+            size += length
     if keys:
         yield OutgoingBatch(keys, b"".join(parts), Index(target, count(read, target), {}))
 

@@ -1,12 +1,15 @@
 """Who a client is and what they may do: the seam between a service and whoever decides that."""
 
-from typing import Protocol
+from __future__ import annotations
 
-from msglog.account.role import Capability
+from msglog.annotation import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from msglog.account.role import Capability
 
 
 class Permissions(Protocol):
-    """Who the client is and what they may do; asked anew before each write."""
+    """Who the client is and what they may do; asked anew at each request and each batch."""
 
     @property
     def user(self) -> str:

@@ -1,18 +1,25 @@
 """What a log asks of messages that are pushed to it: a verdict on each, a bound for each user."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from __future__ import annotations
 
-from msglog.account.database import Database
 from msglog.account.policy import LogPolicy, policy_of, user_identity
-from msglog.key import Key
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
+from msglog.key import SECOND, key_time
 from msglog.message import Message
-from msglog.store.store import Quota, Refusal, Store
-from msglog.timestamp import SECOND
-from msglog.wire.batch import Item
+from msglog.message_scan import scan
+from msglog.store.store import Quota, Refusal
 
-Policy: TypeAlias = Callable[[Item], tuple[str, str] | None]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias
+
+    from msglog.account.database import Database
+    from msglog.key import Key
+    from msglog.store.store import Store
+    from msglog.wire.batch import Item
+
+Policy: TypeAlias = "Callable[[Item], tuple[str, str] | None]"
 """Judges one message: None, or a code and a reason for which it is refused."""
 
 
@@ -55,18 +62,26 @@ class AccountRules:
 
 
 def _judge(item: Item, policy: LogPolicy, user: str, latest: int | None) -> tuple[str, str] | None:
-    content = item.content
-    if policy.enforce_author:
-        # What we cannot read may have an author all the same: it must be where we look for it.
-        author = content.author if isinstance(content, Message) else content.fields.get("author")
-        if author != user:
-            return "author", f"its author is not {user}, who pushes it"
-    if latest is not None and content.time > latest:
+    if policy.enforce_author and _author(item) != user:
+        return "author", f"its author is not {user}, who pushes it"
+    if latest is not None and key_time(item.key) > latest:
         return "future", f"its time is more than {policy.max_future} seconds ahead"
     limit = policy.max_message_bytes
     if limit is not None and len(item.data) > limit:
         return "size", f"it has {len(item.data)} bytes, and {limit} are allowed"
     return None
+
+
+def _author(item: Item) -> object:
+    """Return who wrote a message.
+
+    What we cannot read may have an author all the same: it must be where we look for it.
+    """
+    plain = scan(item.data)
+    if plain is not None:
+        return plain[3]
+    content = item.content
+    return content.author if isinstance(content, Message) else content.fields.get("author")
 
 
 def excess(

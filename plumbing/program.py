@@ -1,12 +1,17 @@
 """Finding how msglog is started: the real interpreter and the console script."""
 
+from __future__ import annotations
+
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from msglog.account.forced_command import Program
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
 
 _SCRIPT = "msglog"
 _SHIMS = "shims"

@@ -1,23 +1,31 @@
 """Pushing: sending what our log has and a remote's lacks."""
 
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from __future__ import annotations
 
+from collections import deque
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.errors import IntegrityError
-from msglog.index.change import Index, insert, merge
+from msglog.index.change import insert, merge
 from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import count
 from msglog.key import FIRST_KEY
-from msglog.objectid import ObjectId
 from msglog.repository import overlay
 from msglog.store.store import HeldBack, Refusal
 from msglog.wire.events import Acknowledged, Base, Batch, Done, End, Push, Refused, Transfer
 from plumbing.navigation import find_common_ground
-from plumbing.outgoing import OutgoingBatch, cut_batches
-from plumbing.session import Session
-from plumbing.tracking import Tracking
+from plumbing.outgoing import cut_batches
 from plumbing.transport.channel import ChannelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from msglog.index.change import Index
+    from msglog.objectid import ObjectId
+    from plumbing.outgoing import OutgoingBatch
+    from plumbing.session import Session
+    from plumbing.tracking import Tracking
 
 WINDOW = 4
 """How many batches may be under way without an acknowledgement."""

@@ -1,14 +1,14 @@
 """`receive-pack`: serves one client of a repository over standard input and output."""
 
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from __future__ import annotations
+
 from pathlib import Path
 
-from msglog.account.access import Access
 from msglog.account.account import DEFAULT_FOLDER, DEFAULT_REPOSITORY, Account
-from msglog.account.audit import REFUSED, Act, Audit, Trail, Visit
-from msglog.account.role import Capability, Role
+from msglog.account.audit import REFUSED, Act, Trail, Visit
+from msglog.account.role import Role
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass, field
 from msglog.errors import LocalError, MsglogError, NotAuthorisedError, UsageError
 from msglog.repository import Repository
 from msglog.version import __version__
@@ -16,22 +16,34 @@ from msglog.wire.encoder import encode_event
 from msglog.wire.events import KeepAlive, PeerError
 from msglog.wire.grammar import ProtocolError
 from msglog.wire.request_line import (
-    EarlyRequest,
     parse_direct_line,
     parse_request_line,
     parse_requests,
 )
-from plumbing.administration import AccountAdministration, Administration, Delegation
-from plumbing.context import Context
+from plumbing.administration import AccountAdministration, Delegation
 from plumbing.conversation import converse
 from plumbing.direct import DirectPermissions
 from plumbing.heartbeat import Heartbeat
-from plumbing.permissions import Permissions
-from plumbing.policy import AccountRules, Rules, no_rules
+from plumbing.policy import AccountRules, no_rules
 from plumbing.service import Service
 from plumbing.transport.channel import ChannelError
 from plumbing.transport.patience import Patience
 from plumbing.transport.pipe import PipeChannel
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable
+
+    from msglog.account.access import Access
+    from msglog.account.audit import Audit
+    from msglog.account.role import Capability
+    from msglog.wire.request_line import (
+        EarlyRequest,
+    )
+    from plumbing.administration import Administration
+    from plumbing.context import Context
+    from plumbing.permissions import Permissions
+    from plumbing.policy import Rules
 
 AGENT = f"msglog/{__version__}"
 IDLE_SECONDS = 300.0
@@ -73,7 +85,7 @@ def _serve_direct(arguments: Namespace, context: Context) -> int:
             early = parse_direct_line(context.ssh_original_command)
     except ProtocolError as error:
         raise NotACommandError("this runs msglog and nothing else", why=error.why) from error
-    repository = open_path(context.directory / arguments.direct)
+    repository = open_path(Path(context.directory, arguments.direct))
     return _serve(repository, DirectPermissions(context.login), early, context)
 
 
@@ -90,7 +102,7 @@ def repository_folder(path: Path) -> Path:
 
 @dataclass(slots=True)
 class AccountPermissions:
-    """What the users and grants of an account allow, asked anew before each write."""
+    """What the users and grants of an account allow, asked anew at each request and batch."""
 
     account: Account
     access: Access
@@ -113,7 +125,7 @@ class AccountPermissions:
 
 
 def _serve_account(arguments: Namespace, context: Context) -> int:
-    folder = arguments.account or context.home / DEFAULT_FOLDER
+    folder = arguments.account or Path(context.home, DEFAULT_FOLDER)
     line = context.ssh_original_command
     try:
         account = Account.open(folder)

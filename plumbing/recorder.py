@@ -1,7 +1,14 @@
 """What the audit is told of a session: which operation is under way, and what became of it."""
 
-from msglog.account.audit import CUT, OK, REFUSED, Act, Audit
-from msglog.wire.events import Administer, Event, Fetch, GetNodes, ListRefs, Push, Transfer
+from __future__ import annotations
+
+from msglog.account.audit import CUT, OK, REFUSED, Act
+from msglog.annotation import TYPE_CHECKING
+from msglog.wire.events import Administer, Fetch, GetNodes, ListRefs, Push, Transfer
+
+if TYPE_CHECKING:
+    from msglog.account.audit import Audit
+    from msglog.wire.events import Event
 
 PUSH = "push"
 ADMIN = "admin"

@@ -1,11 +1,16 @@
 """`rev-parse`: turns names and beginnings of ids into full ids."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.message_json import to_json
-from plumbing.context import Context
 from plumbing.local_repository import open_repository
 from plumbing.naming import resolve
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 
 def configure(parser: ArgumentParser) -> None:

@@ -1,16 +1,21 @@
 """`send-pack`: pushes logs to a remote."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import RefusedError
 from msglog.key import key_object_id
 from msglog.message_json import to_json
 from msglog.refname import LOG_PREFIX, check_log_name, log_ref
-from plumbing.context import Context
 from plumbing.local_repository import open_repository
 from plumbing.opening import find_target, load_config, open_session
 from plumbing.pushing import Pusher
 from plumbing.tracking import Remote, Tracking
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 
 def configure(parser: ArgumentParser) -> None:

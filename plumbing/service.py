@@ -4,20 +4,21 @@ Bytes go in by `receive`, bytes come out of `output`; there is no file descripto
 same service serves a forced command, a local path and the tests.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from __future__ import annotations
 
-from msglog.account.audit import Audit, NoAudit
+from collections import deque
+
+from msglog.account.audit import NoAudit
 from msglog.account.role import Capability
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass, field
 from msglog.errors import MsglogError, NotAuthorisedError
 from msglog.index.change import exclude, insert, slice_from
 from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import count, difference
-from msglog.key import FIRST_KEY, Key
-from msglog.objectid import ObjectId
+from msglog.key import FIRST_KEY
 from msglog.refname import log_ref
-from msglog.repository import Insertion, Repository, UnknownLogError, overlay
+from msglog.repository import Insertion, UnknownLogError, overlay
 from msglog.store.store import (
     Agreement,
     OverQuotaError,
@@ -35,29 +36,42 @@ from msglog.wire.events import (
     Batch,
     Done,
     End,
-    Event,
     Fetch,
     GetNodes,
     Greeting,
     ListRefs,
     NodeData,
-    PeerError,
     Push,
     Refused,
     Transfer,
 )
-from msglog.wire.request_line import EarlyRequest
-from plumbing.administration import Administration, NoAdministration
+from plumbing.administration import NoAdministration
 from plumbing.complaint import (
     ForgedTransferError,
     NoSuchLogError,
     TooMuchAskedError,
     peer_error,
 )
+from plumbing.known_roots import KnownRoots
 from plumbing.outgoing import cut_batches
-from plumbing.permissions import Permissions
-from plumbing.policy import Rules, excess, no_rules
+from plumbing.policy import accept_all, excess, no_rules
 from plumbing.recorder import Recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from msglog.account.audit import Audit
+    from msglog.key import Key
+    from msglog.objectid import ObjectId
+    from msglog.repository import Repository
+    from msglog.wire.events import (
+        Event,
+        PeerError,
+    )
+    from msglog.wire.request_line import EarlyRequest
+    from plumbing.administration import Administration
+    from plumbing.permissions import Permissions
+    from plumbing.policy import Policy, Rules
 
 DRAIN_BYTES_LIMIT = 1 << 20
 """How much is read and thrown away after a failure, so that the client can read why."""
@@ -122,8 +136,8 @@ class Service:
         self._work: Iterator[bytes] = iter(())
         self._made: dict[ObjectId, bytes] = {}
         self._read = overlay(repository.store.read_nodes, self._made)
-        self._advertised: dict[tuple[str, Key], set[ObjectId]] = {}
-        self._bases: dict[tuple[str, Key], set[ObjectId]] = {}
+        self._advertised = KnownRoots()
+        self._bases = KnownRoots()
         self._outgoing: dict[int, _Outgoing] = {}
         self._sent_batches = 0
         self._forgotten_batches = 0
@@ -223,6 +237,8 @@ class Service:
 
     def _answer(self, event: Event) -> Iterator[bytes]:
         self._recorder.begin(event)
+        if not isinstance(event, Batch | End):  # which are judged when they are written
+            self._permissions.check()
         match event:
             case ListRefs():
                 return self._list_refs()
@@ -248,12 +264,9 @@ class Service:
         for log in self._repository.logs():
             if self._permissions.may(Capability.LIST, log.name):
                 if self._permissions.may(Capability.FETCH, log.name):
-                    self._advertise(log.name, FIRST_KEY, log.root)
+                    self._advertised.add(log.name, FIRST_KEY, log.root)
                 yield self._connection.send(AdvertisedRef(log.name, log.root, log.count))
         yield self._connection.send(End())
-
-    def _advertise(self, log: str, view: Key, root: ObjectId) -> None:
-        self._advertised.setdefault((log, view), set()).add(root)
 
     def _snapshot(self, log: str, view: Key) -> Ref:
         """Return the part of a log from view on, as it is now."""
@@ -301,7 +314,7 @@ class Service:
                 )
             )
             if held and next(difference(self._read, snapshot.root, root), None) is None:
-                self._bases.setdefault((log, view), set()).add(root)
+                self._bases.add(log, view, root)
                 return root
         return None
 
@@ -313,7 +326,7 @@ class Service:
         self._check_readable(event.log)
         if event.root is None:
             snapshot = self._snapshot(event.log, event.view)
-            self._advertise(event.log, event.view, snapshot.root)
+            self._advertised.add(event.log, event.view, snapshot.root)
             base: ObjectId | None = EMPTY_ROOT
             if event.have and snapshot.root != EMPTY_ROOT:
                 base = self._choose_base(event.log, event.view, event.have, snapshot)
@@ -330,6 +343,7 @@ class Service:
         head = Transfer(event.log, base, snapshot.root, snapshot.count, event.view)
         yield self._connection.send(head)
         for made in cut_batches(self._repository, base, snapshot.root, overlaid=self._made):
+            self._permissions.check()
             self._sent_batches += 1
             number = self._sent_batches
             self._outgoing[number] = _Outgoing(
@@ -345,7 +359,7 @@ class Service:
         yield self._connection.send(End())
 
     def _check_advertised(self, log: str, view: Key, root: ObjectId) -> None:
-        if root not in self._advertised.get((log, view), ()):
+        if not self._advertised.has(log, view, root):
             raise NotAuthorisedError("not authorised to read a root that was not advertised")
 
     def _remember(self, event: Acknowledged) -> None:
@@ -384,21 +398,21 @@ class Service:
             self._check_advertised(event.log, event.view, event.root)
             index = exclude(self._read, event.root, event.without)
             self._keep(index.nodes)
-            self._bases.setdefault((event.log, event.view), set()).add(index.root)
+            self._bases.add(event.log, event.view, index.root)
             yield self._connection.send(Base(event.log, index.root))
             return
         snapshot = self._snapshot(event.log, event.view)
         base = self._choose_base(event.log, event.view, event.have, snapshot)
         if self._permissions.may(Capability.FETCH, event.log):
-            self._advertise(event.log, event.view, snapshot.root)
+            self._advertised.add(event.log, event.view, snapshot.root)
             yield self._connection.send(Base(event.log, base, snapshot.root, snapshot.count))
         else:
             yield self._connection.send(Base(event.log, base))
 
     def _transfer(self, event: Transfer) -> Iterator[bytes]:
         self._check(Capability.APPEND, event.log)
-        place = (event.log, event.view)
-        if event.base != EMPTY_ROOT and event.base not in self._bases.get(place, ()):
+        known = self._bases.has(event.log, event.view, event.base)
+        if event.base != EMPTY_ROOT and not known:
             raise NotAuthorisedError("not authorised to push on a base that was not agreed")
         self._incoming = _Incoming(
             event.log, event.view, event.root, declared=event.base, accepted=event.base
@@ -409,19 +423,16 @@ class Service:
         incoming = self._incoming
         if incoming is None:
             raise ForgedTransferError("a batch belongs to no transfer")
-        accepted: dict[Key, bytes] = {}
-        refused: list[Refusal] = []
-        keys: list[Key] = []
         rules = self._rules(incoming.log)
-        for item in batch.unpack(event.content, event.messages):
-            if item.key < incoming.view:
-                raise ForgedTransferError("a message lies before the view")
-            keys.append(item.key)
-            verdict = rules.policy(item)
-            if verdict is None:
-                accepted[item.key] = item.data
-            else:
-                refused.append(Refusal(item.key, *verdict))
+        accepted = batch.unpack(event.content, event.messages)
+        keys = list(accepted)
+        if keys[0] < incoming.view:
+            raise ForgedTransferError("a message lies before the view")
+        refused: list[Refusal] = []
+        if rules.policy is not accept_all:
+            refused = _refusals(rules.policy, accepted)
+            for refusal in refused:
+                del accepted[refusal.key]
         made: dict[ObjectId, bytes] = {}
         read = overlay(self._read, made)
         declared = insert(read, incoming.declared, keys)
@@ -479,6 +490,16 @@ class Service:
         done = Done(incoming.log)
         if self._permissions.may(Capability.FETCH, incoming.log):
             snapshot = self._snapshot(incoming.log, incoming.view)
-            self._advertise(incoming.log, incoming.view, snapshot.root)
+            self._advertised.add(incoming.log, incoming.view, snapshot.root)
             done = Done(incoming.log, snapshot.root, snapshot.count)
         yield self._connection.send(done)
+
+
+def _refusals(policy: Policy, messages: Mapping[Key, bytes]) -> list[Refusal]:
+    """Return the refusals of those messages that a policy does not take."""
+    refused: list[Refusal] = []
+    for key, data in messages.items():
+        verdict = policy(batch.Item(key, data))
+        if verdict is not None:
+            refused.append(Refusal(key, *verdict))
+    return refused

@@ -1,17 +1,17 @@
 """The client's side of a session: typed requests and answers over a channel."""
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import NoReturn, TypeVar, overload
+from __future__ import annotations
 
-from msglog.errors import IntegrityError, MsglogError, NotAuthorisedError, RemoteError, UsageError
+from collections import deque
+
+from msglog.annotation import TYPE_CHECKING, overload
+from msglog.dataclass import dataclass
+from msglog.errors import IntegrityError, NotAuthorisedError, RemoteError, UsageError
 from msglog.wire.connection import Connection, Side
 from msglog.wire.events import (
     Acknowledged,
     AdvertisedRef,
     End,
-    Event,
     Fetch,
     Greeting,
     KeepAlive,
@@ -21,11 +21,22 @@ from msglog.wire.events import (
 )
 from msglog.wire.grammar import ProtocolError
 from msglog.wire.pktline import FramingError
-from msglog.wire.request_line import EarlyRequest, format_requests
-from plumbing.transport.channel import Channel, ChannelError
+from msglog.wire.request_line import format_requests
+from plumbing.transport.channel import ChannelError, ConnectError
 
-_E = TypeVar("_E")
-_F = TypeVar("_F")
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import NoReturn, TypeVar
+
+    from msglog.errors import MsglogError
+    from msglog.wire.events import (
+        Event,
+    )
+    from msglog.wire.request_line import EarlyRequest
+    from plumbing.transport.channel import Channel
+
+    _E = TypeVar("_E")
+    _F = TypeVar("_F")
 
 
 class RemoteRefusedError(NotAuthorisedError):
@@ -43,6 +54,14 @@ class RemoteDamageError(IntegrityError):
 class RemoteFailureError(RemoteError):
     """The server could not do it: busy, out of space, or broken."""
 
+    temporary = True
+
+
+class NoRemoteRepositoryError(RemoteFailureError):
+    """The server has no repository of that name."""
+
+    temporary = False
+
 
 class NotMsglogError(RemoteError):
     """What answers at the other end is not msglog."""
@@ -51,7 +70,7 @@ class NotMsglogError(RemoteError):
 _ERRORS: dict[str, type[MsglogError]] = {
     "not-authorised": RemoteRefusedError,
     "no-such-log": UnknownRemoteLogError,
-    "no-such-repository": RemoteFailureError,
+    "no-such-repository": NoRemoteRepositoryError,
     "damaged": RemoteDamageError,
     "forged": RemoteDamageError,
 }
@@ -113,6 +132,8 @@ class Session:
     def _greet(self) -> Greeting:
         try:
             return self.expect(Greeting)
+        except ConnectError:
+            raise  # nobody was there to say anything
         except (FramingError, ProtocolError, ChannelError) as error:
             said = self._channel.diagnosis().strip()
             if isinstance(error, ChannelError) and not said:
@@ -220,6 +241,11 @@ class Session:
         while isinstance(event := self.expect(AdvertisedRef, End), AdvertisedRef):
             refs.append(event)
         return refs
+
+    @property
+    def failed(self) -> bool:
+        """Whether an error has ended the conversation: nothing more can be asked."""
+        return self._connection.has_failed()
 
     def close(self) -> None:
         """End the conversation."""

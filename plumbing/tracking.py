@@ -1,16 +1,23 @@
 """What a client remembers of a remote: agreed roots, tracking refs, messages held back."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.index.change import Index, merge, slice_from, splice
 from msglog.index.node import EMPTY_ROOT
-from msglog.key import FIRST_KEY, Key
-from msglog.objectid import ObjectId
+from msglog.key import FIRST_KEY
 from msglog.refname import log_ref, tracking_ref
-from msglog.repository import Repository
-from msglog.store.store import Agreement, HeldBack, Ref
+from msglog.store.store import Agreement, Ref
 from msglog.wire.events import HAVE_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from msglog.key import Key
+    from msglog.objectid import ObjectId
+    from msglog.repository import Repository
+    from msglog.store.store import HeldBack
 
 _NEWEST = 6
 
@@ -79,7 +86,7 @@ class Tracking:
             return slice_from(read, local.root, self.view)
         return Index(local.root, local.count, {})
 
-    def older(self) -> "Tracking":
+    def older(self) -> Tracking:
         """Return what is remembered of our messages from before the view."""
         return Tracking(self.repository, self.remote, self.log, clock=self.clock, before=self.view)
 

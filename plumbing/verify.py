@@ -1,21 +1,27 @@
 """`verify`: checks every message, index and ref, and names what is damaged."""
 
-from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.encoding import EncodingError
 from msglog.errors import IntegrityError
 from msglog.index.verification import Fault
 from msglog.index.verification import verify as verify_index
-from msglog.key import Key, key_object_id, key_time
+from msglog.key import key_object_id, key_time
 from msglog.message import decode_object
 from msglog.message_json import to_json
 from msglog.objectid import object_id
-from msglog.repository import Repository
-from msglog.store.store import Ref
-from plumbing.context import Context
 from plumbing.local_repository import open_repository
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator, Sequence
+
+    from msglog.key import Key
+    from msglog.repository import Repository
+    from msglog.store.store import Ref
+    from plumbing.context import Context
 
 _READ_AT_ONCE = 256
 
@@ -54,10 +60,13 @@ def _check(repository: Repository, context: Context) -> bool:
     try:
         refs = repository.store.refs()
     except IntegrityError as error:
-        damage = Damage("store", str(repository.path), f"{error.what}: {error.why}")
+        damage = Damage("store", repository.folder, f"{error.what}: {error.why}")
         context.write(_damage_line(None, damage, as_json=context.json))
         return False
     all_sound = True
+    for damage in _check_store(repository):
+        all_sound = False
+        context.write(_damage_line(None, damage, as_json=context.json))
     for name, ref in refs.items():
         sound = True
         for damage in check_ref(repository, name, ref):
@@ -66,6 +75,15 @@ def _check(repository: Repository, context: Context) -> bool:
         all_sound = all_sound and sound
         context.write(_ref_line(name, ref, sound=sound, context=context))
     return all_sound
+
+
+def _check_store(repository: Repository) -> Iterator[Damage]:
+    """Yield what is damaged of what the store keeps for itself, whatever refs reach."""
+    try:
+        for fault in repository.store.faults():
+            yield Damage("store", str(repository.path), fault)
+    except IntegrityError as error:
+        yield Damage("store", str(repository.path), f"{error.what}: {error.why}")
 
 
 def check_ref(repository: Repository, name: str, ref: Ref) -> Iterator[Damage]:
@@ -87,7 +105,7 @@ def check_ref(repository: Repository, name: str, ref: Ref) -> Iterator[Damage]:
         yield from _check_messages(repository, pending)
     except IntegrityError as error:
         complete = False
-        yield Damage("store", str(repository.path), f"{error.what}: {error.why}")
+        yield Damage("store", repository.folder, f"{error.what}: {error.why}")
     if complete and count != ref.count:
         yield Damage("ref", name, f"it says {ref.count} messages, and there are {count}")
 

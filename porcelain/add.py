@@ -1,19 +1,26 @@
 """`add`: puts messages into a log of this repository."""
 
-from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
-from pathlib import Path
+from __future__ import annotations
 
+import os
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError, UsageError
-from msglog.key import Key, make_key
+from msglog.key import make_key
 from msglog.message import BODY_BYTES_LIMIT, UUID_BYTES, Message
 from msglog.objectid import DIGEST_BYTES, ObjectId, ObjectIdError, object_id, parse_object_id
 from msglog.refname import DEFAULT_LOG
-from msglog.repository import Repository
-from plumbing.context import Context
 from porcelain.authorship import default_author
 from porcelain.discovery import open_repository
 from porcelain.selection import UnknownMessageError, abbreviate, find_message
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator
+
+    from msglog.key import Key
+    from msglog.repository import Repository
+    from plumbing.context import Context
 
 BATCH_BYTES_LIMIT = 1 << 28
 """How much `--batch` reads at most, because it is one transaction."""
@@ -86,7 +93,7 @@ def _one(
     arguments: Namespace, context: Context, repository: Repository
 ) -> Iterator[tuple[int, Message]]:
     template = _template(arguments, context, repository)
-    body = _body(arguments, context, repository.path)
+    body = _body(arguments, context, repository.folder)
     if not body.strip():
         raise EmptyMessageError("there is nothing to add", why="the message is empty")
     yield 0, template.with_body(body)
@@ -126,7 +133,7 @@ class _Template:
 
     def with_body(self, body: str) -> Message:
         """Return a message of its own with this body, later than the one before it."""
-        from dataclasses import replace  # noqa: PLC0415 - loaded already, not public here
+        from msglog.dataclass import replace  # noqa: PLC0415 - loaded already, not public here
 
         return replace(
             self._message, body=body, uuid=self._context.random(UUID_BYTES), time=self._next_time()
@@ -169,7 +176,7 @@ def _template(arguments: Namespace, context: Context, repository: Repository) ->
         time, offset = moment.time, moment.offset
     author = arguments.author
     if author is None:
-        author = default_author(context, repository.path)
+        author = default_author(context, repository.folder)
     meta = {}
     if arguments.meta:
         from porcelain.meta import parse_meta  # noqa: PLC0415 - only with --meta
@@ -193,7 +200,7 @@ def _find(repository: Repository, text: str) -> ObjectId:
         raise
 
 
-def _body(arguments: Namespace, context: Context, repository: Path) -> str:
+def _body(arguments: Namespace, context: Context, repository: str) -> str:
     sources = [bool(arguments.text), bool(arguments.message), arguments.file is not None]
     if sum(sources) > 1:
         raise MessageInputError("say the message once: as arguments, with -m or with -F")
@@ -202,7 +209,7 @@ def _body(arguments: Namespace, context: Context, repository: Path) -> str:
     if arguments.text and arguments.text != ["-"]:
         return " ".join(arguments.text)
     if arguments.file not in (None, "-"):
-        return _read_file(context.directory / arguments.file)
+        return _read_file(os.path.join(context.directory, arguments.file))
     if not any(sources) and context.stdin_terminal:
         from porcelain.editor import edit_message  # noqa: PLC0415 - only on a terminal
 
@@ -210,9 +217,9 @@ def _body(arguments: Namespace, context: Context, repository: Path) -> str:
     return _decode(context.stdin.read(BODY_BYTES_LIMIT + 2), "standard input").rstrip("\r\n")
 
 
-def _read_file(path: Path) -> str:
+def _read_file(path: str) -> str:
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             return _decode(file.read(BODY_BYTES_LIMIT + 2), str(path)).rstrip("\r\n")
     except OSError as error:
         raise MessageInputError(f"cannot read {path}", why=error.strerror or "") from error

@@ -1,13 +1,17 @@
 """Who writes: the author of a new message when the command does not say."""
 
-import os
-from pathlib import Path
+from __future__ import annotations
 
-from plumbing.context import Context
+import os
+
+from msglog.annotation import TYPE_CHECKING
 from porcelain.places import repository_file, user_file
 
+if TYPE_CHECKING:
+    from plumbing.context import Context
 
-def default_author(context: Context, repository: Path) -> str:
+
+def default_author(context: Context, repository: str) -> str:
     """Return `$MSGLOG_AUTHOR`, else `user.author` of the configuration, else `login@host`."""
     if context.author is not None:
         return context.author
@@ -18,9 +22,9 @@ def default_author(context: Context, repository: Path) -> str:
     return f"{context.login}@{host or 'localhost'}"
 
 
-def _configured(context: Context, repository: Path) -> str | None:
+def _configured(context: Context, repository: str) -> str | None:
     files = (user_file(context), repository_file(repository))
-    if not any(file.exists() for file in files):
+    if not any(map(os.path.exists, files)):
         return None
     from porcelain.settings import load_settings  # noqa: PLC0415 - only where there is a file
 

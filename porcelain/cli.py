@@ -3,22 +3,27 @@
 The one place where the environment, the current folder and the terminal are read.
 """
 
-import argparse
+from __future__ import annotations
+
+import gc
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
 from io import BufferedWriter, BytesIO, RawIOBase
-from pathlib import Path
-from typing import BinaryIO, cast
 
+from msglog.annotation import TYPE_CHECKING, cast
+from msglog.dataclass import replace
 from msglog.errors import LocalError, MsglogError, UsageError
 from plumbing.context import Context
 from porcelain.commands import COMMANDS, description, load
 from porcelain.display import one_line
-from porcelain.parser import CommandParser, HelpRequested
 from porcelain.places import user_config
+from porcelain.words import Namespace, Words, declare_global_options
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from typing import BinaryIO
 
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
@@ -37,13 +42,15 @@ def run() -> int:
         # What is still buffered has no reader; the interpreter must not complain at its exit.
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
+    # At its exit the interpreter looks through all that is alive for cycles, for 10 ms.
+    gc.freeze()
     return status
 
 
 def _stream(stream: object, mode: str) -> BinaryIO:
     buffer: BinaryIO | None = getattr(stream, "buffer", None)
     if buffer is None:  # the descriptor was closed: nothing of ours may be opened in its place
-        return open(os.devnull, mode)  # type: ignore[return-value] # noqa: PTH123 - kept
+        return open(os.devnull, mode)  # type: ignore[return-value]
     if mode == "wb" and isinstance(buffer, RawIOBase):  # PYTHONUNBUFFERED: it may write in part
         return cast("BinaryIO", BufferedWriter(buffer))
     return buffer
@@ -72,15 +79,7 @@ def _dispatch(
     stdout: BinaryIO,
     stderr: BinaryIO,
 ) -> int:
-    parser = CommandParser(prog="msglog", usage="msglog [OPTIONS] COMMAND ...", intermixed=False)
-    parser.add_argument("--version", action="store_true")
-    parser.add_argument("command", nargs=argparse.REMAINDER)
-    chosen = argparse.Namespace()
-    try:
-        parser.parse(arguments, chosen)
-        words: list[str] = chosen.command
-    except HelpRequested:
-        words = ["help"]
+    chosen, words = _leading(arguments)
     if getattr(chosen, "version", False):
         from msglog.version import __version__  # noqa: PLC0415 - only asked for here
 
@@ -88,23 +87,42 @@ def _dispatch(
         return 0
     name = words[0] if words else "help"
     module = load(name)
-    command = CommandParser(prog=f"msglog {name}", description=description(module))
-    module.configure(command)
-    named = argparse.Namespace(
-        **{key: value for key, value in vars(chosen).items() if key not in {"command", "version"}}
-    )
-    try:
-        parsed = command.parse(words[1:], named)
-    except HelpRequested as request:
-        from porcelain.help import show_help  # noqa: PLC0415 - only for help
+    ordinary = Words()
+    declare_global_options(ordinary)
+    module.configure(cast("ArgumentParser", ordinary))
+    parsed = ordinary.read(words[1:], chosen)
+    if parsed is None:
+        from porcelain.parser import CommandParser, HelpRequested  # noqa: PLC0415 - 10 ms
 
-        context = _context(named, environment, stdin, stdout, stderr)
-        return show_help(request.parser, context)
+        command = CommandParser(prog=f"msglog {name}", description=description(module))
+        module.configure(command)
+        try:
+            parsed = command.parse(words[1:], Namespace(**vars(chosen)))
+        except HelpRequested as request:
+            from porcelain.help import show_help  # noqa: PLC0415 - only for help
+
+            context = _context(chosen, environment, stdin, stdout, stderr)
+            return show_help(request.parser, context)
     context = _context(parsed, environment, stdin, stdout, stderr)
     context = replace(context, words=words[1:], administer=_administer)
     if COMMANDS[name].finds_repository:
         context = _with_repository(context)
     return module.run(parsed, context)
+
+
+def _leading(arguments: Sequence[str]) -> tuple[Namespace, Sequence[str]]:
+    """Return the global options in front of the command, and the command with its arguments."""
+    end = 0
+    while end < len(arguments) and arguments[end].startswith("-"):
+        end += 2 if arguments[end] in ("-C", "--color") else 1
+    words = Words()
+    declare_global_options(words)
+    chosen = words.read(arguments[:end], Namespace()) if end < len(arguments) else None
+    if chosen is not None:
+        return chosen, arguments[end:]
+    from porcelain.parser import parse_leading  # noqa: PLC0415 - 10 ms
+
+    return parse_leading(arguments)
 
 
 def _with_repository(context: Context) -> Context:
@@ -123,17 +141,17 @@ def _with_repository(context: Context) -> Context:
 
 
 def _context(
-    options: argparse.Namespace,
+    options: Namespace,
     environment: Mapping[str, str],
     stdin: BinaryIO,
     stdout: BinaryIO,
     stderr: BinaryIO,
 ) -> Context:
-    directory = Path.cwd()
+    directory = os.getcwd()
     steps: list[str] = getattr(options, "directory", [])
     for step in steps:
-        directory /= step
-        if not directory.is_dir():
+        directory = os.path.join(directory, step)
+        if not os.path.isdir(directory):
             raise ChosenDirectoryError(f"cannot run in {step}", why="it is not a folder")
     named = environment.get("MSGLOG_DIR", "")
     home = _home(environment)
@@ -150,7 +168,7 @@ def _context(
         color=_color(getattr(options, "color", None), environment),
         pager=getattr(options, "pager", True),
         progress=getattr(options, "progress", False),
-        repository_directory=directory / named if named and not steps else None,
+        repository_directory=os.path.join(directory, named) if named and not steps else None,
         author=environment.get("MSGLOG_AUTHOR") or None,
         ssh_command=environment.get("MSGLOG_SSH_COMMAND") or None,
         login=_login(environment),
@@ -166,16 +184,16 @@ def _context(
     )
 
 
-def _home(environment: Mapping[str, str]) -> Path:
+def _home(environment: Mapping[str, str]) -> str:
     home = environment.get("HOME", "")
     if home.startswith("/"):
-        return Path(home)
+        return home
     import pwd  # noqa: PLC0415 - only without $HOME
 
     try:
-        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+        return pwd.getpwuid(os.getuid()).pw_dir
     except KeyError:
-        return Path("/")
+        return "/"
 
 
 def _login(environment: Mapping[str, str]) -> str:
@@ -231,9 +249,11 @@ def _explain(
     if isinstance(error, BrokenPipeError):
         return CLOSED_PIPE
     status, text = _verdict(error)
-    with suppress(OSError, ValueError):  # the error is more important than what was not written
+    try:
         stdout.flush()
-    with suppress(OSError, ValueError):  # where nobody can be told
+    except (OSError, ValueError):
+        pass  # the error is more important than what was not written
+    try:
         if environment.get("MSGLOG_DEBUG", "0") not in ("", "0"):
             import traceback  # noqa: PLC0415 - only for debugging
 
@@ -241,6 +261,8 @@ def _explain(
         if text:
             stderr.write(f"msglog: error: {one_line(text)}\n".encode())
         stderr.flush()
+    except (OSError, ValueError):
+        pass  # nobody can be told
     return status
 
 

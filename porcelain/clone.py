@@ -1,14 +1,15 @@
 """`clone`: makes a repository from a remote."""
 
+from __future__ import annotations
+
 import re
-from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.config import change, load
 from msglog.errors import LocalError, UsageError
 from msglog.refname import DEFAULT_REMOTE
 from msglog.repository import STORE_NAME
-from plumbing.context import Context
 from plumbing.opening import Target, local_path
 from plumbing.transport.url import RemoteUrl, parse_url
 from porcelain.display import one_line
@@ -17,6 +18,11 @@ from porcelain.init import create
 from porcelain.places import FOLDER, repository_file, user_file
 from porcelain.printing import note
 from porcelain.taking import take
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 _SAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -35,8 +41,10 @@ def run(arguments: Namespace, context: Context) -> int:
     """Make the folder, set up `origin`, and pull every log."""
     url = parse_url(arguments.url)
     if url.kind == "local":
-        url = RemoteUrl("local", path=str(local_path(url, context.directory, context).resolve()))
-    folder = context.directory / (arguments.folder or _folder_name(url))
+        url = RemoteUrl(
+            "local", path=str(local_path(url, Path(context.directory), context).resolve())
+        )
+    folder = Path(context.directory, arguments.folder or _folder_name(url))
     path = folder / FOLDER
     if (path / STORE_NAME).exists():
         raise CloneFolderError(f"there is a repository in {folder} already")
@@ -44,8 +52,8 @@ def run(arguments: Namespace, context: Context) -> int:
     repository = create(path, context)
     done = False
     try:
-        change(repository_file(path), {f"remote.{DEFAULT_REMOTE}.url": str(url)})
-        config = load([(repository_file(path), False), (user_file(context), True)])
+        change(repository_file(str(path)), {f"remote.{DEFAULT_REMOTE}.url": str(url)})
+        config = load([(repository_file(str(path)), False), (user_file(context), True)])
         one = Exchange(context, repository, config, Target(DEFAULT_REMOTE, url, folder))
         try:
             take(one, [], pull=True)

@@ -1,12 +1,17 @@
 """The table of all commands: which module a name stands for, imported when it is called."""
 
-from argparse import ArgumentParser, Namespace
-from dataclasses import dataclass
-from importlib import import_module
-from typing import Protocol, cast
+from __future__ import annotations
 
+import sys
+
+from msglog.annotation import TYPE_CHECKING, Protocol, cast
+from msglog.dataclass import dataclass
 from msglog.errors import UsageError
-from plumbing.context import Context
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 
 class Module(Protocol):
@@ -65,6 +70,7 @@ COMMANDS = {
     "config": Command("porcelain.config", CARE),
     "import": Command("porcelain.import_log", CARE),
     "verify": Command("plumbing.verify", CARE, finds_repository=True),
+    "gc": Command("porcelain.gc", CARE),
     "drop": Command("porcelain.drop", CARE),
     "admin": Command("porcelain.admin.command", CARE),
     "completion": Command("porcelain.completion", CARE),
@@ -96,7 +102,8 @@ def load(name: str) -> Module:
             f"{name[:80]!r} is not a msglog command",
             hint=f"Did you mean {' or '.join(near)}?" if near else "See `msglog help`.",
         )
-    return cast("Module", import_module(command.module))
+    __import__(command.module)  # as importlib does it, which need not be imported for this
+    return cast("Module", sys.modules[command.module])
 
 
 def summary(module: Module) -> str:

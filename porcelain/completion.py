@@ -1,10 +1,15 @@
 """`completion`: prints a shell's completion of commands and options."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
-from plumbing.context import Context
+from msglog.annotation import TYPE_CHECKING
 from porcelain.commands import COMMANDS, load, summary
 from porcelain.parser import CommandParser
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 _SHELLS = ("bash", "zsh", "tcsh")
 

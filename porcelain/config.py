@@ -1,16 +1,22 @@
 """`config`: reads and changes settings, of this repository or with --global of the user."""
 
-from argparse import ArgumentParser, Namespace
-from pathlib import Path
+from __future__ import annotations
 
-from msglog.config import Config, change, check_setting, load, read
+from msglog.annotation import TYPE_CHECKING
+from msglog.config import change, check_setting, load, read
 from msglog.errors import NegativeAnswer
-from plumbing.context import Context
 from porcelain.discovery import NoRepositoryError, find_repository
 from porcelain.display import one_line
 from porcelain.message_json import to_json
 from porcelain.places import repository_file, user_file
 from porcelain.settings import load_settings
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from pathlib import Path
+
+    from msglog.config import Config
+    from plumbing.context import Context
 
 
 class UnsetError(NegativeAnswer):
@@ -59,14 +65,14 @@ def run(arguments: Namespace, context: Context) -> int:
                 _print(context, key, value, path, bare=True)
                 return 0
         raise UnsetError(f"{arguments.key[:80]} is not set")
-    path = user_file(context) if of_user else repository_file(find_repository(context))
+    file = user_file(context) if of_user else repository_file(find_repository(context))
     if arguments.action == "set":
         value = check_setting(arguments.key, arguments.value, trusted=of_user)
-        change(path, {arguments.key: value})
+        change(file, {arguments.key: value})
         return 0
-    if arguments.key not in read(path):
-        raise UnsetError(f"{arguments.key[:80]} is not set in {path}")
-    change(path, {arguments.key: None})
+    if arguments.key not in read(file):
+        raise UnsetError(f"{arguments.key[:80]} is not set in {file}")
+    change(file, {arguments.key: None})
     return 0
 
 

@@ -1,14 +1,20 @@
 """Colours, help and progress bars by rich: the only module that imports it, and only on demand."""
 
+from __future__ import annotations
+
 import codecs
-from argparse import HelpFormatter
-from typing import IO, Any, cast
 
 from rich.color import ColorSystem
 from rich.style import Style
 
-from plumbing.context import Context
-from porcelain.printing import Piece
+from msglog.annotation import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from argparse import HelpFormatter
+    from typing import IO, Any
+
+    from plumbing.context import Context
+    from porcelain.printing import Piece
 
 _STYLES = {
     "id": Style.parse("yellow"),
@@ -31,7 +37,16 @@ class StyledPrinter:
 
     def line(self, *pieces: Piece) -> None:
         """Print one line."""
-        self._write("".join([_render(piece) for piece in pieces]) + "\n")
+        self._write(self.text(*pieces))
+
+    def text(self, *pieces: Piece) -> str:
+        """Return the line with its codes."""
+        return "".join([_render(piece) for piece in pieces]) + "\n"
+
+    def marks(self, style: str) -> tuple[str, str]:
+        """Return the codes before and after a text in a style."""
+        before, _, after = _render((style, "text")).partition("text")
+        return before, after
 
 
 def help_formatter(context: Context) -> type[HelpFormatter]:

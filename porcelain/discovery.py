@@ -1,13 +1,17 @@
 """Finding the repository that a command means; a server account is never found, only named."""
 
+from __future__ import annotations
+
 import os
 import stat
-from pathlib import Path
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError
 from msglog.repository import STORE_NAME, Repository
-from plumbing.context import Context
 from porcelain.places import FOLDER, user_directory
+
+if TYPE_CHECKING:
+    from plumbing.context import Context
 
 _WRITABLE_BY_ALL = 0o002
 
@@ -20,7 +24,7 @@ class UnsafeRepositoryError(LocalError):
     """A repository lies where others may have put it or can change it."""
 
 
-def find_repository(context: Context) -> Path:
+def find_repository(context: Context) -> str:
     """Return the folder of the repository that is meant; raises NoRepositoryError.
 
     First `-C` (there or above), then `$MSGLOG_DIR`, then `.msglog` here or above, then the user's
@@ -34,12 +38,18 @@ def find_repository(context: Context) -> Path:
                 hint="Make one with `msglog init`.",
             )
         return _check(context.repository_directory, named=True)
-    for folder in (context.directory, *context.directory.parents):
-        if folder.name == FOLDER and _is_repository(folder):
+    folder = context.directory
+    while True:
+        if os.path.basename(folder) == FOLDER and _is_repository(folder):
             return _check(folder, named=False)
-        if _is_repository(folder / FOLDER):
-            return _check(folder / FOLDER, named=False)
-    own = user_directory(context) / FOLDER
+        inside = os.path.join(folder, FOLDER)
+        if _is_repository(inside):
+            return _check(inside, named=False)
+        above = os.path.dirname(folder)
+        if above == folder:
+            break
+        folder = above
+    own = os.path.join(user_directory(context), FOLDER)
     if not context.directory_chosen and _is_repository(own):
         return _check(own, named=False)
     raise NoRepositoryError(
@@ -53,15 +63,12 @@ def open_repository(context: Context) -> Repository:
     return Repository.open(find_repository(context))
 
 
-def _is_repository(folder: Path) -> bool:
-    try:
-        return (folder / STORE_NAME).is_file()
-    except OSError:
-        return False
+def _is_repository(folder: str) -> bool:
+    return os.path.isfile(os.path.join(folder, STORE_NAME))
 
 
-def _check(folder: Path, *, named: bool) -> Path:
-    status = folder.stat()
+def _check(folder: str, *, named: bool) -> str:
+    status = os.stat(folder)
     if status.st_mode & _WRITABLE_BY_ALL and stat.S_ISDIR(status.st_mode):
         raise UnsafeRepositoryError(
             f"{folder} is not safe to use",

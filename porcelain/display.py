@@ -1,22 +1,24 @@
 """Making text from messages, names and peers safe to show: control characters are made visible."""
 
-import re
-from functools import cache
+from __future__ import annotations
 
-from msglog.unsafe_text import UNSAFE, is_plain
+from msglog.annotation import TYPE_CHECKING
+from msglog.unsafe_text import UNSAFE, is_safe_block, is_safe_line
 
-_LAYOUT = {ord("\n"): None, ord("\t"): None}
+if TYPE_CHECKING:
+    import re
+
 _NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
 def one_line(text: str) -> str:
     """Return text with everything visible that would move the cursor, hide or reorder: one line."""
-    return text if is_plain(text) else _in_line().sub(_visible, text)
+    return text if is_safe_line(text) else _pattern(f"[{UNSAFE}]").sub(_visible, text)
 
 
 def block(text: str) -> str:
     """Return text made safe as by `one_line`, but with its newlines and tabs kept."""
-    return text if is_plain(text.translate(_LAYOUT)) else _in_block().sub(_visible, text)
+    return text if is_safe_block(text) else _pattern(f"(?![\n\t])[{UNSAFE}]").sub(_visible, text)
 
 
 def shorten(text: str, width: int) -> str:
@@ -24,15 +26,11 @@ def shorten(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
 
 
-@cache
-def _in_line() -> re.Pattern[str]:
+def _pattern(characters: str) -> re.Pattern[str]:
     # Compiled when first needed: it costs more than a command has to start.
-    return re.compile(f"[{UNSAFE}]")
+    import re  # noqa: PLC0415 - as above; re itself remembers what it has compiled
 
-
-@cache
-def _in_block() -> re.Pattern[str]:
-    return re.compile(f"(?![\n\t])[{UNSAFE}]")
+    return re.compile(characters)
 
 
 def _visible(match: re.Match[str]) -> str:

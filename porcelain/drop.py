@@ -1,16 +1,22 @@
 """`drop`: removes this repository with all its messages, after its name has been typed."""
 
+from __future__ import annotations
+
 import shutil
-from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError, NegativeAnswer
 from msglog.repository import Repository
-from plumbing.context import Context
 from porcelain.discovery import find_repository
 from porcelain.display import one_line
 from porcelain.message_json import to_json
 from porcelain.places import FOLDER
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 _ACCOUNT = "account.db"
 _ACCOUNT_DEPTH = 6
@@ -32,7 +38,7 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, context: Context) -> int:
     """Remove the repository, if it is one and its name is typed."""
-    path = find_repository(context)
+    path = Path(find_repository(context))
     _check_droppable(path)
     repository = Repository.open(path)
     count = sum(log.count for log in repository.logs())

@@ -1,14 +1,19 @@
 """Writing a message in the user's editor."""
 
+from __future__ import annotations
+
 import subprocess
 import tempfile
 from pathlib import Path
 from shlex import split
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError
 from msglog.message import BODY_BYTES_LIMIT
-from plumbing.context import Context
 from porcelain.settings import load_settings
+
+if TYPE_CHECKING:
+    from plumbing.context import Context
 
 _DEFAULT = "vi"
 _TEMPLATE = """
@@ -21,7 +26,7 @@ class EditorError(LocalError):
     """The editor could not be run, or failed."""
 
 
-def edit_message(context: Context, repository: Path, log: str) -> str:
+def edit_message(context: Context, repository: str, log: str) -> str:
     """Return what the user writes in an editor, without the comments; raises EditorError."""
     command = _editor(context, repository)
     try:
@@ -60,7 +65,7 @@ def without_comments(text: str) -> str:
     return "\n".join(kept).strip("\n")
 
 
-def _editor(context: Context, repository: Path) -> str:
+def _editor(context: Context, repository: str) -> str:
     environment = context.environment
     return (
         environment.get("MSGLOG_EDITOR")

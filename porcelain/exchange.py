@@ -1,28 +1,38 @@
 """What the commands that talk to a remote share: whom they talk to, and how they report."""
 
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from __future__ import annotations
 
-from msglog.config import Config, change
+from contextlib import contextmanager
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.config import change
+from msglog.dataclass import dataclass, field, replace
 from msglog.errors import NotAuthorisedError, UsageError
 from msglog.key import key_object_id
 from msglog.refname import DEFAULT_REMOTE, REMOTE_PREFIX, check_log_name
-from msglog.repository import Repository
-from msglog.store.store import Commit, RefUpdate, Refusal
-from msglog.wire.request_line import EarlyRequest
-from plumbing.context import Context
-from plumbing.opening import Target, find_target, open_session
-from plumbing.session import Session
+from msglog.store.store import Commit, RefUpdate
+from plumbing.opening import find_target, open_session
 from plumbing.tracking import Remote, Tracking
-from plumbing.transport.settings import HostKeyQuestion
 from porcelain.discovery import open_repository
 from porcelain.display import one_line
 from porcelain.message_json import to_json
 from porcelain.places import repository_file
 from porcelain.printing import note
 from porcelain.settings import UnknownRemoteError, load_settings
+
+if TYPE_CHECKING:  # only rounds have one
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable, Iterator, Sequence
+
+    from msglog.config import Config
+    from msglog.repository import Repository
+    from msglog.store.store import Refusal
+    from msglog.wire.request_line import EarlyRequest
+    from plumbing.context import Context
+    from plumbing.opening import Target
+    from plumbing.session import Session
+    from plumbing.transport.settings import HostKeyQuestion
+    from porcelain.turnover import Turnover
 
 _REFUSALS_SHOWN = 10
 
@@ -38,20 +48,36 @@ def configure_exchange(parser: ArgumentParser) -> None:
     )
 
 
+def _go_on() -> None:
+    """Stop nothing."""
+
+
 @dataclass(slots=True)
 class Exchange:
-    """One command's dealings with one remote: the session is opened when it is first needed."""
+    """One command's dealings with one remote: the session is opened when it is first needed.
+
+    heed: called after each step of the work that is whole; may raise, to stop there.
+    reused: the session was open already when this round began.
+    """
 
     context: Context
     repository: Repository
     config: Config
     target: Target
     statuses: list[int] = field(default_factory=list)
+    heed: Callable[[], None] = _go_on
+    reused: bool = False
+    _turnover: Turnover | None = None
+    _warned: dict[str, tuple[int, tuple[Refusal, ...]]] = field(default_factory=dict)
     _session: Session | None = None
     _remote: Remote | None = None
 
     def open(self, early: Sequence[EarlyRequest] = ()) -> Session:
-        """Connect, and note which repository answers."""
+        """Ask over the session that is open, or connect and note which repository answers."""
+        if self._session is not None:
+            for request in early:
+                self._session.send(request)
+            return self._session
         session = open_session(
             self.target, self.context, self.config, early, ask_host_key=host_key_asker(self.context)
         )
@@ -59,6 +85,12 @@ class Exchange:
         self._remote = Remote(self.target.name, session.greeting.repository)
         self._note_identity(session.greeting.repository.hex())
         return session
+
+    def begin(self, turnover: Turnover) -> None:
+        """Begin a round whose reports go to one sum."""
+        self._turnover = turnover
+        self.statuses.clear()
+        self.reused = self._session is not None
 
     def tracking(self, log: str) -> Tracking:
         """Return what is remembered of one log of the remote; before `open` by what it was."""
@@ -83,18 +115,21 @@ class Exchange:
             self.repository.store.commit(
                 Commit(self.context.now(), "the remote is another repository", refs=updates)
             )
-        change(repository_file(self.repository.path), {f"remote.{name}.repository": identity})
+        change(repository_file(self.repository.folder), {f"remote.{name}.repository": identity})
+        self.target = replace(self.target, repository=identity)
 
     def each(self, logs: Sequence[str], work: Callable[[str], None]) -> None:
         """Do the work for each log; what one log is refused does not stop the others.
 
-        Any other error leaves the session in mid sentence and stops all: it is raised.
+        Any other error leaves the session in mid sentence and stops all: it is raised. So is a
+        refusal that ends the session, or that comes in one which is not new.
         """
         for log in logs:
             try:
                 work(log)
             except (NotAuthorisedError, UsageError) as error:
-                if len(logs) == 1:
+                ended = self._session is not None and self._session.failed
+                if len(logs) == 1 or ended or self.reused:
                     raise
                 self.statuses.append(error.exit_status)
                 text = f"msglog: error: {self.target.shown} {log}: {error}\n"
@@ -102,7 +137,9 @@ class Exchange:
 
     def report(self, log: str, fields: dict[str, object], text: str) -> None:
         """Print the summary of one log."""
-        if self.context.json:
+        if self._turnover is not None:
+            self._turnover.take(log, fields)
+        elif self.context.json:
             self.context.write(to_json({"remote": self.target.shown, "log": log, **fields}))
         elif not self.context.quiet:
             self.context.write(f"{one_line(self.target.shown)} {log}: {text}\n")
@@ -117,10 +154,15 @@ class Exchange:
     def warn_of_refusals(self, log: str, refused: Sequence[Refusal]) -> None:
         """List what the remote refused, and remember the exit status for it."""
         if not refused:
+            self._warned.pop(log, None)
             return
         from msglog.errors import RefusedError  # noqa: PLC0415 - only where something was refused
 
         self.statuses.append(RefusedError.exit_status)
+        summary = len(refused), tuple(refused[:_REFUSALS_SHOWN])
+        if self._warned.get(log) == summary:
+            return
+        self._warned[log] = summary
         for refusal in refused[:_REFUSALS_SHOWN]:
             oid = key_object_id(refusal.key).hex()[: self.repository.abbreviation_length()]
             note(self.context, f"msglog: {log} {oid} refused: {one_line(refusal.why)}")
@@ -137,6 +179,7 @@ class Exchange:
         if self._session is not None:
             self._session.close()
             self._session = None
+        self.reused = False
 
 
 @contextmanager
@@ -146,9 +189,9 @@ def exchange(arguments: Namespace, context: Context) -> Iterator[Exchange]:
         check_log_name(log)
     repository = open_repository(context)
     try:
-        config = load_settings(context, repository.path)
+        config = load_settings(context, repository.folder)
         check_is_remote(config, arguments.remote)
-        target = find_target(config, arguments.remote, context, repository.path)
+        target = find_target(config, arguments.remote, context, repository.folder)
         one = Exchange(context, repository, config, target)
         try:
             yield one

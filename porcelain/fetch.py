@@ -1,11 +1,16 @@
 """`fetch`: takes what a remote has and we lack, and leaves our logs as they are."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
-from plumbing.context import Context
+from msglog.annotation import TYPE_CHECKING
 from porcelain.exchange import configure_exchange, exchange
 from porcelain.forecast import forecast
 from porcelain.taking import take
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 
 def configure(parser: ArgumentParser) -> None:

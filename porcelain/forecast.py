@@ -1,13 +1,18 @@
 """Saying what a pull or a push would carry, without carrying it: `--dry-run`."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.index.walk import count, difference
 from msglog.repository import overlay
-from msglog.wire.events import AdvertisedRef
 from plumbing.navigation import find_common_ground
-from plumbing.session import Session
-from porcelain.exchange import Exchange
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from msglog.wire.events import AdvertisedRef
+    from plumbing.session import Session
+    from porcelain.exchange import Exchange
 
 
 def forecast(one: Exchange, logs: Sequence[str], *, take: bool, give: bool) -> None:

@@ -1,33 +1,34 @@
 """Pushing logs to a remote: the work of `push` and `sync`."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-from msglog.wire.events import Push
-from plumbing.pushing import Pushed, Pusher, push_request
-from plumbing.session import Session
-from porcelain.exchange import Exchange
+from msglog.annotation import TYPE_CHECKING
+from plumbing.pushing import Pusher, push_request
 from porcelain.progress import Progress
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def give(one: Exchange, logs: Sequence[str], session: Session | None = None) -> None:
+    from plumbing.pushing import Pushed
+    from porcelain.exchange import Exchange
+
+
+def give(one: Exchange, logs: Sequence[str]) -> None:
     """Push logs, or all that we have, over a session that is open or a new one."""
     chosen = list(logs) or [log.name for log in one.repository.logs()]
     for log in logs:
         one.repository.log(log)
-    asked: dict[str, Push] = {}
-    if session is None:
-        asked = {log: push_request(one.tracking(log)) for log in chosen}
-        session = one.open(list(asked.values()))
-    used = session
+    asked = {log: push_request(one.tracking(log)) for log in chosen}
+    session = one.open(list(asked.values()))
     ready: dict[str, Pusher] = {}
 
     def take_answer(log: str) -> None:
-        pusher = Pusher(used, one.tracking(log), early=asked.get(log))
+        pusher = Pusher(session, one.tracking(log), early=asked[log])
         pusher.take_answer()
         ready[log] = pusher
 
     def finish(log: str) -> None:
-        with Progress(one.context, f"Pushing {log}") as progress:
+        with Progress(one.context, f"Pushing {log}", heed=one.heed) as progress:
             _report(one, ready[log].run(progress.update))
 
     one.each(chosen, take_answer)

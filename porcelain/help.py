@@ -1,12 +1,19 @@
 """`help`: shows what a command does, or lists the commands."""
 
-from argparse import ArgumentParser, HelpFormatter, Namespace
+from __future__ import annotations
+
+from argparse import HelpFormatter
 from functools import partial
 
-from plumbing.context import Context
+from msglog.annotation import TYPE_CHECKING
 from porcelain.commands import COMMANDS, GROUPS, description, load, summary
 from porcelain.parser import CommandParser
 from porcelain.printing import wants_color
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 
 def configure(parser: ArgumentParser) -> None:

@@ -1,28 +1,37 @@
 """`import`: puts messages from a file into a log, once, however often it is said."""
 
+from __future__ import annotations
+
 import stat
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfileobj
 from tempfile import NamedTemporaryFile
-from typing import IO, TypeAlias
 
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.errors import IntegrityError, LocalError, UsageError
 from msglog.index.change import insert
-from msglog.key import Key, make_key
+from msglog.key import make_key
 from msglog.objectid import object_id
 from msglog.refname import DEFAULT_LOG, log_ref
-from msglog.repository import Insertion, Repository
-from plumbing.context import Context
+from msglog.repository import Insertion
 from porcelain.discovery import open_repository
 from porcelain.display import one_line
-from porcelain.import_source import Row, json_rows
+from porcelain.import_source import json_rows
 from porcelain.message_json import to_json
 from porcelain.poc_database import MAGIC, PocDatabase, parse_timezone
 from porcelain.progress import Progress
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable, Iterator
+    from typing import IO, TypeAlias
+
+    from msglog.key import Key
+    from msglog.repository import Repository
+    from plumbing.context import Context
+    from porcelain.import_source import Row
 
 DEFAULT_AUTHOR = "imported"
 BATCH_MESSAGES = 4096
@@ -32,7 +41,7 @@ BATCH_BYTES = 4 << 20
 _SHOWN = 5
 _HEAD_BYTES = 4096
 
-_Rows: TypeAlias = Callable[[], Iterator[Row]]
+_Rows: TypeAlias = "Callable[[], Iterator[Row]]"
 
 
 class UnknownFormatError(UsageError):
@@ -130,7 +139,7 @@ def _source(arguments: Namespace, context: Context, cleanup: ExitStack) -> tuple
         copyfileobj(context.stdin, copy)
         copy.seek(0)
         return copy.file, Path(copy.name)
-    path = context.directory / arguments.file
+    path = Path(context.directory, arguments.file)
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise UnknownFormatError(

@@ -1,14 +1,21 @@
 """What `import` reads, seen as numbered rows: good ones with a message, bad ones with a reason."""
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import IO
+from __future__ import annotations
 
+import json
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.errors import MsglogError
-from msglog.message import BODY_BYTES_LIMIT, UUID_BYTES, Message
+from msglog.message import BODY_BYTES_LIMIT, UUID_BYTES
 from msglog.objectid import object_id
 from porcelain.message_json import parse_message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import IO
+
+    from msglog.message import Message
 
 LINE_BYTES_LIMIT = 7 * BODY_BYTES_LIMIT
 """How long a line of JSON may be: each byte of a body can take six as an escape."""

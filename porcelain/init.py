@@ -1,14 +1,20 @@
 """`init`: makes a repository for logs; saying it twice is harmless."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
+
 from pathlib import Path
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.repository import STORE_NAME, Repository
 from msglog.store.store import REPOSITORY_ID_BYTES, StoreError
-from plumbing.context import Context
 from porcelain.display import one_line
 from porcelain.message_json import to_json
 from porcelain.places import FOLDER, user_directory
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -51,10 +57,10 @@ def create(path: Path, context: Context) -> Repository:
 
 def _path(arguments: Namespace, context: Context) -> Path:
     if arguments.user:
-        return user_directory(context) / FOLDER
+        return Path(user_directory(context), FOLDER)
     if arguments.folder is not None:
         folder: str = arguments.folder
-        return context.directory / folder / FOLDER
+        return Path(context.directory, folder, FOLDER)
     if context.repository_directory is not None:
-        return context.repository_directory
-    return context.directory / FOLDER
+        return Path(context.repository_directory)
+    return Path(context.directory, FOLDER)

@@ -1,22 +1,37 @@
 """`list`: shows the messages of a log, newest first (also called `log`)."""
 
-import re
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections import deque
-from collections.abc import Iterator
-from typing import TypeVar
+from __future__ import annotations
 
+import re
+from contextlib import closing
+from itertools import islice
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
 from msglog.key import FIRST_KEY, LAST_KEY, Key, first_key_at, key_object_id
-from msglog.message import Foreign, Message, decode_object
+from msglog.message import Foreign, decode_object
+from msglog.message_scan import scan
 from msglog.refname import DEFAULT_LOG
 from msglog.repository import Repository
-from plumbing.context import Context
 from porcelain.discovery import open_repository
 from porcelain.printing import make_printer, paged
 
+if TYPE_CHECKING:  # what shows messages is loaded only once they can be
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Generator, Iterator
+    from typing import TypeAlias
+
+    from msglog.objectid import ObjectId
+    from plumbing.context import Context
+    from porcelain.listing import Render
+
 _RECEIPTS_AT_ONCE = 256
-_Item = TypeVar("_Item")
+_LONG = 5000
+"""How many messages a log has that is listed by two processes."""
+
+_PIECE = 512
+_Part: TypeAlias = "tuple[list[Key], list[bytes]]"
+"""Some messages: their keys, and in the same order their bytes."""
 
 
 class PatternError(UsageError):
@@ -45,41 +60,81 @@ def run(arguments: Namespace, context: Context) -> int:
     repository = open_repository(context)
     selection = _Selection(arguments, context, repository)
     if context.json:
-        _print_json(context, selection)
+        from porcelain.message_json import json_text  # noqa: PLC0415 - only with --json
+
+        _write(context, selection, json_text, between="")
     else:
         _print(arguments, context, repository, selection)
-    repository.close()
+    selection.close()
     return 0
 
 
-def _print_json(context: Context, selection: "_Selection") -> None:
-    from porcelain.message_json import message_fields, to_json  # noqa: PLC0415 - only with --json
-
-    for key, message in selection.messages():
-        context.write(to_json(message_fields(key_object_id(key), message)))
-
-
 def _print(
-    arguments: Namespace, context: Context, repository: Repository, selection: "_Selection"
+    arguments: Namespace, context: Context, repository: Repository, selection: _Selection
 ) -> None:
-    from porcelain.rendering import Format, full, line  # noqa: PLC0415 - not with --json
+    from porcelain.listing import format_text, full_text, line_text  # noqa: PLC0415 - not with --json
+    from porcelain.rendering import Format  # noqa: PLC0415 - as above
 
     style = "oneline" if arguments.oneline else arguments.format or "full"
     form = None if style in ("oneline", "full") else Format(style)
     length = repository.abbreviation_length()
     with paged(context, _configured_pager(context, repository)) as output:
         printer = make_printer(output)
-        first = True
-        for key, message in selection.messages():
-            if form is not None:
-                printer.line(form.apply(key, message, length))
-            elif style == "oneline":
-                printer.line(*line(key, message, length))
-            else:
-                if not first:
-                    printer.line("")
-                printer.line(*full(key, message))
-            first = False
+        if form is not None:
+            _write(output, selection, format_text(form, length), between="")
+        elif style == "oneline":
+            _write(output, selection, line_text(printer, length), between="")
+        else:
+            _write(output, selection, full_text(printer), between="\n")
+
+
+def _write(context: Context, selection: _Selection, render: Render, *, between: str) -> None:
+    """Write the messages, as many at a time as are read, which bounds what is in memory."""
+    work = _Rendering(selection, render, between)
+    if selection.is_long():
+        from porcelain.second_process import rendered_by_two  # noqa: PLC0415 - only for long lists
+
+        selection.close()
+        texts = rendered_by_two(work)
+    else:
+        texts = work.texts()
+    unwanted = len(between)
+    with closing(texts):
+        for text in texts:
+            context.stdout.write(text[unwanted:])
+            unwanted = 0
+
+
+class _Rendering:
+    """The text of a selection, whole or as `porcelain.second_process` divides it.
+
+    Every message has `between` before it, the first one as well.
+    """
+
+    def __init__(self, selection: _Selection, render: Render, between: str) -> None:
+        self._selection = selection
+        self._render = render
+        self._between = between
+
+    def texts(self) -> Generator[bytes]:
+        for part in self._selection.parts():
+            yield self._text(part)
+
+    def begin(self) -> None:
+        self._selection.open()
+
+    def pieces(self) -> Iterator[list[ObjectId]]:
+        return self._selection.pieces()
+
+    def render(self, piece: list[ObjectId], done: int) -> Iterator[tuple[int, bytes]]:
+        for taken, part in self._selection.parts_of(piece, done):
+            yield taken, self._text(part)
+
+    def _text(self, part: _Part) -> bytes:
+        if not part[0]:
+            return b""
+        texts = self._between.join(map(self._render, *part))
+        return f"{self._between}{texts}".encode("utf-8", "surrogateescape")
 
 
 def _configured_pager(context: Context, repository: Repository) -> str | None:
@@ -87,7 +142,7 @@ def _configured_pager(context: Context, repository: Repository) -> str | None:
         return None
     from porcelain.settings import load_settings  # noqa: PLC0415 - only on a terminal
 
-    return load_settings(context, repository.path).text("core.pager")
+    return load_settings(context, repository.folder).text("core.pager")
 
 
 class _Selection:
@@ -95,7 +150,8 @@ class _Selection:
 
     def __init__(self, arguments: Namespace, context: Context, repository: Repository) -> None:
         self._repository = repository
-        self._root = repository.log(arguments.log).root
+        log = repository.log(arguments.log)
+        self._root, self._count = log.root, log.count
         since = _time(arguments.since, context)
         until = _time(arguments.until, context)
         self._first = FIRST_KEY if since is None else first_key_at(since)
@@ -109,30 +165,71 @@ class _Selection:
         self._tags = frozenset(arguments.tag)
         self._filtered = bool(self._authors or self._bodies or self._tags)
 
-    def messages(self) -> Iterator[tuple[Key, Message | Foreign]]:
-        """Yield the messages, newest first or with --reverse oldest first, a few in memory."""
-        if self._limit is None:
-            yield from self._matching(newest_first=not self._reverse)
-            return
-        if not self._reverse:
-            yield from _first_of(self._matching(newest_first=True), self._limit)
-            return
-        # The newest N, oldest first: only their keys are held.
-        newest: deque[Key] = deque()
-        if self._filtered:
-            for key, _ in _first_of(self._matching(newest_first=True), self._limit):
-                newest.appendleft(key)
-        else:
-            for key in _first_of(self._keys(newest_first=True), self._limit):
-                newest.appendleft(key)
-        for key, data in self._repository.messages(iter(newest)):
-            yield key, decode_object(data)
+    def open(self) -> None:
+        """Open the repository anew, after it was closed."""
+        self._repository = Repository.open(self._repository.path)
 
-    def _matching(self, *, newest_first: bool) -> Iterator[tuple[Key, Message | Foreign]]:
-        for key, data in self._repository.messages(self._keys(newest_first=newest_first)):
-            message = decode_object(data)
-            if not self._filtered or self._matches(message):
-                yield key, message
+    def close(self) -> None:
+        """Close the repository."""
+        self._repository.close()
+
+    def is_long(self) -> bool:
+        """Tell whether `pieces` can be had and are worth a second process."""
+        if self._limit is not None or self._received is not None or self._count < _LONG:
+            return False
+        from porcelain.second_process import has_two_cores  # noqa: PLC0415 - only for long lists
+
+        return has_two_cores()
+
+    def pieces(self) -> Iterator[list[ObjectId]]:
+        """Yield all that is to be gone through in pieces of some hundred messages."""
+        if self._first > self._last:
+            return iter(())
+        return self._repository.divide(
+            self._root,
+            size=_PIECE,
+            first=self._first,
+            last=self._last,
+            reverse=not self._reverse,
+        )
+
+    def parts_of(self, piece: list[ObjectId], done: int) -> Iterator[tuple[int, _Part]]:
+        """Yield the messages of a piece but the first: how many were gone through, and which."""
+        keys = self._repository.keys_below(
+            piece, first=self._first, last=self._last, reverse=not self._reverse
+        )
+        for part in self._repository.parts(islice(keys, done, None), at_first=_PIECE):
+            yield len(part[0]), self._those_that_match(part) if self._filtered else part
+
+    def parts(self) -> Iterator[_Part]:
+        """Yield the messages, newest first or with --reverse oldest first, some at a time."""
+        if self._limit is None:
+            return self._matching(self._keys(newest_first=not self._reverse))
+        newest = self._newest(self._limit)
+        if not self._reverse:
+            return newest
+        # The newest N, oldest first: only their keys are held.
+        if self._filtered:
+            keys = [key for part, _ in newest for key in part]
+        else:
+            keys = list(islice(self._keys(newest_first=True), self._limit))
+        return self._repository.parts(reversed(keys))
+
+    def _newest(self, limit: int) -> Iterator[_Part]:
+        keys = self._keys(newest_first=True)
+        if self._filtered:
+            return _first_of(self._matching(keys), limit)
+        return self._repository.parts(islice(keys, limit))
+
+    def _matching(self, keys: Iterator[Key]) -> Iterator[_Part]:
+        parts = self._repository.parts(keys)
+        if not self._filtered:
+            return parts
+        return filter(all, map(self._those_that_match, parts))
+
+    def _those_that_match(self, part: _Part) -> _Part:
+        found = [both for both in zip(*part, strict=True) if self._matches(both[1])]
+        return [key for key, _ in found], [data for _, data in found]
 
     def _keys(self, *, newest_first: bool) -> Iterator[Key]:
         if self._first > self._last:
@@ -155,21 +252,29 @@ class _Selection:
         receipts = self._repository.store.receipts(batch)
         return [key for key in batch if key in receipts and receipts[key].time >= since]
 
-    def _matches(self, message: Message | Foreign) -> bool:
-        if isinstance(message, Foreign):
-            return False
+    def _matches(self, data: bytes) -> bool:
+        plain = scan(data)
+        if plain is not None:
+            _, _, _, author, body, tags, _ = plain
+        else:
+            message = decode_object(data)
+            if isinstance(message, Foreign):
+                return False
+            author, body, tags = message.author, message.body, message.tags
         return (
-            self._tags.issubset(message.tags)
-            and _any_matches(self._authors, message.author)
-            and _any_matches(self._bodies, message.body)
+            self._tags.issubset(tags)
+            and _any_matches(self._authors, author)
+            and _any_matches(self._bodies, body)
         )
 
 
-def _first_of(items: Iterator[_Item], limit: int) -> Iterator[_Item]:
-    for position, item in enumerate(items if limit else (), 1):
-        yield item
-        if position >= limit:
+def _first_of(parts: Iterator[_Part], limit: int) -> Iterator[_Part]:
+    while limit > 0:
+        keys, objects = next(parts, ([], []))
+        if not keys:
             return
+        yield keys[:limit], objects[:limit]
+        limit -= len(keys)
 
 
 def _any_matches(patterns: list[re.Pattern[str]], text: str) -> bool:
@@ -197,5 +302,7 @@ def _last_key_at(time: int) -> Key:
 
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 19):
+        from argparse import ArgumentTypeError  # noqa: PLC0415 - argparse is here if need be
+
         raise ArgumentTypeError(f"{text[:80]!r} is not a number of messages")
     return int(text)

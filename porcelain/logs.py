@@ -1,12 +1,17 @@
 """`logs`: lists the logs of a repository, makes, renames and deletes them."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
-from msglog.repository import Log, Repository
-from plumbing.context import Context
 from porcelain.discovery import open_repository
 from porcelain.message_json import to_json
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from msglog.repository import Log, Repository
+    from plumbing.context import Context
 
 
 class NotEmptyError(UsageError):

@@ -1,16 +1,27 @@
 """Messages as JSON, the same everywhere: `list --json` prints what `add --batch --json` takes."""
 
+from __future__ import annotations
+
 import json
-from collections.abc import Mapping
-from typing import Any, cast
 
+from msglog.annotation import TYPE_CHECKING, cast
 from msglog.errors import UsageError
-from msglog.message import UUID_BYTES, Message, MetaValue
-from msglog.message_json import message_fields, to_json
+from msglog.key import key_object_id
+from msglog.message import UUID_BYTES, Message, decode_object
+from msglog.message_json import message_fields, ordinary_json, to_json
+from msglog.message_scan import scan
 from msglog.objectid import parse_object_id
-from porcelain.when import LocalOffset, Moment, parse
+from porcelain.when import Moment, parse
 
-__all__ = ["FIELDS", "message_fields", "parse_message", "to_json"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from msglog.key import Key
+    from msglog.message import MetaValue
+    from porcelain.when import LocalOffset
+
+__all__ = ["FIELDS", "json_text", "message_fields", "parse_message", "to_json"]
 
 FIELDS = ("id", "uuid", "time", "author", "body", "tags", "meta", "reply_to")
 
@@ -56,6 +67,14 @@ def parse_message(
         meta=cast("dict[str, MetaValue]", meta),
         reply_to=None if reply_to is None else parse_object_id(_text(fields, "reply_to", "")),
     )
+
+
+def json_text(key: Key, data: bytes) -> str:
+    """Return an object, whose digest has been checked, as a line of JSON."""
+    plain = scan(data)
+    if plain is None:
+        return to_json(message_fields(key_object_id(key), decode_object(data)))
+    return ordinary_json(key_object_id(key), plain)
 
 
 def _load(line: str) -> dict[str, Any]:

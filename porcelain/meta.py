@@ -1,11 +1,16 @@
 """Meta values on the command line: `K=V` to a text, a number, or true or false."""
 
+from __future__ import annotations
+
 import json
 import math
 import re
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
-from msglog.message import MetaValue
+
+if TYPE_CHECKING:
+    from msglog.message import MetaValue
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 _INT64_LIMIT = 1 << 63

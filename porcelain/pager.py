@@ -1,11 +1,17 @@
 """The pager: a program that shows long output a screen at a time, chosen as git chooses it."""
 
+from __future__ import annotations
+
 import subprocess
 from contextlib import suppress
 from shlex import split
-from typing import BinaryIO, cast
 
-from plumbing.context import Context
+from msglog.annotation import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from plumbing.context import Context
 
 _DEFAULT = "less"
 _LESS_OPTIONS = "FRX"

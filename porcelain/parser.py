@@ -1,11 +1,17 @@
 """The argument parser of one command: argparse with its four traps disarmed."""
 
-import argparse
-from collections.abc import Sequence
-from functools import partial
-from typing import Any, NoReturn
+from __future__ import annotations
 
+import argparse
+from functools import partial
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
+from porcelain.words import Namespace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NoReturn
 
 _NOT_AN_OPTION = "\0"
 """Put before an argument after `--`, so that it is never an option; no argument can contain it."""
@@ -20,7 +26,7 @@ class CommandLineError(UsageError):
 class HelpRequested(Exception):  # noqa: N818 - not an error: the answer is the parser's help
     """`--help` was among the arguments."""
 
-    def __init__(self, parser: "CommandParser") -> None:
+    def __init__(self, parser: CommandParser) -> None:
         super().__init__(parser.prog)
         self.parser = parser
 
@@ -61,7 +67,7 @@ class CommandParser(argparse.ArgumentParser):
         self.color = False  # from Python 3.14 on, argparse colours by itself otherwise
         add_global_options(self)
 
-    def parse(self, arguments: Sequence[str], namespace: argparse.Namespace) -> argparse.Namespace:
+    def parse(self, arguments: Sequence[str], namespace: Namespace) -> Namespace:
         """Return the namespace that arguments fill; raises CommandLineError or HelpRequested."""
         given = list(arguments)
         if "--" in given and self._intermixed:
@@ -153,6 +159,21 @@ class CommandParser(argparse.ArgumentParser):
             usage = formatter.format_help().removeprefix("usage: ").strip().replace("%", "%%")
             self.usage = usage.replace(self.prog, f"{self.prog} [OPTIONS]", 1)
         return super().format_help()
+
+
+def parse_leading(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
+    """Return the options in front of a command, `version` among them, and the rest untouched."""
+    parser = CommandParser(prog="msglog", usage="msglog [OPTIONS] COMMAND ...", intermixed=False)
+    parser.add_argument("--version", action="store_true", default=argparse.SUPPRESS)
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    chosen = Namespace()
+    try:
+        parser.parse(arguments, chosen)
+    except HelpRequested:
+        chosen.command = ["help"]
+    values = dict(vars(chosen))
+    words: list[str] = values.pop("command")
+    return Namespace(**values), words
 
 
 def add_global_options(parser: argparse.ArgumentParser) -> None:

@@ -1,14 +1,22 @@
 """The proof of concept's SQLite file, `db_msg(id, uuid, message, time)`, as messages."""
 
+from __future__ import annotations
+
 import re
 import sqlite3
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from pathlib import Path
+from datetime import UTC, datetime, timedelta, timezone
 
-from msglog.errors import IntegrityError, LocalError, MsglogError, UsageError
+from msglog.annotation import TYPE_CHECKING
+from msglog.errors import IntegrityError, LocalError, UsageError
 from msglog.message import BODY_BYTES_LIMIT, OFFSET_MINUTES_LIMIT, Message
 from porcelain.import_source import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import tzinfo
+    from pathlib import Path
+
+    from msglog.errors import MsglogError
 
 MAGIC = b"SQLite format 3\0"
 BUSY_SECONDS = 5.0

@@ -1,13 +1,19 @@
 """Lines for people, made of styled pieces: plain text, unless colours are wanted."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import Protocol, TypeAlias
 
-from plumbing.context import Context
+from msglog.annotation import TYPE_CHECKING, Protocol
+from msglog.dataclass import replace
 
-Piece: TypeAlias = str | tuple[str, str]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TypeAlias
+
+    from plumbing.context import Context
+
+Piece: TypeAlias = "str | tuple[str, str]"
 """Text that is safe to show, or (style, text); the styles are those of `porcelain.console`."""
 
 
@@ -16,6 +22,12 @@ class Printer(Protocol):
 
     def line(self, *pieces: Piece) -> None:
         """Print one line, or a block of them, and the newline after it."""
+
+    def text(self, *pieces: Piece) -> str:
+        """Return what `line` prints."""
+
+    def marks(self, style: str) -> tuple[str, str]:
+        """Return what goes before and what after a text, which is not empty, in a style."""
 
 
 class PlainPrinter:
@@ -26,8 +38,15 @@ class PlainPrinter:
 
     def line(self, *pieces: Piece) -> None:
         """Print one line."""
-        text = "".join([piece if isinstance(piece, str) else piece[1] for piece in pieces])
-        self._write(text + "\n")
+        self._write(self.text(*pieces))
+
+    def text(self, *pieces: Piece) -> str:
+        """Return the line."""
+        return "".join([piece if isinstance(piece, str) else piece[1] for piece in pieces]) + "\n"
+
+    def marks(self, _style: str) -> tuple[str, str]:
+        """Return nothing."""
+        return "", ""
 
 
 def wants_color(context: Context) -> bool:

@@ -1,13 +1,17 @@
 """Progress of long work on standard error: on a terminal or on demand, after half a second."""
 
-import time
-from collections.abc import Callable
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from __future__ import annotations
 
-from plumbing.context import Context
+import time
+
+from msglog.annotation import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Self
+
+    from plumbing.context import Context
     from porcelain.console import Bar
 
 _PATIENCE = 0.5
@@ -17,21 +21,29 @@ _INTERVAL = 0.1
 class Progress:
     """Says how far a piece of work has come; costs next to nothing as long as nothing is shown.
 
-    text: what is done, safe to show. clock: seconds, for tests.
+    text: what is done, safe to show. clock: seconds, for tests. heed: called at each step, whether
+    anything is shown or not.
     """
 
     def __init__(
-        self, context: Context, text: str, clock: Callable[[], float] = time.monotonic
+        self,
+        context: Context,
+        text: str,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        heed: Callable[[], None] = lambda: None,
     ) -> None:
         self._context = context
         self._text = text
         self._clock = clock
         self._wanted = not context.quiet and (context.progress or context.stderr_terminal)
         self._next = clock() + _PATIENCE if self._wanted else 0.0
+        self._heed = heed
         self._bar: Bar | None = None
 
     def update(self, done: int, total: int | None = None) -> None:
         """Say that done of total are done; total None: nobody knows."""
+        self._heed()
         if not self._wanted:
             return
         now = self._clock()

@@ -1,11 +1,16 @@
 """`push`: gives a remote what we have and it lacks."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
-from plumbing.context import Context
+from msglog.annotation import TYPE_CHECKING
 from porcelain.exchange import configure_exchange, exchange
 from porcelain.forecast import forecast
 from porcelain.giving import give
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 
 def configure(parser: ArgumentParser) -> None:

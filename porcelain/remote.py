@@ -1,19 +1,26 @@
 """`remote`: names the places that logs are shared with, as git's does."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
-from msglog.config import Remote, change
+from msglog.annotation import TYPE_CHECKING
+from msglog.config import change
 from msglog.errors import UsageError
 from msglog.refname import REMOTE_PREFIX, check_remote_name, tracking_ref
-from msglog.repository import Repository
-from msglog.store.store import Commit, Ref, RefUpdate
-from plumbing.context import Context
+from msglog.store.store import Commit, RefUpdate
 from plumbing.transport.url import parse_url
 from porcelain.discovery import open_repository
 from porcelain.display import one_line
 from porcelain.message_json import to_json
 from porcelain.places import repository_file
 from porcelain.settings import find_remote, load_settings
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from msglog.config import Remote
+    from msglog.repository import Repository
+    from msglog.store.store import Ref
+    from plumbing.context import Context
 
 
 class RemoteExistsError(UsageError):
@@ -51,7 +58,7 @@ def run(arguments: Namespace, context: Context) -> int:
 
 
 def _list(_arguments: Namespace, context: Context, repository: Repository) -> None:
-    for remote in load_settings(context, repository.path).remotes().values():
+    for remote in load_settings(context, repository.folder).remotes().values():
         if context.json:
             context.write(to_json(_fields(remote)))
         elif context.verbose:
@@ -63,24 +70,24 @@ def _list(_arguments: Namespace, context: Context, repository: Repository) -> No
 def _add(arguments: Namespace, context: Context, repository: Repository) -> None:
     name, url = check_remote_name(arguments.name), _check_url(arguments.url)
     _check_free(name, context, repository)
-    change(repository_file(repository.path), {f"remote.{name}.url": url})
+    change(repository_file(repository.folder), {f"remote.{name}.url": url})
 
 
 def _remove(arguments: Namespace, context: Context, repository: Repository) -> None:
-    remote = find_remote(load_settings(context, repository.path), arguments.name)
+    remote = find_remote(load_settings(context, repository.folder), arguments.name)
     change(
-        repository_file(repository.path),
+        repository_file(repository.folder),
         {f"remote.{remote.name}.url": None, f"remote.{remote.name}.repository": None},
     )
     _move_tracking_refs(repository, remote.name, None, context.now())
 
 
 def _rename(arguments: Namespace, context: Context, repository: Repository) -> None:
-    remote = find_remote(load_settings(context, repository.path), arguments.name)
+    remote = find_remote(load_settings(context, repository.folder), arguments.name)
     new = check_remote_name(arguments.new)
     _check_free(new, context, repository)
     change(
-        repository_file(repository.path),
+        repository_file(repository.folder),
         {
             f"remote.{remote.name}.url": None,
             f"remote.{remote.name}.repository": None,
@@ -92,14 +99,14 @@ def _rename(arguments: Namespace, context: Context, repository: Repository) -> N
 
 
 def _set_url(arguments: Namespace, context: Context, repository: Repository) -> None:
-    remote = find_remote(load_settings(context, repository.path), arguments.name)
+    remote = find_remote(load_settings(context, repository.folder), arguments.name)
     change(
-        repository_file(repository.path), {f"remote.{remote.name}.url": _check_url(arguments.url)}
+        repository_file(repository.folder), {f"remote.{remote.name}.url": _check_url(arguments.url)}
     )
 
 
 def _get_url(arguments: Namespace, context: Context, repository: Repository) -> None:
-    remote = find_remote(load_settings(context, repository.path), arguments.name)
+    remote = find_remote(load_settings(context, repository.folder), arguments.name)
     if context.json:
         context.write(to_json(_fields(remote)))
     else:
@@ -107,7 +114,7 @@ def _get_url(arguments: Namespace, context: Context, repository: Repository) -> 
 
 
 def _show(arguments: Namespace, context: Context, repository: Repository) -> None:
-    remote = find_remote(load_settings(context, repository.path), arguments.name)
+    remote = find_remote(load_settings(context, repository.folder), arguments.name)
     tracked = _tracked(repository, remote.name)
     if context.json:
         logs = {log: {"count": ref.count, "root": ref.root.hex()} for log, ref in tracked.items()}
@@ -136,7 +143,7 @@ def _fields(remote: Remote) -> dict[str, object]:
 
 
 def _check_free(name: str, context: Context, repository: Repository) -> None:
-    if name in load_settings(context, repository.path).remotes():
+    if name in load_settings(context, repository.folder).remotes():
         raise RemoteExistsError(
             f"the remote {name!r} exists already",
             hint=f"Change it with `msglog remote set-url {name} URL`.",

@@ -1,15 +1,23 @@
 """Messages as people read them: in full, on one line, or by a format of theirs."""
 
-import re
-from collections.abc import Callable, Sequence
+from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
-from msglog.key import Key, key_object_id, key_time
+from msglog.key import SECOND, Key, key_object_id, key_time
 from msglog.message import Foreign, Message
-from msglog.timestamp import SECOND, rfc3339
+from msglog.timestamp import readable, rfc3339
 from porcelain.display import block, one_line, shorten
-from porcelain.printing import Piece
-from porcelain.when import readable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from msglog.message import MetaValue
+    from msglog.message_scan import Plain
+    from porcelain.printing import Piece
 
 _TITLE_WIDTH = 120
 _NEWER = "needs a newer msglog"
@@ -59,17 +67,19 @@ def line(key: Key, message: Message | Foreign, length: int) -> list[Piece]:
         " ",
         ("author", one_line(message.author)),
         ": ",
-        title(message),
+        title(message.body),
     ]
     if message.tags:
         shown += [" ", ("tag", f"({', '.join(map(one_line, message.tags))})")]
     return shown
 
 
-def title(message: Message) -> str:
+def title(body: str) -> str:
     """Return the first line of a body that is not empty, cut if it is long."""
-    first = next((text for text in message.body.split("\n") if text.strip()), "")
-    return shorten(one_line(first.strip()), _TITLE_WIDTH)
+    first = body.partition("\n")[0].strip()
+    if not first:
+        first = next((text for text in body.split("\n") if text.strip()), "").strip()
+    return shorten(one_line(first), _TITLE_WIDTH)
 
 
 def meta_text(value: str | float) -> str:
@@ -88,7 +98,7 @@ _FIELDS: dict[str, _Field] = {
     "ad": lambda _key, message, _length: readable(message.time, message.offset),
     "aI": lambda _key, message, _length: rfc3339(message.time, message.offset),
     "at": lambda _key, message, _length: str(message.time // SECOND),
-    "s": lambda _key, message, _length: title(message),
+    "s": lambda _key, message, _length: title(message.body),
     "B": lambda _key, message, _length: block(message.body),
     "n": lambda _key, _message, _length: "\n",
     "%": lambda _key, _message, _length: "%",
@@ -100,6 +110,7 @@ _FIELDS: dict[str, _Field] = {
 }
 _PLACEHOLDER = re.compile(r"%(\([a-z_]+(?::[^)]*)?\)|a[a-zA-Z]|x[0-9a-fA-F]{2}|.|$)", re.DOTALL)
 _META = "(meta:"
+_NO_META: dict[str, MetaValue] = {}
 
 
 class Format:
@@ -113,7 +124,7 @@ class Format:
             end = match.end()
         self._parts.append(text[end:])
 
-    def _field(self, name: str) -> "str | _Field":
+    def _field(self, name: str) -> str | _Field:
         if name.startswith(_META):
             return _meta_field(name[len(_META) : -1])
         if len(name) == 3 and name[0] == "x":
@@ -128,6 +139,15 @@ class Format:
         if isinstance(message, Foreign):
             needs = f"{_NEWER}: {message.needs}"
             message = Message(message.uuid, message.time, 0, "", needs)
+        return self._apply(key, message, length)
+
+    def apply_ordinary(self, key: Key, plain: Plain, length: int) -> str:
+        """Return an ordinary message in this format."""
+        uuid, time, offset, author, body, tags, reply_to = plain
+        message = Message(uuid, time, offset, author, body, tags, _NO_META, reply_to, _NO_META)
+        return self._apply(key, message, length)
+
+    def _apply(self, key: Key, message: Message, length: int) -> str:
         return "".join(
             [part if isinstance(part, str) else part(key, message, length) for part in self._parts]
         )

@@ -1,9 +1,15 @@
 """Choosing messages by the beginning of their ids."""
 
+from __future__ import annotations
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import NegativeAnswer, UsageError
-from msglog.key import Key, key_object_id
+from msglog.key import key_object_id
 from msglog.objectid import DIGEST_BYTES
-from msglog.repository import Repository
+
+if TYPE_CHECKING:
+    from msglog.key import Key
+    from msglog.repository import Repository
 
 _CANDIDATES = 5
 

@@ -1,11 +1,15 @@
 """The settings of a command: the configuration files of the user and of the repository."""
 
-from pathlib import Path
+from __future__ import annotations
 
-from msglog.config import Config, ConfigKeyError, Remote, load
+from msglog.annotation import TYPE_CHECKING
+from msglog.config import ConfigKeyError, load
 from msglog.refname import check_remote_name
-from plumbing.context import Context
 from porcelain.places import repository_file, user_file
+
+if TYPE_CHECKING:
+    from msglog.config import Config, Remote
+    from plumbing.context import Context
 
 
 class UnknownRemoteError(ConfigKeyError):
@@ -17,7 +21,7 @@ class UnknownRemoteError(ConfigKeyError):
         )
 
 
-def load_settings(context: Context, repository: Path | None = None) -> Config:
+def load_settings(context: Context, repository: str | None = None) -> Config:
     """Read the settings that count for a repository, or outside of any."""
     files = [(user_file(context), True)]
     if repository is not None:

@@ -1,20 +1,28 @@
 """`show`: shows messages in full by their ids."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import MsglogError
-from msglog.key import Key, key_object_id
-from msglog.message import Foreign, Message, decode_object
-from msglog.repository import Repository
-from plumbing.context import Context
+from msglog.key import key_object_id
+from msglog.message import decode_object
+from msglog.timestamp import readable
 from porcelain.discovery import open_repository
 from porcelain.display import one_line
 from porcelain.message_json import message_fields, to_json
-from porcelain.printing import Printer, make_printer, paged
+from porcelain.printing import make_printer, paged
 from porcelain.rendering import full
 from porcelain.selection import find_message
 from porcelain.settings import load_settings
-from porcelain.when import readable
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from msglog.key import Key
+    from msglog.message import Foreign, Message
+    from msglog.repository import Repository
+    from plumbing.context import Context
+    from porcelain.printing import Printer
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -26,7 +34,7 @@ def run(arguments: Namespace, context: Context) -> int:
     """Show each message that there is; then fail as the worst of those that there are not."""
     repository = open_repository(context)
     worst: MsglogError | None = None
-    pager = load_settings(context, repository.path).text("core.pager")
+    pager = load_settings(context, repository.folder).text("core.pager")
     with paged(context, None if context.json else pager) as output:
         printer = make_printer(output)
         for number, text in enumerate(arguments.ids):

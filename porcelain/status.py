@@ -1,20 +1,26 @@
 """`status`: compares the logs with what remotes held when last seen, offline."""
 
-from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
-from dataclasses import dataclass
+from __future__ import annotations
 
-from msglog.config import Remote
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.key import key_object_id
 from msglog.refname import REMOTE_PREFIX, tracking_ref
-from msglog.repository import Log, Repository
-from msglog.store.store import Refusal
-from plumbing.context import Context
 from porcelain.discovery import open_repository
 from porcelain.display import one_line
 from porcelain.message_json import to_json
-from porcelain.printing import Piece, Printer, make_printer
+from porcelain.printing import make_printer
 from porcelain.settings import load_settings
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator
+
+    from msglog.config import Remote
+    from msglog.repository import Log, Repository
+    from msglog.store.store import Refusal
+    from plumbing.context import Context
+    from porcelain.printing import Piece, Printer
 
 _REFUSALS_SHOWN = 5
 
@@ -40,7 +46,7 @@ class Comparison:
 def run(_arguments: Namespace, context: Context) -> int:
     """Show each log with each remote."""
     repository = open_repository(context)
-    remotes = list(load_settings(context, repository.path).remotes().values())
+    remotes = list(load_settings(context, repository.folder).remotes().values())
     logs = repository.logs()
     if context.json:
         for log in logs:
@@ -113,7 +119,7 @@ def _fields(log: Log, comparisons: list[Comparison]) -> dict[str, object]:
 def _print(
     printer: Printer, repository: Repository, logs: list[Log], remotes: list[Remote]
 ) -> None:
-    printer.line(f"Repository {one_line(str(repository.path))}")
+    printer.line(f"Repository {one_line(repository.folder)}")
     length = repository.abbreviation_length()
     for log in logs:
         printer.line(("name", log.name), f": {plural(log.count, 'message')}")

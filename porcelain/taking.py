@@ -1,14 +1,21 @@
 """Fetching and pulling logs of a remote: the work of `fetch`, `pull`, `clone` and `sync`."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.refname import DEFAULT_LOG, REMOTE_PREFIX
 from msglog.wire.events import ListRefs
-from msglog.wire.request_line import EarlyRequest
-from plumbing.fetching import Fetched, Fetcher, fetch_request
-from plumbing.session import Session, UnknownRemoteLogError
-from porcelain.exchange import Exchange
+from plumbing.fetching import Fetcher, fetch_request
+from plumbing.session import UnknownRemoteLogError
 from porcelain.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from msglog.wire.request_line import EarlyRequest
+    from plumbing.fetching import Fetched
+    from plumbing.session import Session
+    from porcelain.exchange import Exchange
 
 
 def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
@@ -25,7 +32,8 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
     answered: dict[str, Fetcher] = {}
 
     def take_answer(log: str) -> None:
-        with Progress(one.context, f"{'Pulling' if pull else 'Fetching'} {log}") as progress:
+        verb = "Pulling" if pull else "Fetching"
+        with Progress(one.context, f"{verb} {log}", heed=one.heed) as progress:
             fetcher = Fetcher(
                 session,
                 one.tracking(log),

@@ -1,17 +1,21 @@
 """Times as people and programs write them, to and from microseconds since 1970 UTC. Pure."""
 
+from __future__ import annotations
+
 import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
 
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.errors import UsageError
-from msglog.key import TIME_MAXIMUM, TIME_MINIMUM
+from msglog.key import SECOND, TIME_MAXIMUM, TIME_MINIMUM
 from msglog.message import OFFSET_MINUTES_LIMIT
-from msglog.timestamp import SECOND, rfc3339
 
-LocalOffset: TypeAlias = Callable[[int], int]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias
+
+LocalOffset: TypeAlias = "Callable[[int], int]"
 """Minutes east of UTC that local clocks show at a time."""
 
 DAY = 86_400 * SECOND
@@ -54,6 +58,17 @@ class WhenError(UsageError):
             why=why,
             hint="Write it like 2026-01-31T12:30:00+01:00, 2026-01-31, 12:30, yesterday or"
             " '2 hours ago'.",
+        )
+
+
+class SpanError(UsageError):
+    """A text says no span of time that we understand."""
+
+    def __init__(self, text: str, why: str = "") -> None:
+        super().__init__(
+            f"cannot tell how long {text[:80]!r} is",
+            why=why,
+            hint="Write it like 30s, 5m or 1h30m.",
         )
 
 
@@ -100,6 +115,25 @@ def _parse(folded: str, text: str, now: int, local_offset: LocalOffset) -> Momen
     if match is not None:
         return _relative(match, text, now, local_offset)
     raise WhenError(text)
+
+
+def parse_span(text: str) -> int:
+    """Return the microseconds of a span such as `30s`, `5 minutes` or `1h30m`; raises SpanError."""
+    folded = " ".join(text.lower().split())
+    match = _RELATIVE.fullmatch(folded)
+    if match is None or match["sign"] is not None or match["ago"] is not None:
+        raise SpanError(text)
+    duration = 0
+    for number, unit in _ONE_SPAN.findall(folded):
+        size = _unit(unit, _UNITS)
+        if size is None:
+            raise SpanError(text, f"{unit!r} is no unit of a fixed length")
+        duration += int(number or 1) * size
+    return duration
+
+
+def _unit(name: str, units: Mapping[str, int]) -> int | None:
+    return units.get(name, units.get(name.removesuffix("s")))
 
 
 def _absolute(match: re.Match[str], text: str, local_offset: LocalOffset) -> Moment:
@@ -187,9 +221,3 @@ def _days_from_civil(year: int, month: int, day: int) -> int:
     era, of_era = divmod(shifted, 400)
     of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
     return era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468
-
-
-def readable(moment: int, offset: int) -> str:
-    """Return a time for people, such as `2026-01-31 12:30:00 +0100`."""
-    date, _, rest = rfc3339(moment, offset).partition("T")
-    return f"{date} {rest[:8]} {rest[-6:-3]}{rest[-2:]}"

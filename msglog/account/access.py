@@ -1,11 +1,16 @@
 """Who may do what with which log: the decision, from a role and from grants."""
 
+from __future__ import annotations
+
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
 
 from msglog.account.role import Capability, Role
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 WILDCARD = "*"
 PATTERN_CHARACTERS = 256

@@ -1,10 +1,9 @@
 """A server account: its users, their keys and what they may do, and where its repositories are."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from __future__ import annotations
 
 from msglog.account.access import Access, Grant, check_pattern, is_pattern, sorted_grants
-from msglog.account.database import Database, Row
+from msglog.account.database import Database
 from msglog.account.name import (
     InvalidRepositoryError,
     check_repository_name,
@@ -28,7 +27,14 @@ from msglog.account.record import (
     UserKey,
 )
 from msglog.account.role import Role
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError, NotAuthorisedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from msglog.account.database import Row
 
 DEFAULT_FOLDER = ".msglog-server"
 """Where an account is when nobody says otherwise, in the home of its UNIX account."""
@@ -55,7 +61,7 @@ class Account:
         self._answered: tuple[Access, int, bool] | None = None
 
     @classmethod
-    def create(cls, path: Path, *, suffix: str) -> "Account":
+    def create(cls, path: Path, *, suffix: str) -> Account:
         """Make an account without users in the folder path, readable by its owner alone.
 
         suffix: some random text, for a file name that nobody else uses meanwhile. A folder that
@@ -74,7 +80,7 @@ class Account:
         return cls(Database.create(path / DATABASE_NAME, suffix=suffix), path)
 
     @classmethod
-    def open(cls, path: Path) -> "Account":
+    def open(cls, path: Path) -> Account:
         """Open the account in the folder path; makes nothing. Raises AccountError and its kin."""
         return cls(Database.open(path / DATABASE_NAME), path)
 
@@ -361,7 +367,7 @@ class Account:
     def still_valid(self, access: Access) -> bool:
         """Tell whether an access that was given would be given again, just as it is.
 
-        Cheap enough for every write: where nothing was changed, one number is compared.
+        Cheap enough for every request and batch: where nothing was changed, one number is compared.
         """
         version = self._database.version()
         if self._answered is not None and self._answered[:2] == (access, version):

@@ -1,12 +1,16 @@
 """The audit of a server account: one row for each operation, added and never changed."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Protocol
+from __future__ import annotations
 
-from msglog.account.database import Database, Value
 from msglog.account.setting import AUDIT_KEEP, AUDIT_SYSLOG, setting
+from msglog.annotation import TYPE_CHECKING, Protocol
+from msglog.dataclass import dataclass, field
 from msglog.unsafe_text import is_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from msglog.account.database import Database, Value
 
 TEXT_CHARACTERS = 200
 """How much is kept of one text of a record."""

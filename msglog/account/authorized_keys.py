@@ -5,14 +5,19 @@ sshd looks deeper into a value than is done here (addresses, times, devices, the
 the line is taken to be in force: a check that errs must not overlook one.
 """
 
+from __future__ import annotations
+
 import base64
 import binascii
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
 
 from msglog.account.publickey import fingerprint
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass, replace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
 KEY_TYPES = frozenset(
     {

@@ -4,12 +4,17 @@ sshd has checked all else by the time it asks: that a trusted key has signed the
 it is for, and when. Source: PROTOCOL.certkeys of OpenSSH.
 """
 
+from __future__ import annotations
+
 import base64
 import binascii
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 from msglog.account.publickey import PublicKeyError
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 TEXT_CHARACTERS = 64 * 1024
 """As base64; sshd takes up to 256 principals."""

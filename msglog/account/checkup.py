@@ -1,12 +1,18 @@
 """What is wrong with a server account as a whole: checks over facts that were gathered."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from __future__ import annotations
+
 from pathlib import PurePath
-from typing import TypeAlias
 
 from msglog.account.finding import Finding, Severity
-from msglog.account.record import User
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import TypeAlias
+
+    from msglog.account.record import User
 
 PLAIN_SHELLS = frozenset({"sh", "dash", "ash", "ksh", "ksh93", "mksh", "posh", "yash"})
 """Shells that read no file of the account before they run a command."""
@@ -70,7 +76,7 @@ class Checkup:
     foreign: tuple[str, ...] = ()
 
 
-Check: TypeAlias = Callable[[Checkup], Iterator[Finding]]
+Check: TypeAlias = "Callable[[Checkup], Iterator[Finding]]"
 
 
 def check_account(checkup: Checkup) -> list[Finding]:

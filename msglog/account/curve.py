@@ -4,7 +4,9 @@ Source: FIPS 186-5 and SP 800-186; each is y^2 = x^3 - 3x + b modulo p. sshd ref
 its curve, so that a key with one would be a line that lets nobody in.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from msglog.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,19 @@
 """`account.db`: the tables of a server account in one SQLite file."""
 
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, TypeAlias
+from __future__ import annotations
 
+import sqlite3
+from contextlib import contextmanager
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError, LocalError
 from msglog.sqlite_file import FAILURES, Trouble, connect, making, reason, trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from os import PathLike
+    from pathlib import Path
+    from typing import Any, TypeAlias
 
 APPLICATION_ID = 0x6D6C6F61
 """`mloa`, in the file's header: an account, not a repository."""
@@ -15,8 +21,8 @@ APPLICATION_ID = 0x6D6C6F61
 FORMAT = 1
 """The version of the tables below; an account of a newer one is refused."""
 
-Row: TypeAlias = tuple[Any, ...]
-Value: TypeAlias = str | int | bytes | None
+Row: TypeAlias = "tuple[Any, ...]"
+Value: TypeAlias = "str | int | bytes | None"
 
 # The only thing put in is a number of ours.
 _SCHEMA = f"""
@@ -79,7 +85,7 @@ class Database:
         self._path = path
 
     @classmethod
-    def create(cls, path: Path, *, suffix: str) -> "Database":
+    def create(cls, path: Path, *, suffix: str) -> Database:
         """Make an empty account at path, readable by its owner alone; whole or not at all.
 
         suffix: some random text, for a name that nobody else uses meanwhile. Raises AccountError
@@ -87,7 +93,7 @@ class Database:
         """
         try:
             with making(path, suffix) as unfinished:
-                database = cls(_connect(unfinished), unfinished)
+                database = cls(_connect(unfinished), path)
                 try:
                     database._make_tables()
                 finally:
@@ -109,7 +115,7 @@ class Database:
             self.execute(statement)
 
     @classmethod
-    def open(cls, path: Path) -> "Database":
+    def open(cls, path: Path) -> Database:
         """Open the account at path, which must be there; raises AccountError and its kin."""
         if not path.is_file():
             raise AccountError(
@@ -153,7 +159,7 @@ class Database:
             raise self.damaged("a value is of the wrong type")
         return found
 
-    def damaged(self, why: str) -> "DamagedAccountError":
+    def damaged(self, why: str) -> DamagedAccountError:
         """Return the error about what only damage can have put into a table."""
         return DamagedAccountError(f"{self._path} is damaged", why=why)
 
@@ -220,14 +226,14 @@ class Database:
             raise _translation(error, self._path) from error
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: str | PathLike[str]) -> sqlite3.Connection:
     try:
         return connect(path)
     except sqlite3.Error as error:
         raise _translation(error, path) from error
 
 
-def _translation(error: Exception, path: Path) -> AccountError | DamagedAccountError:
+def _translation(error: Exception, path: str | PathLike[str]) -> AccountError | DamagedAccountError:
     match trouble(error):
         case Trouble.BUSY:
             return AccountBusyError(
@@ -237,5 +243,5 @@ def _translation(error: Exception, path: Path) -> AccountError | DamagedAccountE
             return AccountFormatError(f"{path} is not a msglog server account")
         case Trouble.DAMAGED:
             return DamagedAccountError(f"{path} is damaged", why=reason(error))
-        case Trouble.OTHER:
+        case _:
             return AccountError(f"cannot use {path}", why=reason(error))

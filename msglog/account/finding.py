@@ -1,7 +1,10 @@
 """One thing that is wrong with a server account, and how bad it is."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
 from enum import Enum
+
+from msglog.dataclass import dataclass
 
 
 class Severity(Enum):

@@ -1,16 +1,25 @@
 """What is wrong with an account's authorized_keys: checks over what sshd would read there."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from __future__ import annotations
+
 from functools import lru_cache
-from typing import TypeAlias
 
 from msglog.account.authorized_keys import Entry, Unreadable, parse_authorized_keys
 from msglog.account.finding import Finding, Severity
-from msglog.account.forced_command import ForcedCommand, Program, WrittenCommand, parse_command
-from msglog.account.managed_block import Block, DamagedBlockError, find_block
-from msglog.account.place import Place, check_place
+from msglog.account.forced_command import parse_command
+from msglog.account.managed_block import DamagedBlockError, find_block
+from msglog.account.place import check_place
 from msglog.account.publickey import PublicKeyError, PublicKeyRefusedError, check_blob
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import TypeAlias
+
+    from msglog.account.forced_command import ForcedCommand, Program, WrittenCommand
+    from msglog.account.managed_block import Block
+    from msglog.account.place import Place
 
 _SYNC = "Run `msglog admin key sync`."
 _REMOVE = "Remove the line, or give the key to a user with `msglog admin key add`."
@@ -56,7 +65,7 @@ class Inspection:
         return _block(self.data, self.account)
 
 
-Check: TypeAlias = Callable[[Inspection], Iterator[Finding]]
+Check: TypeAlias = "Callable[[Inspection], Iterator[Finding]]"
 
 
 def check_lines(inspection: Inspection) -> list[Finding]:

@@ -1,11 +1,13 @@
 """The forced command of a key: `receive-pack`, started so that no environment changes it."""
 
+from __future__ import annotations
+
 import shlex
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import PurePath
 
 from msglog.account.name import is_fingerprint, is_user_name
+from msglog.dataclass import dataclass
 from msglog.errors import LocalError
 
 _UNSAFE = frozenset("\"'\\`!")

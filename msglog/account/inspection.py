@@ -1,18 +1,26 @@
 """Gathering what the checks of authorized_keys look at, from the disk and from the account."""
 
+from __future__ import annotations
+
 import os
 import pwd
 import stat
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
-from msglog.account.account import DATABASE_NAME, DEFAULT_FOLDER, Account
+from msglog.account.account import DATABASE_NAME, DEFAULT_FOLDER
 from msglog.account.findings import Inspection, named_programs
-from msglog.account.forced_command import ForcedCommand, Program
+from msglog.account.forced_command import ForcedCommand
 from msglog.account.keyfile import read
 from msglog.account.managed_block import key_line
 from msglog.account.place import Place
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from msglog.account.account import Account
+    from msglog.account.forced_command import Program
 
 
 def expected_commands(account: Account, program: Program) -> dict[str, ForcedCommand]:

@@ -4,14 +4,22 @@ The file that msglog writes, the other files that sshd reads for the same UNIX a
 settings, where they may be read.
 """
 
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from __future__ import annotations
 
-from msglog.account.finding import Finding
-from msglog.account.findings import Inspection, check_lines, check_other_lines
+from collections import Counter
+
+from msglog.account.findings import check_lines, check_other_lines
 from msglog.account.sshd_lines import check_lines_under
-from msglog.account.sshd_settings import Login, Settings, asks_for_keys, check_key_settings
+from msglog.account.sshd_settings import asks_for_keys, check_key_settings
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from msglog.account.finding import Finding
+    from msglog.account.findings import Inspection
+    from msglog.account.sshd_settings import Login, Settings
 
 
 @dataclass(frozen=True, slots=True)

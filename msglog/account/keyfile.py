@@ -1,16 +1,21 @@
 """Rewriting authorized_keys so that it is always the old file or the new one, never half of one."""
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import fcntl
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.errors import LocalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 FILE_BYTES = 128 * 1024 * 1024
 """A larger file is not ours to handle: 100,000 keys take about 35 MB."""

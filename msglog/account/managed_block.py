@@ -1,22 +1,29 @@
 """The block of authorized_keys that msglog writes; all else in the file is kept byte for byte."""
 
+from __future__ import annotations
+
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from itertools import takewhile
-from typing import TypeAlias
 
 from msglog.account.authorized_keys import Entry, parse_line, parse_options
-from msglog.account.forced_command import ForcedCommand, WrittenCommand, parse_command, quote_path
-from msglog.account.publickey import PublicKey
+from msglog.account.forced_command import parse_command, quote_path
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass, replace
 from msglog.errors import LocalError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TypeAlias
+
+    from msglog.account.forced_command import ForcedCommand, WrittenCommand
+    from msglog.account.publickey import PublicKey
 
 _BEGIN = "# BEGIN msglog "
 _END = "# END msglog "
 _NOTICE = " (written by `msglog admin`; changes in here are lost)"
 
 
-Stray: TypeAlias = Callable[[WrittenCommand], bool]
+Stray: TypeAlias = "Callable[[WrittenCommand], bool]"
 """Tells whether a command belongs into the block, wherever its line is."""
 
 _PRINCIPAL = re.compile(r"[A-Za-z0-9._:@/+=-]{1,256}", re.ASCII)

@@ -5,12 +5,19 @@ what belongs to the account are corrected. Lines of others stay byte for byte: w
 them is for whoever wrote them.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from __future__ import annotations
 
-from msglog.account.findings import Inspection, named_programs
+from msglog.account.findings import named_programs
 from msglog.account.managed_block import restore_block
-from msglog.account.place import Place, mended
+from msglog.account.place import mended
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from msglog.account.findings import Inspection
+    from msglog.account.place import Place
 
 
 def mended_data(inspection: Inspection, data: bytes, lines: Sequence[str]) -> bytes:

@@ -1,5 +1,7 @@
 """Names of users and repositories, by allowlist: they become arguments, paths and lines."""
 
+from __future__ import annotations
+
 import re
 
 from msglog.errors import UsageError

@@ -1,10 +1,15 @@
 """A file or folder that the keys of an account depend on: who may change it, who can read it."""
 
+from __future__ import annotations
+
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from msglog.account.finding import Finding, Severity
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass, replace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SHARED = stat.S_IWGRP | stat.S_IWOTH
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO

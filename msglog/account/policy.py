@@ -1,12 +1,17 @@
 """Policies: what a server account asks of messages, by repository and by pattern of logs."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from __future__ import annotations
 
 from msglog.account.access import check_pattern, is_pattern, matches, specificity
-from msglog.account.database import Database, Row
 from msglog.account.name import check_repository_name, is_repository_name
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from msglog.account.database import Database, Row
 
 ENFORCE_AUTHOR = "enforce-author"
 MAX_FUTURE = "max-future"

@@ -4,14 +4,21 @@ Written here because this only has to read keys, never to use them, and has to r
 narrowly than libraries do: docs/adr/0006-server-account.md says what others take.
 """
 
+from __future__ import annotations
+
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
-from msglog.account.curve import CURVES, Curve
+from msglog.account.curve import CURVES
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.errors import RefusedError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from msglog.account.curve import Curve
 
 LINE_BYTES = 16 * 1024
 """A line with an RSA key of 16384 bits takes under 3 KiB."""

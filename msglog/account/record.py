@@ -1,10 +1,14 @@
 """What an account keeps of users, keys and grants, and the errors about what it does not keep."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-from msglog.account.publickey import PublicKey
-from msglog.account.role import Role
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.errors import LocalError, RefusedError, UsageError
+
+if TYPE_CHECKING:
+    from msglog.account.publickey import PublicKey
+    from msglog.account.role import Role
 
 EVERYBODY = "*"
 """Stands for every user in a grant; no user can have this name."""

@@ -1,10 +1,15 @@
 """Roles: named sets of what a user may do with a log."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
 from enum import Enum
 from types import MappingProxyType
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Capability(Enum):

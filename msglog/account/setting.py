@@ -1,10 +1,16 @@
 """Settings of a server account: a few names, each with a rule for its values and a default."""
 
-import re
-from dataclasses import dataclass
+from __future__ import annotations
 
-from msglog.account.database import Database
+import re
+
+from msglog import duration
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.errors import UsageError
+
+if TYPE_CHECKING:
+    from msglog.account.database import Database
 
 
 class SettingError(UsageError):
@@ -26,7 +32,8 @@ KEYS_FILE = Setting(
 )
 AUDIT_SYSLOG = Setting("audit.syslog", r"on|off", "on or off", "off")
 AUDIT_KEEP = Setting("audit.keep", r"[1-9][0-9]{2,8}", "a number of records from 100 on", "1000000")
-SETTINGS = {one.name: one for one in (AUDIT_KEEP, AUDIT_SYSLOG, KEYS_FILE)}
+GC_GRACE = Setting("gc.grace", duration.VALUES, duration.MEANING, "2 weeks")
+SETTINGS = {one.name: one for one in (AUDIT_KEEP, AUDIT_SYSLOG, GC_GRACE, KEYS_FILE)}
 
 
 def setting(database: Database, which: Setting) -> str:

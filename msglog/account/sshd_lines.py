@@ -1,15 +1,22 @@
 """What sshd's settings make of single lines of authorized_keys."""
 
-from collections.abc import Callable, Iterator
+from __future__ import annotations
+
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TypeAlias
 
-from msglog.account.authorized_keys import Entry
 from msglog.account.finding import Finding, Severity
-from msglog.account.findings import Inspection
 from msglog.account.publickey import rsa_bits
-from msglog.account.sshd_settings import Login, Settings, is_on, values
+from msglog.account.sshd_settings import is_on, values
+from msglog.annotation import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import TypeAlias
+
+    from msglog.account.authorized_keys import Entry
+    from msglog.account.findings import Inspection
+    from msglog.account.sshd_settings import Login, Settings
 
 RSA_ALGORITHMS = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
 """An RSA key signs in each of these ways; one that sshd accepts is enough."""
@@ -17,7 +24,7 @@ RSA_ALGORITHMS = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
 _ACCEPTED = ("pubkeyacceptedalgorithms", "pubkeyacceptedkeytypes")
 """The keyword, and its name before OpenSSH 8.5."""
 
-Check: TypeAlias = Callable[[Inspection, Settings, Login], Iterator[Finding]]
+Check: TypeAlias = "Callable[[Inspection, Settings, Login], Iterator[Finding]]"
 
 
 def check_lines_under(inspection: Inspection, settings: Settings, login: Login) -> list[Finding]:

@@ -3,16 +3,22 @@
 Reads what `sshd -T` prints: one keyword in small letters and its value a line, some repeated.
 """
 
+from __future__ import annotations
+
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
-from typing import TypeAlias
 
 from msglog.account.finding import Finding, Severity
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 
-Settings: TypeAlias = Mapping[str, tuple[str, ...]]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import TypeAlias
+
+
+Settings: TypeAlias = "Mapping[str, tuple[str, ...]]"
 """All values of each keyword, in their order."""
 
 WHERE = "sshd"
@@ -87,7 +93,7 @@ def asks_for_principals(settings: Settings) -> bool:
     return trusted not in ("", "none") and "authorized-principals" in command
 
 
-Check: TypeAlias = Callable[[Settings, Login, int], Iterator[Finding]]
+Check: TypeAlias = "Callable[[Settings, Login, int], Iterator[Finding]]"
 
 
 def check_settings(settings: Settings, login: Login, keys: int) -> list[Finding]:

@@ -4,19 +4,17 @@ Each returns the canonical root of a set of keys with the nodes that had to be m
 exist already are shared. The shape of an index depends on its set of keys alone.
 """
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.index.node import (
     EMPTY_ROOT,
     LEAF_LIMIT,
-    Child,
     Inner,
     Leaf,
-    Node,
-    NodeReader,
     common_nibbles,
     encode_inner,
     encode_leaf,
@@ -29,10 +27,22 @@ from msglog.index.node import (
     split,
 )
 from msglog.index.reading import Frontier, read_nodes
-from msglog.key import FIRST_KEY, KEY_NIBBLES, Key
-from msglog.objectid import ObjectId, object_id
+from msglog.key import FIRST_KEY, KEY_NIBBLES
+from msglog.objectid import object_id
 
-Path: TypeAlias = tuple[int, bytes]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TypeAlias
+
+    from msglog.index.node import (
+        Child,
+        Node,
+        NodeReader,
+    )
+    from msglog.key import Key
+    from msglog.objectid import ObjectId
+
+Path: TypeAlias = "tuple[int, bytes]"
 """A number of nibbles and those nibbles packed: everything below them. A key is (80, key)."""
 
 
@@ -45,7 +55,7 @@ class Index:
     nodes: dict[ObjectId, bytes]
 
 
-_Subtree: TypeAlias = tuple[ObjectId, int]
+_Subtree: TypeAlias = "tuple[ObjectId, int]"
 _NOTHING: _Subtree = (EMPTY_ROOT, 0)
 
 

@@ -4,32 +4,44 @@ A leaf is `[0, n, prefix, suffixes]`, an inner node `[1, n, prefix, children]`: 
 nibbles that all keys below share, prefix those nibbles packed high first. See docs/format.md.
 """
 
+from __future__ import annotations
+
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeAlias
+from struct import iter_unpack
 
-import cbor2
-
-from msglog.encoding import EncodingError, decode
+from msglog.annotation import TYPE_CHECKING, cast
+from msglog.dataclass import dataclass
+from msglog.encoding import EncodingError, decode, head
 from msglog.errors import IntegrityError
 from msglog.key import KEY_BYTES, KEY_NIBBLES, Key
 from msglog.objectid import DIGEST_BYTES, ObjectId, object_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import TypeAlias
+
 
 LEAF_LIMIT = 64
 """A set of keys is a leaf if and only if it has at most this many."""
 
 NODE_BYTES_LIMIT = 4096
 
-Child: TypeAlias = tuple[int, ObjectId, int]
+Child: TypeAlias = "tuple[int, ObjectId, int]"
 """Nibble, id, and number of keys of a subtree; the id and the number alone decide equality."""
 
-NodeReader: TypeAlias = Callable[[Sequence[ObjectId]], Mapping[ObjectId, bytes]]
+NodeReader: TypeAlias = "Callable[[Sequence[ObjectId]], Mapping[ObjectId, bytes]]"
 """Returns the bytes of all the nodes asked for, already checked against their ids, or raises."""
 
 _LEAF, _INNER = 0, 1
+_BYTES, _ARRAY, _ONE_BYTE = 0x40, 0x80, 24
+_LEAF_HEAD, _INNER_HEAD = b"\x84\x00", b"\x84\x01"
+_CHILD_HEADS = [bytes((0x83, position, 0x58, DIGEST_BYTES)) for position in range(16)]
 _BITS = 8 * KEY_BYTES
+
+
+EMPTY_NODE = b"\x84\x00\x00\x40\x40"
+"""`[0, 0, h'', h'']`: the leaf of no keys, which is only a root."""
 
 
 class NodeError(IntegrityError):
@@ -65,7 +77,7 @@ class Inner:
         return sum(child[2] for child in self.children)
 
 
-Node: TypeAlias = Leaf | Inner
+Node: TypeAlias = "Leaf | Inner"
 
 
 def nibble(key: bytes, position: int) -> int:
@@ -119,41 +131,68 @@ def split(keys: Sequence[Key], low: int, high: int, depth: int) -> list[tuple[in
 def encode_leaf(keys: Sequence[Key]) -> bytes:
     """Return the bytes of the leaf of these sorted, unique keys."""
     if not keys:
-        return cbor2.dumps([_LEAF, 0, b"", b""])
+        return EMPTY_NODE
     depth = common_nibbles(keys[0], keys[-1])
     start = depth >> 1
     suffixes = b"".join([key[start:] for key in keys])
-    return cbor2.dumps([_LEAF, depth, pack_prefix(keys[0], depth), suffixes])
+    prefix = pack_prefix(keys[0], depth)
+    beginning = _LEAF_HEAD + head(0, depth) + head(_BYTES, len(prefix)) + prefix
+    return beginning + head(_BYTES, len(suffixes)) + suffixes
 
 
 def encode_inner(depth: int, prefix: bytes, children: Sequence[Child]) -> bytes:
     """Return the bytes of an inner node; the children must be in the order of their nibbles."""
-    return cbor2.dumps([_INNER, depth, prefix, children])
+    parts = [_INNER_HEAD, head(0, depth), head(_BYTES, len(prefix)), prefix]
+    parts.append(head(_ARRAY, len(children)))
+    for position, oid, count in children:
+        parts += (_CHILD_HEADS[position], oid, head(0, count))
+    return b"".join(parts)
 
 
 def load_node(data: bytes) -> Node:
     """Return a node that was computed here and whose digest has been checked.
 
-    Its canonical form is not checked again: see `decode_node` for bytes from anywhere else.
+    Its form is taken for granted: see `decode_node` for bytes from anywhere else.
     """
-    kind, depth, prefix, rest = cbor2.loads(data)
-    if kind == _INNER:
-        return Inner(depth, prefix, tuple([tuple(child) for child in rest]))
-    return Leaf(_leaf_keys(depth, prefix, rest))
+    depth, position = data[2], 3
+    if depth == _ONE_BYTE:
+        depth, position = data[3], 4
+    start = position + _head_bytes(data[position])
+    position = start + ((depth + 1) >> 1)
+    prefix = data[start:position]
+    if data[1] == _LEAF:
+        return Leaf(_leaf_keys(depth, prefix, data[position + _head_bytes(data[position]) :]))
+    children: list[Child] = []
+    size = len(data)
+    position += 1
+    while position < size:
+        number, start = data[position + 1], position + 4
+        position = start + DIGEST_BYTES
+        oid = ObjectId(data[start:position])
+        count = data[position]
+        position += 1
+        if count >= _ONE_BYTE:
+            end = position + (1 << (count - _ONE_BYTE))
+            count, position = int.from_bytes(data[position:end], "big"), end
+        children.append((number, oid, count))
+    return Inner(depth, prefix, tuple(children))
+
+
+def _head_bytes(initial: int) -> int:
+    """Return how many bytes the head of a byte string has that begins with initial."""
+    argument = initial & 31
+    return 1 if argument < _ONE_BYTE else 1 + (1 << (argument - _ONE_BYTE))
 
 
 def _leaf_keys(depth: int, prefix: bytes, suffixes: bytes) -> tuple[Key, ...]:
     start = depth >> 1
     width = KEY_BYTES - start
-    head = prefix[:start]
+    first = prefix[:start]
     if not width:
-        return (Key(head),)
-    return tuple(
-        [
-            Key(head + suffixes[position : position + width])
-            for position in range(0, len(suffixes), width)
-        ]
-    )
+        return (Key(first),)
+    # One cast of all: Key() is a call, and a walk makes hundreds of thousands of them.
+    keys = [first + suffix for (suffix,) in iter_unpack(f"{width}s", suffixes)]
+    return cast("tuple[Key, ...]", tuple(keys))
 
 
 def decode_node(data: bytes, *, leaf_limit: int = LEAF_LIMIT) -> Node:
@@ -228,6 +267,5 @@ def _decode_inner(depth: int, prefix: bytes, rest: Sequence[object], leaf_limit:
     return node
 
 
-EMPTY_NODE = encode_leaf(())
 EMPTY_ROOT = object_id(EMPTY_NODE)
 """The root of the empty log, which every side always holds."""

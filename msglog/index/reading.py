@@ -1,9 +1,15 @@
 """Reading many nodes at a time: a walk costs one store call a frontier, not one a node."""
 
-from collections.abc import Iterable
+from __future__ import annotations
 
-from msglog.index.node import EMPTY_NODE, EMPTY_ROOT, Node, NodeReader, load_node
-from msglog.objectid import ObjectId
+from msglog.annotation import TYPE_CHECKING
+from msglog.index.node import EMPTY_NODE, EMPTY_ROOT, load_node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from msglog.index.node import Node, NodeReader
+    from msglog.objectid import ObjectId
 
 FRONTIER_LIMIT = 64
 """How many nodes a walk asks for at once, which bounds what it holds."""

@@ -1,8 +1,9 @@
 """Checking a whole index: every node canonical, in its place, and counted right."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.index.node import (
     EMPTY_ROOT,
     LEAF_LIMIT,
@@ -13,8 +14,13 @@ from msglog.index.node import (
     pack_prefix,
     shares_prefix,
 )
-from msglog.key import Key
-from msglog.objectid import ObjectId, object_id
+from msglog.objectid import object_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from msglog.key import Key
+    from msglog.objectid import ObjectId
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 """Reading indexes in key order, with bounded memory: `count`, `iterate`, `difference`."""
 
-from collections.abc import Iterator
-from typing import TypeAlias
+from __future__ import annotations
 
+from itertools import chain
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.index.node import (
     EMPTY_ROOT,
     Inner,
     Leaf,
-    NodeReader,
     common_nibbles,
     first_below,
     last_below,
@@ -17,10 +18,19 @@ from msglog.index.node import (
 )
 from msglog.index.reading import FRONTIER_LIMIT, Frontier, read_node
 from msglog.key import FIRST_KEY, KEY_BYTES, LAST_KEY, Key
-from msglog.objectid import ObjectId
 
-_Keys: TypeAlias = tuple[Key, ...]
-_Side: TypeAlias = ObjectId | _Keys
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import TypeAlias
+
+    from msglog.index.node import (
+        Child,
+        NodeReader,
+    )
+    from msglog.objectid import ObjectId
+
+_Keys: TypeAlias = "tuple[Key, ...]"
+_Side: TypeAlias = "ObjectId | _Keys"
 """One side of a comparison: a subtree by its id, or keys that were listed already."""
 
 
@@ -38,10 +48,28 @@ def iterate(
     reverse: bool = False,
 ) -> Iterator[Key]:
     """Yield the keys of an index from first to last, both included, in order or in reverse."""
-    if root == EMPTY_ROOT:
-        return
+    return iterate_below(read, [root], first=first, last=last, reverse=reverse)
+
+
+def iterate_below(
+    read: NodeReader,
+    subtrees: Sequence[ObjectId],
+    *,
+    first: Key = FIRST_KEY,
+    last: Key = LAST_KEY,
+    reverse: bool = False,
+) -> Iterator[Key]:
+    """Yield the keys of subtrees as `iterate` does, one subtree after the other as they come."""
+    return chain.from_iterable(_leaves(read, subtrees, first, last, reverse=reverse))
+
+
+def _leaves(
+    read: NodeReader, subtrees: Sequence[ObjectId], first: Key, last: Key, *, reverse: bool
+) -> Iterator[Iterable[Key]]:
+    """Yield the keys of one leaf after the other."""
+    whole = first == FIRST_KEY and last == LAST_KEY
     frontier = Frontier(read)
-    stack = [root]
+    stack = [oid for oid in reversed(subtrees) if oid != EMPTY_ROOT]
     while stack:
         oid = stack.pop()
         node = frontier.take(oid, reversed(stack[-FRONTIER_LIMIT:]))
@@ -49,20 +77,61 @@ def iterate(
             keys = node.keys
             if keys[0] < first or keys[-1] > last:
                 keys = tuple([key for key in keys if first <= key <= last])
-            yield from reversed(keys) if reverse else keys
+            yield reversed(keys) if reverse else keys
             continue
-        if (
-            last_below(node.prefix, node.depth) < first
-            or first_below(node.prefix, node.depth) > last
-        ):
-            continue
-        base = node.prefix.ljust(KEY_BYTES, b"\0")
-        children = []
-        for position, child, _ in node.children:
-            start = _with_nibble(base, node.depth, position)
-            if last_below(start, node.depth + 1) >= first and start <= last:
-                children.append(child)
-        stack.extend(children if reverse else reversed(children))
+        children = node.children if whole else _within(node, first, last)
+        stack += [child[1] for child in (children if reverse else reversed(children))]
+
+
+def divide(
+    read: NodeReader,
+    root: ObjectId,
+    *,
+    size: int,
+    first: Key = FIRST_KEY,
+    last: Key = LAST_KEY,
+    reverse: bool = False,
+) -> Iterator[list[ObjectId]]:
+    """Yield the subtrees of an index as lists of them that have some size keys together, or less.
+
+    One after the other `iterate_below` gives the keys that `iterate` gives for the same bounds.
+    Only nodes of more than size keys are read.
+    """
+    frontier = Frontier(read)
+    stack = [(root, size + 1)]
+    together: list[ObjectId] = []
+    number = 0
+    while stack:
+        oid, count = stack.pop()
+        if count > size:
+            ahead = [other for other, more in stack[-FRONTIER_LIMIT:] if more > size]
+            node = frontier.take(oid, reversed(ahead))
+            if isinstance(node, Inner):
+                children = _within(node, first, last)
+                ordered = children if reverse else reversed(children)
+                stack += [(child[1], child[2]) for child in ordered]
+                continue
+            count = node.count
+        if together and number + count > size:
+            yield together
+            together, number = [], 0
+        together.append(oid)
+        number += count
+    if together:
+        yield together
+
+
+def _within(node: Inner, first: Key, last: Key) -> Sequence[Child]:
+    """Return the children of an inner node that may have keys from first to last."""
+    if last_below(node.prefix, node.depth) < first or first_below(node.prefix, node.depth) > last:
+        return ()
+    base = node.prefix.ljust(KEY_BYTES, b"\0")
+    children = []
+    for child in node.children:
+        start = _with_nibble(base, node.depth, child[0])
+        if last_below(start, node.depth + 1) >= first and start <= last:
+            children.append(child)
+    return children
 
 
 def difference(read: NodeReader, base: ObjectId, target: ObjectId) -> Iterator[Key]:

@@ -1,10 +1,21 @@
 """What every store does before it hands out bytes: the digest must be the one asked for."""
 
-from collections.abc import Iterable, Sequence
+from __future__ import annotations
 
-from msglog.key import Key, key_object_id
-from msglog.objectid import DamagedObjectError, ObjectId, object_id
+from msglog.annotation import TYPE_CHECKING
+from msglog.digest import sha256_for
+from msglog.key import TIME_BYTES, key_object_id
+from msglog.objectid import DamagedObjectError, object_id
 from msglog.store.store import MissingObjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from msglog.key import Key
+    from msglog.objectid import ObjectId
+
+_OTHERS_BYTES = 8192
+"""How much is passed over before anything was found."""
 
 
 def checked_nodes(ids: Sequence[ObjectId], found: dict[ObjectId, bytes]) -> dict[ObjectId, bytes]:
@@ -30,23 +41,53 @@ def checked_messages(keys: Sequence[Key], found: dict[Key, bytes]) -> dict[Key, 
 
 
 def checked_beginning(
-    keys: Sequence[Key], rows: Iterable[tuple[Key, bytes]], byte_limit: int
+    keys: Sequence[Key],
+    rows: Iterable[tuple[object, object, object]],
+    byte_limit: int,
+    expanded: Callable[[object, object], bytes],
 ) -> list[bytes]:
     """Return the data of rows, which come in the order of keys, up to a number of bytes.
 
-    Each must be there and have its digest; rows is left as soon as there is no more room.
+    rows: key, data, and by what they are compressed, for expanded; 0 if by nothing. Each must be
+    there and have its digest; rows is left as soon as there is no more room.
+    """
+    return beginning_among(keys, rows, byte_limit, expanded) or []
+
+
+def beginning_among(
+    keys: Sequence[Key],
+    rows: Iterable[tuple[object, object, object]],
+    byte_limit: int,
+    expanded: Callable[[object, object], bytes],
+) -> list[bytes] | None:
+    """Return what `checked_beginning` does, though other rows lie between those of keys.
+
+    None once the others have more bytes than what was found: then it is better not to meet them.
     """
     beginning: list[bytes] = []
-    size = 0
-    following = iter(rows)
-    for key in keys:
-        found, data = next(following, (None, b""))
+    size = others = number = 0
+    descending = keys[0] > keys[-1]
+    sha256 = sha256_for(len(keys))
+    for found, data, form in rows:
+        if not isinstance(data, bytes):  # damage can make it another type
+            data = b""  # noqa: PLW2901 - which has no key's digest
+        key = keys[number]
         if found != key:
-            raise MissingObjectError(key_object_id(key).hex())
+            if not isinstance(found, bytes) or (found < key if descending else found > key):
+                break
+            others += len(data)
+            if others > size + _OTHERS_BYTES:
+                return None
+            continue
+        if form:
+            data = expanded(data, form)  # noqa: PLW2901 - as it was staged
         size += len(data)
-        if beginning and size > byte_limit:
-            break
-        if object_id(data) != key_object_id(key):
+        if size > byte_limit and number:
+            return beginning
+        if sha256(data).digest() != key[TIME_BYTES:]:
             raise DamagedObjectError(key_object_id(key), where="in the store")
         beginning.append(data)
-    return beginning
+        number += 1
+        if number == len(keys):
+            return beginning
+    raise MissingObjectError(key_object_id(keys[number]).hex())

@@ -1,24 +1,40 @@
 """A store in memory: the reference for the conformance suite, and for tests of everything above."""
 
-from collections.abc import Iterable, Sequence
+from __future__ import annotations
 
-from msglog.index.node import EMPTY_ROOT
-from msglog.key import Key, key_object_id
-from msglog.objectid import ObjectId
+from msglog.annotation import TYPE_CHECKING
+from msglog.index.node import EMPTY_ROOT, Inner, load_node
+from msglog.key import FIRST_KEY, key_object_id
+from msglog.objectid import object_id
+from msglog.refname import LOG_PREFIX
 from msglog.store.checking import checked_beginning, checked_messages, checked_nodes
+from msglog.store.collection import Collected, Condensed
 from msglog.store.store import (
     AGREED_LIMIT,
     REPOSITORY_ID_BYTES,
-    Commit,
     Committed,
     Lost,
     OverQuotaError,
-    Receipt,
-    Ref,
     ReflogEntry,
-    Refusal,
     Usage,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import TypeAlias
+
+    from msglog.key import Key
+    from msglog.objectid import ObjectId
+    from msglog.store.collection import Retention
+    from msglog.store.store import (
+        Commit,
+        Receipt,
+        Ref,
+        Refusal,
+    )
+
+_Place: TypeAlias = "tuple[str, str, Key]"
+"""Where agreed roots belong: a peer, a log and a view."""
 
 
 class MemoryStore:
@@ -34,7 +50,9 @@ class MemoryStore:
         self._usage: dict[str, Usage] = {}
         self._refs: dict[str, Ref] = {}
         self._reflog: dict[str, list[ReflogEntry]] = {}
-        self._agreed: dict[tuple[str, str, Key], dict[ObjectId, None]] = {}
+        self._agreed: dict[_Place, dict[ObjectId, int]] = {}
+        self._retired: dict[ObjectId, int] = {}
+        self._seen: dict[bytes, int] = {}
         self._held_back: dict[tuple[str, str], dict[Key, Refusal]] = {}
         self._indexed: dict[str, ObjectId] = {}
         self._index: set[Key] = set()
@@ -54,8 +72,8 @@ class MemoryStore:
 
     def read_some(self, keys: Sequence[Key], byte_limit: int) -> list[bytes]:
         """Return the first of these messages, and as many after it as there is room for."""
-        rows = ((key, self._messages[key]) for key in keys if key in self._messages)
-        return checked_beginning(keys, rows, byte_limit)
+        rows = ((key, self._messages[key], 0) for key in keys if key in self._messages)
+        return checked_beginning(keys, rows, byte_limit, _as_it_is)
 
     def find_nodes(self, ids: Sequence[ObjectId]) -> dict[ObjectId, bytes]:
         """Return the nodes that are there, unchecked."""
@@ -86,10 +104,12 @@ class MemoryStore:
             self._receipts.update(dict.fromkeys(new, commit.receipt))
         self._nodes.update(commit.nodes)
         self._messages.update(commit.messages)
+        self._seen.update(dict.fromkeys((*commit.nodes, *commit.messages), commit.time))
         for update in commit.refs:
             if update.new is None:
                 self._refs.pop(update.name, None)
-                self._reflog.pop(update.name, None)
+                for entry in self._reflog.pop(update.name, ()):
+                    self._retired[entry.root] = commit.time
                 continue
             self._refs[update.name] = update.new
             self._reflog.setdefault(update.name, []).insert(
@@ -98,9 +118,10 @@ class MemoryStore:
         for agreement in commit.agreed:
             roots = self._agreed.setdefault((agreement.peer, agreement.log, agreement.view), {})
             roots.pop(agreement.root, None)
-            roots[agreement.root] = None
+            roots[agreement.root] = commit.time
             for oldest in list(roots)[:-AGREED_LIMIT]:
                 del roots[oldest]
+                self._retired[oldest] = commit.time
         for change in commit.held_back:
             held = self._held_back.setdefault((change.peer, change.log), {})
             for key in change.accepted:
@@ -152,5 +173,115 @@ class MemoryStore:
         found = (key for key in self._index if key_object_id(key).hex().startswith(abbreviation))
         return sorted(found, key=key_object_id)[:limit]
 
+    def collect(self, retention: Retention, *, dry_run: bool = False) -> Collected:
+        """Remove what no root reaches, or only say how much it is."""
+        entries = self._expired_entries(retention)
+        agreements = self._expired_agreements(retention)
+        listed = [*(ref.root for ref in self._refs.values()), *self._indexed.values()]
+        nodes, keys = self._reached(listed, strict=True)
+        remembered = [
+            *(entry.root for entries in self._reflog.values() for entry in entries),
+            *(root for roots in self._agreed.values() for root in roots),
+            *(root for root, time in self._retired.items() if time >= retention.before),
+        ]
+        more = self._reached(remembered, strict=False)
+        nodes, keys = nodes | more[0], keys | more[1]
+        doomed_nodes = [oid for oid in self._nodes if self._may_go(oid, nodes, retention)]
+        doomed = [key for key in self._messages if self._may_go(key, keys, retention)]
+        receipts = {id(self._receipts[key]) for key in doomed if key in self._receipts}
+        kept = {id(self._receipts[key]) for key in self._receipts if key not in doomed}
+        if not dry_run:
+            self._give_up(entries, agreements, retention)
+            for oid in doomed_nodes:
+                del self._nodes[oid]
+            for key in doomed:
+                del self._messages[key]
+                self._receipts.pop(key, None)
+                self._index.discard(key)
+                for held in self._held_back.values():
+                    held.pop(key, None)
+        return Collected(
+            len(doomed), len(doomed_nodes), len(entries) + len(agreements), len(receipts - kept)
+        )
+
+    def _may_go(self, name: bytes, reached: set[bytes], retention: Retention) -> bool:
+        return name not in reached and self._seen[name] < retention.before
+
+    def _expired_entries(self, retention: Retention) -> list[tuple[str, ReflogEntry]]:
+        old = retention.now - retention.remembered
+        return [
+            (name, entry)
+            for name, entries in self._reflog.items()
+            for age, entry in enumerate(entries, 1)
+            if age > 1 and (entry.time < old or age > retention.reflog_limit)
+        ]
+
+    def _expired_agreements(self, retention: Retention) -> list[tuple[_Place, ObjectId]]:
+        old = retention.now - retention.remembered
+        return [
+            (place, root)
+            for place, roots in self._agreed.items()
+            for age, (root, time) in enumerate(reversed(roots.items()), 1)
+            if time < old and not (place[2] == FIRST_KEY and age == 1)
+        ]
+
+    def _give_up(
+        self,
+        entries: list[tuple[str, ReflogEntry]],
+        agreements: list[tuple[_Place, ObjectId]],
+        retention: Retention,
+    ) -> None:
+        for root in [root for root, time in self._retired.items() if time < retention.before]:
+            del self._retired[root]
+        for name, entry in entries:
+            self._reflog[name].remove(entry)
+            self._retired[entry.root] = retention.now
+        for place, root in agreements:
+            del self._agreed[place][root]
+            self._retired[root] = retention.now
+        for log in [log for log in self._indexed if not self._is_ref(log)]:
+            self._retired[self._indexed.pop(log)] = retention.now
+
+    def _is_ref(self, log: str) -> bool:
+        return log in self._refs or LOG_PREFIX + log in self._refs
+
+    def _reached(self, roots: Iterable[ObjectId], *, strict: bool) -> tuple[set[bytes], set[bytes]]:
+        """Return the nodes and the keys below roots."""
+        nodes: set[bytes] = set()
+        keys: set[bytes] = set()
+        stack = [root for root in roots if root != EMPTY_ROOT]
+        while stack:
+            oid = stack.pop()
+            if oid in nodes:
+                continue
+            nodes.add(oid)
+            data = self._nodes.get(oid)
+            if strict:
+                data = self.read_nodes([oid])[oid]
+            if data is None or object_id(data) != oid:
+                continue
+            node = load_node(data)
+            if isinstance(node, Inner):
+                stack.extend([child[1] for child in node.children])
+            else:
+                keys.update(node.keys)
+        return nodes, keys
+
+    def condense(self) -> Condensed:
+        """Do nothing: memory is not for keeping."""
+        return Condensed(0, self.size(), self.size())
+
+    def size(self) -> int:
+        """Return the bytes of all objects."""
+        return sum(map(len, (*self._nodes.values(), *self._messages.values())))
+
+    def faults(self) -> Iterator[str]:
+        """Yield nothing."""
+        return iter(())
+
     def close(self) -> None:
         """Do nothing: there is nothing to free."""
+
+
+def _as_it_is(data: object, _form: object) -> bytes:
+    return data if isinstance(data, bytes) else b""

@@ -5,13 +5,18 @@ log is written and read sequentially; nodes by id. Ids are computed by the calle
 and checked again at every read.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING, Protocol
+from msglog.dataclass import dataclass, field
 from msglog.errors import IntegrityError, LocalError, RefusedError
-from msglog.key import Key
-from msglog.objectid import ObjectId
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from msglog.key import Key
+    from msglog.objectid import ObjectId
+    from msglog.store.collection import Collected, Condensed, Retention
 
 REPOSITORY_ID_BYTES = 16
 AGREED_LIMIT = 64
@@ -28,6 +33,8 @@ class StoreFormatError(StoreError):
 
 class StoreBusyError(StoreError):
     """Another process held the store for longer than the time limit."""
+
+    temporary = True
 
 
 class OverQuotaError(RefusedError):
@@ -98,7 +105,7 @@ class Usage:
     messages: int = 0
     size: int = 0
 
-    def plus(self, messages: int, size: int) -> "Usage":
+    def plus(self, messages: int, size: int) -> Usage:
         """Return what it is with more messages."""
         return Usage(self.messages + messages, self.size + size)
 
@@ -195,7 +202,8 @@ class Store(Protocol):
 
     Reads see what was committed last; nothing is locked between calls. Methods that return data
     have checked them against their ids and raise DamagedObjectError; `find_nodes` and
-    `find_messages`, for verification, have not.
+    `find_messages`, for verification, have not. However a store keeps messages, they are read as
+    they were written; what cannot be read so any more is read as no bytes, which is no object.
     """
 
     @property
@@ -261,6 +269,27 @@ class Store(Protocol):
 
     def look_up(self, abbreviation: str, limit: int) -> list[Key]:
         """Return the keys whose ids begin with these hex digits, at most limit."""
+
+    def collect(self, retention: Retention, *, dry_run: bool = False) -> Collected:
+        """Remove what no root reaches and no session may still use; or only say how much it is.
+
+        Roots are the refs, their reflog, agreed roots, what the look-up by id knows, and roots that
+        were given up less than the grace ago. Others may read and write meanwhile; killed at any
+        point, what is left is whole. Raises MissingObjectError or DamagedObjectError, and removes
+        nothing, where a ref's index cannot be walked.
+        """
+
+    def condense(self) -> Condensed:
+        """Compress messages, and give space that is not needed back to the file system.
+
+        What is read is the same before, meanwhile and afterwards.
+        """
+
+    def size(self) -> int:
+        """Return how many bytes the store takes where it is kept."""
+
+    def faults(self) -> Iterator[str]:
+        """Yield what is damaged of what the store keeps for itself, in words, for verification."""
 
     def close(self) -> None:
         """Free what the store holds; harmless when said twice."""

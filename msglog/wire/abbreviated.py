@@ -1,24 +1,31 @@
 """Index nodes as they travel: digests of children, or beginnings of keys, cut to a width."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from __future__ import annotations
+
 from itertools import pairwise
 
-import cbor2
-
-from msglog.encoding import EncodingError, Value, decode
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
+from msglog.encoding import EncodingError, decode, encode
 from msglog.errors import IntegrityError
-from msglog.index.change import Path
 from msglog.index.node import (
     LEAF_LIMIT,
-    Child,
-    Inner,
-    Leaf,
     common_nibbles,
     pack_prefix,
     shares_prefix,
 )
 from msglog.key import KEY_BYTES, KEY_NIBBLES, TIME_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from msglog.encoding import Value
+    from msglog.index.change import Path
+    from msglog.index.node import (
+        Child,
+        Inner,
+        Leaf,
+    )
 
 KNOWN_BYTES = 4
 """How much of each of its own children's digests a client sends along with a path."""
@@ -68,14 +75,14 @@ def abbreviate_leaf(leaf: Leaf, width: int, path_depth: int) -> bytes:
     depth = min(depth, 2 * size)
     start = depth >> 1
     suffixes = b"".join([key[start:size] for key in leaf.keys])
-    return cbor2.dumps([_LEAF, depth, pack_prefix(leaf.keys[0], depth), size, suffixes])
+    return encode([_LEAF, depth, pack_prefix(leaf.keys[0], depth), size, suffixes])
 
 
 def abbreviate_inner(node: Inner, children: Sequence[Child], width: int) -> bytes:
     """Return an inner node that describes these of its children and names the others."""
     present = sum(1 << position for position, _, _ in node.children)
-    cut = [[position, oid[:width], count] for position, oid, count in children]
-    return cbor2.dumps([_INNER, node.depth, node.prefix, present, cut])
+    cut: list[Value] = [[position, oid[:width], count] for position, oid, count in children]
+    return encode([_INNER, node.depth, node.prefix, present, cut])
 
 
 def child_path(depth: int, prefix: bytes, position: int) -> Path:

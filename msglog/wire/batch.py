@@ -1,19 +1,30 @@
 """The content of a batch: items of (kind, key, payload), compressed as one frame where it pays."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from __future__ import annotations
 
+from struct import Struct
+
+from msglog import compression
+from msglog.annotation import TYPE_CHECKING, cast
+from msglog.dataclass import dataclass
+from msglog.digest import sha256_for
 from msglog.errors import IntegrityError
-from msglog.key import KEY_BYTES, Key, key_object_id, key_time
-from msglog.message import OBJECT_BYTES_LIMIT, Foreign, Message, decode_object
-from msglog.objectid import object_id
+from msglog.key import KEY_BYTES, TIME_BIAS, Key, key_object_id, key_time
+from msglog.message import OBJECT_BYTES_LIMIT, decode_object
+from msglog.message_scan import scan
+from msglog.objectid import DIGEST_BYTES, object_id
 from msglog.wire.events import BATCH_BYTES_LIMIT, BATCH_MESSAGES_LIMIT
+
+if TYPE_CHECKING:
+    from msglog.message import Foreign, Message
 
 OBJECT = 0
 """The kind of an item that is a message; 1 is reserved for redacted ones."""
 
 HEAD_BYTES = 1 + KEY_BYTES + 4
 """An item's kind, key, and the length of its payload as 4 bytes, big-endian."""
+
+_HEAD = Struct(f">BQ{DIGEST_BYTES}sI")
 
 COMPRESS_FROM_BYTES = 4096
 """Smaller batches go as they are: loading a compressor costs more than it saves."""
@@ -45,45 +56,61 @@ class Item:
 
     key: Key
     data: bytes
-    content: Message | Foreign
+
+    @property
+    def content(self) -> Message | Foreign:
+        """What it says, read anew each time."""
+        return decode_object(self.data)
 
 
 def pack_item(key: Key, data: bytes) -> bytes:
     """Return the bytes of one item."""
-    return b"%c%b%b%b" % (OBJECT, key, len(data).to_bytes(4, "big"), data)
+    return pack_head(key, data) + data
 
 
-def unpack(content: bytes, messages: int) -> Iterator[Item]:
-    """Yield the items of a batch, each checked against its key, which must ascend.
+def pack_head(key: Key, data: bytes) -> bytes:
+    """Return the bytes of an item but for its payload, which follows."""
+    return b"%c%b%b" % (OBJECT, key, len(data).to_bytes(4, "big"))
 
-    Raises BatchError, and ForgedMessageError which names the message.
+
+def unpack(content: bytes, messages: int) -> dict[Key, bytes]:
+    """Return the messages of a batch by key, each checked against its key, which must ascend.
+
+    Raises BatchError, and ForgedMessageError which names the message. What follows the number of
+    messages that was said is not looked at.
     """
+    found: dict[Key, bytes] = {}
+    sha256 = sha256_for(messages)
     position, size, last = 0, len(content), b""
-    number = 0
     while position < size:
-        if size - position < HEAD_BYTES:
-            raise BatchError("its last item is cut short")
-        if content[position] != OBJECT:
-            raise BatchError(f"an item is of the unknown kind {content[position]}")
         start = position + HEAD_BYTES
-        key = Key(content[position + 1 : position + 1 + KEY_BYTES])
-        length = int.from_bytes(content[start - 4 : start], "big")
-        if length > size - start:
+        if start > size:
             raise BatchError("its last item is cut short")
+        kind, biased_time, digest, length = _HEAD.unpack_from(content, position)
+        if kind != OBJECT:
+            raise BatchError(f"an item is of the unknown kind {kind}")
+        position = start + length
+        if position > size:
+            raise BatchError("its last item is cut short")
+        key = content[start - KEY_BYTES - 4 : start - 4]
         if key <= last:
             raise BatchError("its keys are not in ascending order")
-        position = start + length
-        number += 1
-        if number > messages:
-            raise BatchError(f"it has more than the {messages} messages that it said")
         last = key
-        yield check_item(key, content[start:position])
-    if number != messages:
-        raise BatchError(f"it has {number} messages and said {messages}")
+        if len(found) == messages:
+            raise BatchError(f"it has more than the {messages} messages that it said")
+        data = content[start:position]
+        plain = scan(data)
+        # What fails here is looked at again by `check_item`, which says what is wrong or takes it.
+        if plain is None or sha256(data).digest() != digest or plain[1] != biased_time - TIME_BIAS:
+            check_item(Key(key), data)
+        found[cast("Key", key)] = data
+    if len(found) != messages:
+        raise BatchError(f"it has {len(found)} messages and said {messages}")
+    return found
 
 
-def check_item(key: Key, data: bytes) -> Item:
-    """Return the item of a key and bytes that a peer sent; raises ForgedMessageError."""
+def check_item(key: Key, data: bytes) -> None:
+    """Raise ForgedMessageError unless data are the message of a key."""
     if object_id(data) != key_object_id(key):
         raise ForgedMessageError(key, "its bytes have another SHA-256")
     try:
@@ -92,7 +119,6 @@ def check_item(key: Key, data: bytes) -> Item:
         raise ForgedMessageError(key, error.why) from error
     if content.time != key_time(key):
         raise ForgedMessageError(key, "its time is not its key's")
-    return Item(key, data, content)
 
 
 def check_head(messages: int, size: int) -> None:
@@ -113,9 +139,7 @@ def compress(content: bytes) -> tuple[str, bytes]:
     """Return the form (`none` or `zstd`) and the bytes in which a batch is sent."""
     if len(content) < COMPRESS_FROM_BYTES:
         return "none", content
-    from zstandard import ZstdCompressor  # noqa: PLC0415 - small batches must not wait for it
-
-    return "zstd", ZstdCompressor(level=LEVEL).compress(content)
+    return "zstd", compression.compress(content, LEVEL)
 
 
 def expand(form: str, data: bytes, size: int) -> bytes:
@@ -123,22 +147,12 @@ def expand(form: str, data: bytes, size: int) -> bytes:
     if form == "none":
         content = data
     elif form == "zstd":
-        content = _decompress(data, size)
+        try:
+            content = compression.expand(data, size=size, window_limit=1 << WINDOW_LOG + 3)
+        except compression.CompressionError as error:
+            raise BatchError(error.what) from error
     else:
         raise BatchError(f"it is in the unknown form {form[:20]!r}")
     if len(content) != size:
         raise BatchError(f"it has {len(content)} bytes and said {size}")
     return content
-
-
-def _decompress(data: bytes, size: int) -> bytes:
-    import zstandard  # noqa: PLC0415 - small batches must not wait for it
-
-    try:
-        parameters = zstandard.get_frame_parameters(data)
-        if parameters.content_size != size or parameters.window_size > 1 << WINDOW_LOG + 3:
-            raise BatchError("its zstd frame declares another size or too large a window")
-        decompressor = zstandard.ZstdDecompressor(max_window_size=1 << WINDOW_LOG + 3)
-        return decompressor.decompress(data, max_output_size=size, allow_extra_data=False)
-    except zstandard.ZstdError as error:
-        raise BatchError("its zstd frame cannot be read") from error

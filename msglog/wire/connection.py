@@ -3,9 +3,11 @@
 Both sides run the same table. There is no socket, file or clock here.
 """
 
-from collections.abc import Iterator
+from __future__ import annotations
+
 from enum import Enum, auto
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.wire.encoder import encode_event
 from msglog.wire.events import (
     BATCH_MESSAGES_LIMIT,
@@ -17,7 +19,6 @@ from msglog.wire.events import (
     Concluded,
     Done,
     End,
-    Event,
     Fetch,
     GetNodes,
     Greeting,
@@ -33,6 +34,13 @@ from msglog.wire.events import (
 from msglog.wire.grammar import ProtocolError
 from msglog.wire.pktline import FramingError
 from msglog.wire.reader import EventReader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from msglog.wire.events import (
+        Event,
+    )
 
 
 class Side(Enum):

@@ -4,27 +4,23 @@ The peer's nodes are hints for navigation: nothing of them is stored, and what t
 or refuted by the roots of the transfer that follows.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeAlias
+from __future__ import annotations
 
-from msglog.index.change import Path, build
+from msglog.annotation import TYPE_CHECKING
+from msglog.index.change import build
 from msglog.index.node import (
     EMPTY_ROOT,
     Inner,
     Leaf,
-    Node,
-    NodeReader,
     nibble,
     pack_prefix,
     shares_prefix,
 )
 from msglog.index.reading import read_node
 from msglog.index.walk import iterate
-from msglog.key import KEY_BYTES, KEY_NIBBLES, Key
-from msglog.objectid import ObjectId
+from msglog.key import KEY_BYTES, KEY_NIBBLES
 from msglog.wire.abbreviated import (
     KNOWN_BYTES,
-    Abbreviated,
     DescentError,
     abbreviate_inner,
     abbreviate_leaf,
@@ -33,12 +29,27 @@ from msglog.wire.abbreviated import (
 )
 from msglog.wire.events import PATH_LIMIT
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import TypeAlias
+
+    from msglog.index.change import Path
+    from msglog.index.node import (
+        Node,
+        NodeReader,
+    )
+    from msglog.key import Key
+    from msglog.objectid import ObjectId
+    from msglog.wire.abbreviated import (
+        Abbreviated,
+    )
+
 SHORT_WIDTH = 16
 FULL_WIDTH = 32
 
 _ABSENT = bytes(KNOWN_BYTES)
 _WANTS_LIMIT = 4 * PATH_LIMIT
-_Side: TypeAlias = ObjectId | tuple[Key, ...]
+_Side: TypeAlias = "ObjectId | tuple[Key, ...]"
 """What one has below a path: a subtree by its id, or keys."""
 
 

@@ -1,10 +1,9 @@
 """Events to packets: one form for each, as docs/protocol.md has it."""
 
-from collections.abc import Iterator
+from __future__ import annotations
 
-from msglog.index.change import Path
-from msglog.key import FIRST_KEY, Key
-from msglog.objectid import ObjectId
+from msglog.annotation import TYPE_CHECKING
+from msglog.key import FIRST_KEY
 from msglog.refname import LOG_PREFIX
 from msglog.wire import batch
 from msglog.wire.events import (
@@ -18,7 +17,6 @@ from msglog.wire.events import (
     Concluded,
     Done,
     End,
-    Event,
     Fetch,
     GetNodes,
     Greeting,
@@ -37,6 +35,16 @@ from msglog.wire.pktline import (
     PAYLOAD_BYTES_LIMIT,
     encode_packet,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from msglog.index.change import Path
+    from msglog.key import Key
+    from msglog.objectid import ObjectId
+    from msglog.wire.events import (
+        Event,
+    )
 
 _DATA = b"\x01"
 _DATA_BYTES = PAYLOAD_BYTES_LIMIT - len(_DATA)

@@ -4,12 +4,18 @@ docs/protocol.md is the normative text; `msglog.wire.encoder` turns these into p
 `msglog.wire.reader` packets into these.
 """
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from __future__ import annotations
 
-from msglog.index.change import Path
-from msglog.key import FIRST_KEY, Key
-from msglog.objectid import ObjectId
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
+from msglog.key import FIRST_KEY
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from msglog.index.change import Path
+    from msglog.key import Key
+    from msglog.objectid import ObjectId
 
 PROTOCOL_VERSION = 1
 HAVE_LIMIT = 8

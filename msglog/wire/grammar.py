@@ -1,10 +1,11 @@
 """The texts of packets to events: what each may say, and what is refused; see docs/protocol.md."""
 
-import re
-from collections.abc import Callable
+from __future__ import annotations
 
+import re
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import RemoteError
-from msglog.index.change import Path
 from msglog.key import FIRST_KEY, Key
 from msglog.objectid import ObjectId
 from msglog.refname import LOG_PREFIX, is_log_name
@@ -22,7 +23,6 @@ from msglog.wire.events import (
     Batch,
     Concluded,
     Done,
-    Event,
     Fetch,
     GetNodes,
     Greeting,
@@ -36,6 +36,14 @@ from msglog.wire.events import (
 from msglog.wire.pktline import (
     Mark,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from msglog.index.change import Path
+    from msglog.wire.events import (
+        Event,
+    )
 
 _ROOT = re.compile(r"[0-9a-f]{64}")
 _KEY = re.compile(r"[0-9a-f]{80}")

@@ -4,11 +4,16 @@ Source: git's Documentation/gitprotocol-common.txt. Stricter than git in one poi
 lower case, so that every stream has one form.
 """
 
+from __future__ import annotations
+
 import re
-from collections.abc import Iterator
 from enum import Enum
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import RemoteError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HEADER_BYTES = 4
 PACKET_BYTES_LIMIT = 65520

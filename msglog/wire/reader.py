@@ -1,7 +1,8 @@
 """Packets to events: groups them, holds at most one that is incomplete, and keeps the limits."""
 
-from collections.abc import Iterator
+from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import RemoteError
 from msglog.index.node import NODE_BYTES_LIMIT
 from msglog.wire import batch
@@ -9,7 +10,6 @@ from msglog.wire.events import (
     PATH_LIMIT,
     PROTOCOL_VERSION,
     End,
-    Event,
     KeepAlive,
     NodeData,
 )
@@ -26,6 +26,13 @@ from msglog.wire.pktline import (
     Mark,
     PacketReader,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from msglog.wire.events import (
+        Event,
+    )
 
 GROUP_BYTES_LIMIT = 4 << 20
 """How long the packets of one request or answer may be together."""

@@ -4,13 +4,18 @@ They name logs and roots only, no message: harmless where the other side turns o
 and a round trip saved where it is not. `msglog receive-pack [PATH] [REQUEST...]`.
 """
 
-import re
-from collections.abc import Sequence
-from typing import TypeAlias
+from __future__ import annotations
 
+import re
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.objectid import ObjectId
 from msglog.wire.events import HAVE_LIMIT, Fetch, ListRefs, Push
 from msglog.wire.grammar import ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TypeAlias
 
 LINE_BYTES_LIMIT = 1024
 WORDS_BYTES_LIMIT = 700
@@ -29,7 +34,7 @@ _DIRECT_LINE = re.compile(
     rf"msglog receive-pack(?: (?:--direct [^ \n]+|{_NAME}))?(?P<requests>(?: {_WORD})*)", re.ASCII
 )
 
-EarlyRequest: TypeAlias = ListRefs | Fetch | Push
+EarlyRequest: TypeAlias = "ListRefs | Fetch | Push"
 
 
 def format_requests(requests: Sequence[EarlyRequest]) -> list[str]:

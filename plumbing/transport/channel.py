@@ -1,7 +1,8 @@
 """The seam between protocol and transport: a duplex stream of bytes with deadlines."""
 
-from typing import Protocol
+from __future__ import annotations
 
+from msglog.annotation import Protocol
 from msglog.errors import RemoteError
 
 RECEIVE_BYTES = 1 << 18
@@ -13,6 +14,12 @@ UNREAD_LIMIT = 16 << 20
 
 class ChannelError(RemoteError):
     """The connection failed, fell silent past its deadline, or was closed in mid stream."""
+
+    temporary = True
+
+
+class ConnectError(ChannelError):
+    """The host cannot be reached, or does not speak SSH."""
 
 
 class SilenceError(ChannelError):

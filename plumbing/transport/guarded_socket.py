@@ -4,11 +4,17 @@ paramiko reads with a timeout of 0.1 s and tries again for as long as its caller
 ever in some places (the answer to an exec request, a full socket). The bounds are here, below it.
 """
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import socket
 import time
-from collections.abc import Callable
+
+from msglog.annotation import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PREAMBLE_BYTES = 256 * 1024
 """How much a server may send before it has let us in: key exchange is under 10 KiB."""
@@ -29,6 +35,7 @@ class GuardedSocket:
         "_closed",
         "_deadline",
         "_idle_seconds",
+        "_introduction",
         "_phase",
         "_received",
         "_seconds",
@@ -48,6 +55,7 @@ class GuardedSocket:
         self._clock = clock
         self._idle_seconds = idle_seconds
         self._closed = False
+        self._introduction = b""
         self._phase = ""
         self._seconds = 0.0
         self._deadline: float | None = None
@@ -65,6 +73,16 @@ class GuardedSocket:
         """End the last phase: from here on silence is the reader's business."""
         self._deadline = None
 
+    def introduce(self, line: bytes) -> None:
+        """Send the first line, which names our software, before paramiko would.
+
+        The first that paramiko sends must then be the same line, and goes no further.
+        """
+        self._introduction = line
+        with contextlib.suppress(OSError):  # whoever reads then meets it again
+            self._socket.sendall(line)
+        self._acknowledge_at_once()
+
     def recv(self, size: int) -> bytes:
         """Return up to size bytes; raises TimeoutError for paramiko to try again, else OSError."""
         deadline = self._deadline
@@ -81,6 +99,11 @@ class GuardedSocket:
 
     def send(self, data: bytes) -> int:
         """Send some of data; raises TimeoutError for paramiko to try again, else OSError."""
+        if self._introduction:
+            if data != self._introduction:
+                raise self._fail("we introduced ourselves by another name")
+            self._introduction = b""
+            return len(data)
         try:
             sent = self._socket.send(data)
         except TimeoutError:

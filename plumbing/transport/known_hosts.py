@@ -1,15 +1,21 @@
 """The known_hosts files of OpenSSH: which host keys are trusted, which are revoked."""
 
+from __future__ import annotations
+
 import base64
 import binascii
 import hashlib
 import hmac
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
-from pathlib import Path
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 FILE_LIMIT = 16 << 20
 """The longest known_hosts file that is read, in bytes."""

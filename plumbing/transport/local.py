@@ -1,9 +1,14 @@
 """The transport to a repository on this machine: its service, run in this process."""
 
-from collections.abc import Callable
+from __future__ import annotations
 
-from plumbing.service import Service
+from msglog.annotation import TYPE_CHECKING
 from plumbing.transport.channel import ChannelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from plumbing.service import Service
 
 
 class LocalChannel:

@@ -1,18 +1,25 @@
 """SSH by a subprocess of OpenSSH's client, which can all that its ssh_config can ask for."""
 
+from __future__ import annotations
+
 import contextlib
 import math
 import os
+import re
 import select
 import shlex
 import subprocess
-from pathlib import Path
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
-from plumbing.transport.channel import ChannelError, FloodError, SilenceError
+from plumbing.transport.channel import ChannelError, ConnectError, FloodError, SilenceError
 from plumbing.transport.pipe import PipeChannel
-from plumbing.transport.settings import Settings
-from plumbing.transport.url import RemoteUrl
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from plumbing.transport.settings import Settings
+    from plumbing.transport.url import RemoteUrl
 
 EXIT_SECONDS = 2.0
 """How long ssh may take to end by itself, and again after being told to."""
@@ -21,6 +28,23 @@ EXIT_ROUNDS = 100
 
 FAILED = 255
 """The exit status by which ssh says that it failed, not the command."""
+
+
+_NAMES_CONFIG = re.compile(r"-[46AaCfGgKkMNnqsTtVvXxYy]*F")
+"""The option with which a command names its ssh_config, alone or behind options without a value."""
+
+_LASTING = (
+    "Permission denied (",
+    "Host key verification failed",
+    "Too many authentication failures",
+)
+"""What ssh says when trying again is of no use before somebody does something."""
+
+
+class SshRefusedError(ConnectError):
+    """ssh was not let in, or does not trust the host."""
+
+    temporary = False
 
 
 class OpensshChannel:
@@ -85,10 +109,11 @@ class OpensshChannel:
         if self._process.returncode != FAILED:
             return
         said = [line.strip() for line in self._pipe.diagnosis().splitlines() if line.strip()]
-        why = "; ".join(said[-3:]) or "ssh says nothing"
+        why = "; ".join(said[-3:]).removesuffix(".") or "ssh says nothing"
         if self._started:
             raise ChannelError("the connection was lost", why=why) from cause
-        raise ChannelError(f"ssh cannot reach {self._destination}", why=why) from cause
+        kind = SshRefusedError if any(text in why for text in _LASTING) else ConnectError
+        raise kind(f"ssh cannot reach {self._destination}", why=why) from cause
 
 
 def connect_openssh(
@@ -96,7 +121,8 @@ def connect_openssh(
 ) -> OpensshChannel:
     """Start ssh for a command on a host; whether it gets there shows when something is received.
 
-    config_file: the ssh_config that ssh is to read instead of its usual ones.
+    config_file: the ssh_config that ssh is to read instead of its usual ones, unless the settings'
+        own command names another.
     Raises UsageError for a command line that cannot be split, ChannelError where there is no ssh.
     """
     arguments = ssh_arguments(url, command, settings, config_file=config_file)
@@ -137,7 +163,7 @@ def ssh_arguments(
         raise UsageError("the ssh command is empty")
     target = f"{url.user}@{url.host}" if url.user else url.host
     port = ["-p", str(url.port)] if url.port is not None else []
-    if os.path.basename(words[0]) != "ssh":  # noqa: PTH119 - a word, not yet a path
+    if os.path.basename(words[0]) != "ssh":
         return [*words, *port, target, command]
     options = {
         "BatchMode": "no" if settings.terminal else "yes",
@@ -150,7 +176,7 @@ def ssh_arguments(
         "RemoteCommand": "none",
         "EscapeChar": "none",
     }
-    if config_file is not None:
+    if config_file is not None and not any(map(_NAMES_CONFIG.match, words[1:])):
         words += ["-F", str(config_file)]
     words += ["-T", "-a", "-x"]
     words += [word for name, value in options.items() for word in ("-o", f"{name}={value}")]

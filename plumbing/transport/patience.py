@@ -1,7 +1,8 @@
 """How long one side waits for the other before it must have got somewhere."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
+from msglog.dataclass import dataclass
 from plumbing.transport.channel import ChannelError
 
 BYTES_A_SECOND = 1024

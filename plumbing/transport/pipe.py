@@ -1,13 +1,15 @@
 """A channel over two file descriptors: of a subprocess, or a server's own standard streams."""
 
+from __future__ import annotations
+
 import contextlib
 import math
 import os
 import select
 import time
 from collections import deque
-from collections.abc import Callable
 
+from msglog.annotation import TYPE_CHECKING
 from plumbing.transport.channel import (
     RECEIVE_BYTES,
     UNREAD_LIMIT,
@@ -16,6 +18,9 @@ from plumbing.transport.channel import (
     SilenceError,
 )
 from plumbing.transport.patience import Patience, SlowPeerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DIAGNOSIS_BYTES = 4096
 """How much of the peer's standard error is kept: its end."""

@@ -1,17 +1,20 @@
 """Which of the two SSH transports a remote gets."""
 
+from __future__ import annotations
+
 import os
 import pwd
-import shutil
-from dataclasses import replace
 from pathlib import Path
 
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import replace
 from msglog.errors import RemoteError
-from plumbing.transport.channel import Channel
-from plumbing.transport.known_hosts import host_name, read_host_keys
-from plumbing.transport.settings import Settings
-from plumbing.transport.ssh_config import HostConfig, read_host_config
-from plumbing.transport.url import RemoteUrl
+
+if TYPE_CHECKING:
+    from plumbing.transport.channel import Channel
+    from plumbing.transport.settings import Settings
+    from plumbing.transport.ssh_config import HostConfig
+    from plumbing.transport.url import RemoteUrl
 
 
 class ParamikoLacksError(RemoteError):
@@ -28,6 +31,11 @@ def connect(url: RemoteUrl, *, command: str, settings: Settings) -> Channel:
     assert url.kind == "ssh", "local remotes never come here"
     if settings.ssh_command:
         return _by_openssh(url, command, settings)
+    from plumbing.transport.dialling import dial  # noqa: PLC0415 - not where ssh was asked for
+    from plumbing.transport.ssh_config import (  # noqa: PLC0415 - as above
+        read_host_config,
+    )
+
     config = read_host_config(
         url.host,
         user=url.user,
@@ -47,13 +55,16 @@ def connect(url: RemoteUrl, *, command: str, settings: Settings) -> Channel:
         if config.connect_timeout is not None:
             settings = replace(settings, connect_seconds=config.connect_timeout)
         return _by_openssh(url, command, settings)
-    from plumbing.transport.ssh import (  # noqa: PLC0415 - its import takes 115 ms
-        AuthenticationError,
-        connect_ssh,
-    )
-
+    guarded = dial(config, settings)
     try:
-        return connect_ssh(config, command, settings)
+        # While this takes its 30 ms and more, the server gets ready.
+        from plumbing.transport.authentication import AuthenticationError  # noqa: PLC0415
+        from plumbing.transport.ssh import connect_ssh  # noqa: PLC0415
+    except BaseException:
+        guarded.close()
+        raise
+    try:
+        return connect_ssh(guarded, config, command, settings)
     except AuthenticationError as error:
         if settings.paramiko_only:
             raise
@@ -66,6 +77,11 @@ def openssh_reason(config: HostConfig) -> str:
     """Return what a host wants that paramiko lacks, or ""."""
     if config.openssh_reason:
         return config.openssh_reason
+    from plumbing.transport.known_hosts import (  # noqa: PLC0415 - as above
+        host_name,
+        read_host_keys,
+    )
+
     known = read_host_keys(config.known_hosts, host_name(config.host, config.port))
     if any(key.marker == "@cert-authority" for key in known):
         return "a host certificate"
@@ -79,6 +95,8 @@ def _by_openssh(url: RemoteUrl, command: str, settings: Settings) -> Channel:
 
 
 def _has_ssh(settings: Settings) -> bool:
+    import shutil  # noqa: PLC0415 - its import takes longer than it
+
     path = None if settings.environment is None else settings.environment.get("PATH")
     return shutil.which("ssh", path=path) is not None
 

@@ -1,12 +1,21 @@
 """What a transport is told from outside: folders, deadlines, and whom to ask."""
 
+from __future__ import annotations
+
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from plumbing.transport.pipe import IDLE_SECONDS
-from plumbing.transport.ssh_config import SYSTEM_CONFIG
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+SYSTEM_CONFIG = Path("/etc/ssh/ssh_config")
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,29 +1,26 @@
 """SSH by paramiko: the transport that is chosen unless a host's ssh_config asks for more."""
 
+from __future__ import annotations
+
 import base64
 import contextlib
-import logging
 import shlex
-import socket
-import sys
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import RemoteError
+from plumbing.transport.authentication import authenticate
 from plumbing.transport.channel import (
     RECEIVE_BYTES,
     UNREAD_LIMIT,
     ChannelError,
+    ConnectError,
     FloodError,
     SilenceError,
 )
-from plumbing.transport.guarded_socket import GuardedSocket
+from plumbing.transport.dialling import IDENTIFICATION, reason
 from plumbing.transport.known_hosts import (
-    HostKey,
     Verdict,
     append_host_key,
     fingerprint,
@@ -31,23 +28,19 @@ from plumbing.transport.known_hosts import (
     judge,
     read_host_keys,
 )
+from plumbing.transport.lean_paramiko import paramiko
 from plumbing.transport.pipe import DIAGNOSIS_BYTES
-from plumbing.transport.settings import HostKeyQuestion, Settings
-from plumbing.transport.ssh_config import HostConfig
+from plumbing.transport.settings import HostKeyQuestion
 
-# paramiko imports invoke only to run ssh_config's `Match exec`, which is left to OpenSSH here; not
-# finding it saves 45 ms. The entry is put back, so that nobody else misses invoke.
-_ABSENT: Any = object()
-_invoke = sys.modules.get("invoke", _ABSENT)
-sys.modules["invoke"] = None  # type: ignore[assignment]
-try:
-    import paramiko  # type: ignore[import-untyped]
-    from paramiko.agent import AgentSSH  # type: ignore[import-untyped]
-finally:
-    if _invoke is _ABSENT:
-        del sys.modules["invoke"]
-    else:
-        sys.modules["invoke"] = _invoke
+if TYPE_CHECKING:
+    from typing import ClassVar
+
+    from plumbing.transport.guarded_socket import GuardedSocket
+    from plumbing.transport.known_hosts import (
+        HostKey,
+    )
+    from plumbing.transport.settings import Settings
+    from plumbing.transport.ssh_config import HostConfig
 
 CIPHERS = (
     "aes128-gcm@openssh.com",
@@ -64,6 +57,9 @@ MACS = (
 )
 """paramiko's lists without CBC, 3DES, MD5 and SHA-1, and the fastest first."""
 
+_CURVE, _OLD_CURVE = "curve25519-sha256", "curve25519-sha256@libssh.org"
+"""One key exchange: RFC 8731 gave it a name of its own, paramiko 5.1 has it by the older one."""
+
 WINDOW_BYTES = 2 << 20
 """A larger window makes paramiko's buffers quadratic."""
 
@@ -72,39 +68,22 @@ PACKET_BYTES = 1 << 17
 POLL_SECONDS = 0.005
 """How long a full window is waited for before looking again whether something arrived."""
 
-REASON_CHARACTERS = 200
-"""How much of what paramiko says, which may quote the peer, goes into an error."""
-
-AGENT_SECONDS = 60.0
-"""How long an agent may take: some ask a person."""
-
-# Without a handler of its own, logging prints paramiko's warnings on standard error.
-logging.getLogger("paramiko").addHandler(logging.NullHandler())
-
-
-class ConnectError(ChannelError):
-    """The host cannot be reached, or does not speak SSH."""
-
 
 class HostKeyError(RemoteError):
     """The host's key is unknown, changed or revoked: nothing was sent."""
 
 
-class AuthenticationError(RemoteError):
-    """The host accepts none of our keys.
-
-    methods: the ways to log in that the host offers, such as "publickey", where it says so.
-    """
-
-    def __init__(
-        self, what: str, *, why: str = "", hint: str = "", methods: Iterable[str] = ()
-    ) -> None:
-        super().__init__(what, why=why, hint=hint)
-        self.methods = tuple(methods)
-
-
 class _Transport(paramiko.Transport):  # type: ignore[misc]
     """paramiko's transport, whose thread keeps its failures to itself."""
+
+    _kex_info: ClassVar[dict[str, object]] = dict(paramiko.Transport._kex_info)  # noqa: SLF001 - there is no other way in
+    if _OLD_CURVE in _kex_info and _CURVE not in _kex_info:
+        _kex_info[_CURVE] = _kex_info[_OLD_CURVE]
+        _preferred_kex = tuple(
+            name
+            for known in paramiko.Transport._preferred_kex  # noqa: SLF001
+            for name in ([_CURVE, known] if known == _OLD_CURVE else [known])
+        )
 
     def run(self) -> None:
         try:
@@ -112,33 +91,6 @@ class _Transport(paramiko.Transport):  # type: ignore[misc]
         except Exception as error:  # noqa: BLE001 - the waiting side reads saved_exception
             self.saved_exception = error
             self.active = False
-
-
-class _Agent(AgentSSH):  # type: ignore[misc]
-    """An agent at a given socket; paramiko's own class takes it from the environment."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            connection.settimeout(AGENT_SECONDS)
-            connection.connect(path)
-            self._connect(connection)
-        except BaseException:
-            connection.close()
-            raise
-
-    def close(self) -> None:
-        """Close the connection to the agent."""
-        self._close()
-
-
-@dataclass(frozen=True, slots=True)
-class _Identity:
-    """A key to log in with: its name for messages, and the key."""
-
-    name: str
-    key: paramiko.PKey
 
 
 class SshChannel:
@@ -149,6 +101,7 @@ class SshChannel:
         "_drain",
         "_errors",
         "_idle_seconds",
+        "_packet_bytes",
         "_settings",
         "_socket",
         "_started",
@@ -170,6 +123,10 @@ class SshChannel:
         self._settings = settings
         self._idle_seconds = settings.idle_seconds
         self._started = False
+        # paramiko copies what it is given, and sends no more than the server takes at once.
+        self._packet_bytes = min(
+            PACKET_BYTES, getattr(channel, "out_max_packet_size", 0) or PACKET_BYTES
+        )
         self._errors = b""
         self._unread: deque[bytes] = deque()
         self._unread_bytes = 0
@@ -186,7 +143,7 @@ class SshChannel:
         while rest:
             moved = self._hold()
             try:
-                sent = self._channel.send(bytes(rest[:PACKET_BYTES]))
+                sent = self._channel.send(bytes(rest[: self._packet_bytes]))
             except TimeoutError:
                 sent = 0
             except (OSError, EOFError, paramiko.SSHException) as error:
@@ -252,27 +209,30 @@ class SshChannel:
                 self._errors = (self._errors + data)[-DIAGNOSIS_BYTES:]
 
     def _lost(self, error: BaseException | None) -> ChannelError:
-        why = self._socket.failure or ("" if error is None else _reason(error))
+        why = self._socket.failure or ("" if error is None else reason(error))
         return ChannelError("the connection was lost", why=why)
 
 
-def connect_ssh(config: HostConfig, command: str, settings: Settings) -> SshChannel:
-    """Log in to a host and start a command there.
+def connect_ssh(
+    guarded: GuardedSocket, config: HostConfig, command: str, settings: Settings
+) -> SshChannel:
+    """Log in to a host that was dialled and start a command there.
 
-    Raises ConnectError, HostKeyError, AuthenticationError or ChannelError.
+    The connection is the channel's from here on, and closed if this raises ConnectError,
+    HostKeyError, AuthenticationError or ChannelError.
     """
-    guarded = _open_socket(config, settings)
     transport: paramiko.Transport | None = None
     try:
         transport = _Transport(
             guarded, default_window_size=WINDOW_BYTES, default_max_packet_size=PACKET_BYTES
         )
+        transport.local_version = IDENTIFICATION
         name = host_name(config.host, config.port)
         known = read_host_keys(config.known_hosts, name)
         _handshake(transport, guarded, known, config, settings)
         _check_host_key(transport.get_remote_server_key(), known, name, config, settings)
         guarded.begin_phase("authentication", settings.authentication_seconds)
-        _authenticate(transport, guarded, config, settings)
+        authenticate(transport, guarded, config, settings)
         guarded.begin_phase("start of the command", settings.channel_seconds)
         channel = _start(transport, guarded, command, config)
         guarded.end_phase()
@@ -280,34 +240,6 @@ def connect_ssh(config: HostConfig, command: str, settings: Settings) -> SshChan
     except BaseException:
         _shut(transport, guarded)
         raise
-
-
-def _open_socket(config: HostConfig, settings: Settings) -> GuardedSocket:
-    where = f"{config.host} port {config.port}"
-    try:
-        places = socket.getaddrinfo(
-            config.host, config.port, config.address_family, socket.SOCK_STREAM
-        )
-    except (OSError, UnicodeError) as error:
-        raise ConnectError(f"the host {config.host} is not known", why=_reason(error)) from error
-    seconds = config.connect_timeout or settings.connect_seconds
-    failure: OSError | None = None
-    for family, kind, protocol, _, address in places:
-        connection = socket.socket(family, kind, protocol)
-        try:
-            connection.settimeout(seconds)
-            connection.connect(address)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        except OSError as error:
-            connection.close()
-            failure = error
-            continue
-        return GuardedSocket(connection, idle_seconds=settings.idle_seconds, clock=settings.clock)
-    why = "" if failure is None else _reason(failure)
-    if isinstance(failure, TimeoutError):
-        why = f"no answer within {seconds:g} seconds"
-    raise ConnectError(f"cannot connect to {where}", why=why)
 
 
 def _handshake(
@@ -334,7 +266,7 @@ def _handshake(
     except Exception as error:  # paramiko lets any exception of its parser through
         raise ConnectError(
             f"no SSH with {config.host} port {config.port}",
-            why=guarded.failure or _reason(error) or "it closed the connection",
+            why=guarded.failure or reason(error) or "it closed the connection",
         ) from error
     guarded.end_phase()
 
@@ -376,127 +308,6 @@ def _check_host_key(
     )
 
 
-def _authenticate(
-    transport: paramiko.Transport, guarded: GuardedSocket, config: HostConfig, settings: Settings
-) -> None:
-    tried: list[str] = []
-    notes: list[str] = []
-    account = f"{config.user}@{config.host}"
-    agent = _open_agent(config, settings, notes)
-    try:
-        for identity in _identities(agent, config, notes):
-            tried.append(identity.name)
-            try:
-                if not transport.auth_publickey(config.user, identity.key):
-                    return
-                notes.append("the host wants more than a key")
-            except paramiko.BadAuthenticationType:
-                break
-            except paramiko.AuthenticationException:
-                if not transport.is_active():
-                    notes.append(guarded.failure or "the host closed the connection")
-                    break
-            except Exception as error:
-                # paramiko lets any exception of its parser or of the agent through
-                if not transport.is_active():
-                    why = guarded.failure or _reason(error) or "it closed the connection"
-                    raise ConnectError(f"cannot log in to {account}", why=why) from error
-                notes.append(f"{identity.name}: {_reason(error)}")
-    finally:
-        if agent is not None:
-            agent.close()
-    methods = _offered_methods(transport, config.user)
-    if methods and "publickey" not in methods:
-        notes.append(f"the host takes {', '.join(methods)}")
-    attempts = f"tried {', '.join(tried)}" if tried else "there is no key to try"
-    hint = ""
-    if any("passphrase" in note for note in notes):
-        hint = "Load the key into an agent: ssh-add."
-    elif len(tried) > 1 and not transport.is_active():
-        hint = "Name the one key for this host in ssh_config: IdentityFile, and IdentitiesOnly yes."
-    raise AuthenticationError(
-        f"{account} does not let us in",
-        why="; ".join([attempts, *notes]),
-        hint=hint,
-        methods=methods,
-    )
-
-
-def _offered_methods(transport: paramiko.Transport, user: str) -> tuple[str, ...]:
-    """Return the ways to log in that a host offers, which it tells those who ask for none."""
-    try:
-        transport.auth_none(user)
-    except paramiko.BadAuthenticationType as error:
-        return tuple(str(method)[:64] for method in error.allowed_types[:16])
-    except Exception:  # noqa: BLE001 - it only makes the message better
-        return ()
-    return ()
-
-
-def _open_agent(config: HostConfig, settings: Settings, notes: list[str]) -> _Agent | None:
-    path = config.identity_agent
-    if path in {"", "SSH_AUTH_SOCK"}:
-        path = settings.agent_socket
-    if path in {"", "none"}:
-        return None
-    try:
-        return _Agent(path)
-    except Exception as error:  # noqa: BLE001 - an agent that is gone is no agent
-        notes.append(f"no agent at {path}: {_reason(error)}")
-        return None
-
-
-def _identities(agent: _Agent | None, config: HostConfig, notes: list[str]) -> Iterator[_Identity]:
-    """Yield the keys in OpenSSH's order: the agent's that are named, its others, then files."""
-    held = {} if agent is None else {key.asbytes(): key for key in agent.get_keys()}
-    in_agent: list[Path] = []
-    for path in config.identity_files:
-        key = held.pop(_public_blob(path), None)
-        if key is not None:
-            in_agent.append(path)
-            yield _Identity(f"{path} (agent)", key)
-    if not (config.identities_only and config.identities_chosen):
-        for blob, key in held.items():
-            yield _Identity(f"{key.comment or fingerprint(blob)} (agent)", key)
-    for path in config.identity_files:
-        if path in in_agent:
-            continue
-        key = _load_key(path, notes, chosen=config.identities_chosen)
-        if key is not None:
-            yield _Identity(str(path), key)
-
-
-def _public_blob(path: Path) -> bytes:
-    """Return the public half of a key file as SSH sends it, or b"" where it is not to be had."""
-    public = path if path.suffix == ".pub" else path.with_name(path.name + ".pub")
-    try:
-        with public.open("rb") as file:
-            fields = file.read(1 << 16).split(None, 2)
-        return base64.b64decode(fields[1], validate=True)
-    except (OSError, IndexError, ValueError):
-        return b""
-
-
-def _load_key(path: Path, notes: list[str], *, chosen: bool) -> paramiko.PKey | None:
-    """Return a private key, or None with a note why not."""
-    if path.suffix == ".pub":
-        notes.append(f"{path}: the agent does not have it")
-        return None
-    try:
-        if path.stat().st_mode & 0o077:
-            notes.append(f"{path}: others may read it (chmod 600)")
-            return None
-        return paramiko.PKey.from_path(path)
-    except FileNotFoundError:
-        if chosen:
-            notes.append(f"{path}: no such file")
-    except (TypeError, paramiko.PasswordRequiredException):
-        notes.append(f"{path}: it needs a passphrase")
-    except Exception as error:  # noqa: BLE001 - whatever the file holds, it is no key of ours
-        notes.append(f"{path}: {_reason(error)}")
-    return None
-
-
 def _start(
     transport: paramiko.Transport, guarded: GuardedSocket, command: str, config: HostConfig
 ) -> paramiko.Channel:
@@ -506,7 +317,7 @@ def _start(
     except Exception as error:  # paramiko lets any exception of its parser through
         raise ConnectError(
             f"{config.user}@{config.host} starts no command",
-            why=guarded.failure or _reason(error) or "it closed the connection",
+            why=guarded.failure or reason(error) or "it closed the connection",
         ) from error
     return channel
 
@@ -519,11 +330,3 @@ def _shut(transport: paramiko.Transport | None, guarded: GuardedSocket) -> None:
         transport.close()
         if transport.is_alive():
             transport.join(timeout=1.0)
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    if isinstance(error, EOFError):
-        return "it closed the connection"
-    return " ".join(str(error).split())[:REASON_CHARACTERS] or type(error).__name__

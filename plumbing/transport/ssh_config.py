@@ -5,16 +5,22 @@ and costs paramiko's import (over 100 ms) before a subprocess of ssh can be chos
 whatever is not understood for certain is left to OpenSSH's client: see `HostConfig.openssh_reason`.
 """
 
+from __future__ import annotations
+
 import glob
 import re
 import shlex
 import socket
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-SYSTEM_CONFIG = Path("/etc/ssh/ssh_config")
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass, field
+from plumbing.transport.settings import SYSTEM_CONFIG
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
 INCLUDE_DEPTH = 16
 FILE_LIMIT = 1 << 20
 
@@ -33,19 +39,19 @@ _LISTS = frozenset({"identityfile"})
 
 _HARMLESS = _words(
     "addkeystoagent batchmode challengeresponseauthentication channeltimeout checkhostip"
-    " clearallforwardings compression compressionlevel connectionattempts dynamicforward"
-    " enableescapecommandline escapechar exitonforwardfailure fingerprinthash"
-    " forkafterauthentication forwardagent forwardx11 forwardx11timeout forwardx11trusted"
-    " gatewayports gssapiclientidentity gssapidelegatecredentials gssapirenewalforcesrekey"
-    " gssapiserveridentity gssapitrustdns hostbasedacceptedalgorithms ignoreunknown ipqos"
-    " kbdinteractiveauthentication kbdinteractivedevices keepalive localcommand localforward"
-    " loglevel logverbose nohostauthenticationforlocalhost numberofpasswordprompts"
-    " obscurekeystroketiming passwordauthentication permitlocalcommand permitremoteopen"
-    " preferredauthentications pubkeyauthentication refuseconnection rekeylimit remotecommand"
-    " remoteforward requesttty sendenv serveralivecountmax serveraliveinterval sessiontype setenv"
-    " stdinnull streamlocalbindmask streamlocalbindunlink stricthostkeychecking syslogfacility tag"
-    " tcpkeepalive tunnel tunneldevice updatehostkeys usekeychain verifyhostkeydns visualhostkey"
-    " xauthlocation"
+    " clearallforwardings compression compressionlevel connectionattempts controlmaster"
+    " controlpersist dynamicforward enableescapecommandline escapechar exitonforwardfailure"
+    " fingerprinthash forkafterauthentication forwardagent forwardx11 forwardx11timeout"
+    " forwardx11trusted gatewayports gssapiclientidentity gssapidelegatecredentials"
+    " gssapirenewalforcesrekey gssapiserveridentity gssapitrustdns hostbasedacceptedalgorithms"
+    " ignoreunknown ipqos kbdinteractiveauthentication kbdinteractivedevices keepalive"
+    " localcommand localforward loglevel logverbose nohostauthenticationforlocalhost"
+    " numberofpasswordprompts obscurekeystroketiming passwordauthentication permitlocalcommand"
+    " permitremoteopen preferredauthentications pubkeyauthentication refuseconnection rekeylimit"
+    " remotecommand remoteforward requesttty sendenv serveralivecountmax serveraliveinterval"
+    " sessiontype setenv stdinnull streamlocalbindmask streamlocalbindunlink"
+    " stricthostkeychecking syslogfacility tag tcpkeepalive tunnel tunneldevice updatehostkeys"
+    " usekeychain verifyhostkeydns visualhostkey xauthlocation"
 )
 """Keywords that change nothing for one command over a pair of pipes, or that only prompt."""
 
@@ -178,7 +184,7 @@ def _split(line: str) -> list[str] | None:
 def _included(patterns: Sequence[str], folder: Path, home: Path) -> Iterator[Path]:
     for pattern in patterns:
         place = home / pattern[2:] if pattern.startswith("~/") else folder / pattern
-        yield from map(Path, sorted(glob.glob(str(place))))  # noqa: PTH207 - absolute patterns
+        yield from map(Path, sorted(glob.glob(str(place))))
 
 
 def _take(reading: _Reading, keyword: str, values: list[str], *, own: bool) -> None:

@@ -1,12 +1,17 @@
 """The address of a remote, taken as git takes it and never further than its pattern allows."""
 
+from __future__ import annotations
+
 import re
 import shlex
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
 
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 from msglog.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Literal
 
 URL_LIMIT = 4096
 """The longest URL in characters; a path of Linux is at most that long."""

@@ -1,14 +1,23 @@
 """`admin audit`: shows what was done and refused in a server account."""
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from __future__ import annotations
 
-from msglog.account.audit import AuditRecord, records
+from argparse import ArgumentTypeError
+
+from msglog.account.audit import records
+from msglog.annotation import TYPE_CHECKING
 from msglog.message_json import rfc3339, to_json
-from plumbing.context import Context
+from msglog.timestamp import readable
 from porcelain.admin.place import opened
 from porcelain.display import one_line
 from porcelain.printing import note
-from porcelain.when import parse, readable
+from porcelain.when import parse
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from msglog.account.audit import AuditRecord
+    from plumbing.context import Context
 
 LIMIT = 1000
 """How many records are shown where nobody says."""

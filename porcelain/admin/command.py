@@ -1,11 +1,16 @@
 """`admin`: looks after a server account: its users, their keys and what they may do."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
-from plumbing.context import Context
-from porcelain.admin import audit, create, doctor, grant, key, policy, repository, setting, user
+from msglog.annotation import TYPE_CHECKING
+from porcelain.admin import audit, create, doctor, gc, grant, key, policy, repository, setting, user
 from porcelain.admin.place import add_place_options
 from porcelain.admin.recording import run_recorded
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -25,6 +30,7 @@ def configure(parser: ArgumentParser) -> None:
     grant.configure_grant(add("grant", "give a user a role for some logs"))
     grant.configure_revoke(add("revoke", "take such a role back"))
     policy.configure(add("policy", "say what logs ask of messages"))
+    gc.configure(add("gc", "remove what no log needs any more, and save space"))
     audit.configure(add("audit", "show what was done and refused"))
     setting.configure(add("set", "show and change settings of the account"))
     doctor.configure(add("doctor", "check the whole account, say what to do"))

@@ -1,16 +1,22 @@
 """`admin init`: makes a server account with its repository `main`."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
+
 from pathlib import Path
 
 from msglog.account.account import DATABASE_NAME, DEFAULT_REPOSITORY, Account
 from msglog.account.database import AccountError
+from msglog.annotation import TYPE_CHECKING
 from msglog.message_json import to_json
 from msglog.repository import STORE_NAME, Repository
 from msglog.store.store import REPOSITORY_ID_BYTES
-from plumbing.context import Context
 from porcelain.admin.place import account_path
 from porcelain.display import one_line
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -25,7 +31,7 @@ def run(arguments: Namespace, context: Context) -> int:
     """Make the account, or say that it is there; what a cut-off run left out is made."""
     path = account_path(arguments, context)
     if arguments.folder is not None:
-        path = context.directory / arguments.folder
+        path = Path(context.directory, arguments.folder)
     made = not (path / DATABASE_NAME).exists()
     account = _create(path, context) if made else Account.open(path)
     try:

@@ -4,17 +4,23 @@ The same parser, the same functions and the same checks as on the machine itself
 file or a folder of the machine is refused, since the sender's are elsewhere.
 """
 
+from __future__ import annotations
+
 from argparse import Namespace
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 
 from msglog.account.setting import KEYS_FILE
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import replace
 from msglog.errors import UsageError
-from plumbing.context import Context
 from porcelain.admin.command import configure
 from porcelain.admin.recording import run_recorded
 from porcelain.parser import CommandParser, HelpRequested
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from plumbing.context import Context
 
 STANDARD_INPUT = "-"
 

@@ -1,16 +1,14 @@
 """`admin doctor`: checks a whole server account and says what to do."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
-from msglog.account.account import Account
-from msglog.account.checkup import Checkup, check_account
+from msglog.account.checkup import check_account
 from msglog.account.finding import Finding, Severity
 from msglog.account.sshd_settings import WHERE, asks_for_principals, check_settings
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError, MsglogError
-from plumbing.context import Context
 from plumbing.program import running_program
 from porcelain.admin.examination import (
-    AskedSshd,
     add_sshd_option,
     ask_sshd,
     examine,
@@ -19,6 +17,16 @@ from porcelain.admin.examination import (
 from porcelain.admin.finding import show_finding
 from porcelain.admin.place import account_path, key_file, opened
 from porcelain.display import one_line
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from msglog.account.account import Account
+    from msglog.account.checkup import Checkup
+    from plumbing.context import Context
+    from porcelain.admin.examination import (
+        AskedSshd,
+    )
 
 _NEGATIVE = 1
 

@@ -1,33 +1,42 @@
 """Gathering what checks look at: the keys, the disk, the shell, and sshd's own settings."""
 
+from __future__ import annotations
+
 import grp
 import os
 import pwd
 import shutil
 import subprocess
 import tempfile
-from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 
-from msglog.account.account import DEFAULT_REPOSITORY, REPOSITORIES_NAME, Account
+from msglog.account.account import DEFAULT_REPOSITORY, REPOSITORIES_NAME
 from msglog.account.checkup import Checkup, Repository, Start
 from msglog.account.finding import Finding, Severity
 from msglog.account.findings import Inspection
-from msglog.account.forced_command import Program, quote_path
+from msglog.account.forced_command import quote_path
 from msglog.account.inspection import inspect_other, places
 from msglog.account.key_view import KeyView
 from msglog.account.keyfile import KeyFileError
-from msglog.account.sshd_settings import Login, Settings, is_on, key_files, parse_settings
+from msglog.account.sshd_settings import Login, is_on, key_files, parse_settings
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass, replace
 from msglog.errors import MsglogError
 from msglog.repository import STORE_NAME
 from msglog.repository import Repository as OpenRepository
 from msglog.version import __version__
-from plumbing.context import Context
 from porcelain.admin.place import account_path, inspected, key_file, probable_key_file
 from porcelain.admin.program import START_SECONDS
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator
+
+    from msglog.account.account import Account
+    from msglog.account.forced_command import Program
+    from msglog.account.sshd_settings import Settings
+    from plumbing.context import Context
 
 _REPOSITORY_PARTS = 4
 _SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/sbin"
@@ -61,7 +70,7 @@ def add_sshd_option(parser: ArgumentParser) -> None:
 def ask_sshd(arguments: Namespace, context: Context) -> AskedSshd:
     """Ask sshd what it does for the UNIX account that the server account belongs to."""
     config: str | None = arguments.sshd_config
-    path = None if config is None else context.directory / config
+    path = None if config is None else Path(context.directory, config)
     login = _login(arguments, context)
     return AskedSshd(login, None if login is None else sshd_settings(context, login.name, path))
 
@@ -88,7 +97,7 @@ def look_at_keys(
     others: list[Inspection] = []
     for name in _other_files(sshd.settings, sshd.login):
         try:
-            others.append(inspect_other(inspection, Path(name), home=context.home))
+            others.append(inspect_other(inspection, Path(name), home=Path(context.home)))
         except KeyFileError as error:
             remedy = "Look at it as root: its lines let people in too."
             what = f"sshd reads this file too, and it is not checked ({error.why})"
@@ -101,7 +110,7 @@ def _unread_inspection(account: Account, arguments: Namespace, context: Context)
     path = key_file(account, arguments, context)
     folder = account.path.resolve()
     try:
-        found = places(account, path, home=context.home)
+        found = places(account, path, home=Path(context.home))
     except (OSError, RuntimeError):  # such as symbolic links in a circle
         found = ()
     return Inspection(

@@ -1,9 +1,14 @@
 """Showing one finding of a check, as a line for people or as a record."""
 
-from msglog.account.finding import Finding
+from __future__ import annotations
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.message_json import to_json
-from plumbing.context import Context
 from porcelain.display import one_line
+
+if TYPE_CHECKING:
+    from msglog.account.finding import Finding
+    from plumbing.context import Context
 
 
 def show_finding(finding: Finding, context: Context) -> None:

@@ -1,14 +1,19 @@
 """`admin grant` and `admin revoke`: roles for single logs of a server account."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
 from msglog.account.account import DEFAULT_REPOSITORY
 from msglog.account.record import EVERYBODY, UserGrant
 from msglog.account.role import Role, parse_role
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
 from msglog.message_json import to_json
-from plumbing.context import Context
 from porcelain.admin.recording import changing
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 _USER_HELP = f"a user, or {EVERYBODY} for every user"
 _WHERE_HELP = (

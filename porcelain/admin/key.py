@@ -1,13 +1,13 @@
 """`admin key`: adds, removes, checks and writes the keys of a server account."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
-from msglog.account.account import Account
-from msglog.account.publickey import FILE_BYTES, PublicKey, PublicKeyError, parse_public_keys
-from msglog.account.record import UserKey
+from pathlib import Path
+
+from msglog.account.publickey import FILE_BYTES, PublicKeyError, parse_public_keys
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError, UsageError
 from msglog.message_json import rfc3339, to_json
-from plumbing.context import Context
 from porcelain.admin import key_check
 from porcelain.admin.place import (
     add_place_options,
@@ -19,6 +19,14 @@ from porcelain.admin.place import (
 from porcelain.admin.recording import changing
 from porcelain.display import one_line
 from porcelain.printing import note
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from msglog.account.account import Account
+    from msglog.account.publickey import PublicKey
+    from msglog.account.record import UserKey
+    from plumbing.context import Context
 
 
 class KeyChoiceError(UsageError):
@@ -156,7 +164,7 @@ def read_keys(name: str, context: Context) -> list[PublicKey]:
             note(context, "Reading public keys, one a line, up to an end of file (Ctrl-D).")
         data = context.stdin.read(FILE_BYTES + 1)
     else:
-        path = context.directory / name
+        path = Path(context.directory, name)
         try:
             if not path.is_file():
                 why = "it is not a file" if path.exists() else "there is no such file"

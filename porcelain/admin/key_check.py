@@ -1,25 +1,33 @@
 """`admin key check`: reads authorized_keys as sshd does, names what is wrong, mends what it can."""
 
+from __future__ import annotations
+
 import os
-from argparse import ArgumentParser, Namespace
 from contextlib import nullcontext, suppress
-from dataclasses import replace
 from pathlib import Path
 
-from msglog.account.account import Account
-from msglog.account.findings import Inspection
 from msglog.account.inspection import block_lines
-from msglog.account.key_view import KeyView, gone
+from msglog.account.key_view import gone
 from msglog.account.keyfile import LOCK_SECONDS, KeyFileError, alone, change_mode, rewrite
 from msglog.account.mending import mended_data, mended_inspection, mended_places
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import replace
 from msglog.errors import LocalError
-from plumbing.context import Context
 from plumbing.program import running_program
-from porcelain.admin.examination import AskedSshd, add_sshd_option, ask_sshd, look_at_keys
+from porcelain.admin.examination import add_sshd_option, ask_sshd, look_at_keys
 from porcelain.admin.finding import show_finding, show_fixed, show_left
 from porcelain.admin.place import key_file, opened
 from porcelain.display import one_line
 from porcelain.printing import note
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from msglog.account.account import Account
+    from msglog.account.findings import Inspection
+    from msglog.account.key_view import KeyView
+    from plumbing.context import Context
+    from porcelain.admin.examination import AskedSshd
 
 _NEGATIVE = 1
 

@@ -1,20 +1,27 @@
 """Where the server account and its authorized_keys are, and keeping the two in step."""
 
-from argparse import SUPPRESS, ArgumentParser, Namespace
-from collections.abc import Iterator
+from __future__ import annotations
+
+from argparse import SUPPRESS
 from contextlib import contextmanager
 from pathlib import Path
 
 from msglog.account.account import DEFAULT_FOLDER, Account
-from msglog.account.findings import Inspection
 from msglog.account.inspection import block_lines, inspect
 from msglog.account.keyfile import read, rewrite
 from msglog.account.managed_block import replace_block
 from msglog.account.setting import KEYS_FILE, setting
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError, MsglogError
-from plumbing.context import Context
 from plumbing.program import running_program
 from porcelain.admin.program import check_starts, why_unstartable
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator
+
+    from msglog.account.findings import Inspection
+    from plumbing.context import Context
 
 
 class NotInStepError(LocalError):
@@ -46,7 +53,7 @@ def add_place_options(parser: ArgumentParser) -> None:
 def account_path(arguments: Namespace, context: Context) -> Path:
     """Return the folder of the account that is meant."""
     named: str | None = getattr(arguments, "account", None)
-    return context.home / DEFAULT_FOLDER if named is None else context.directory / named
+    return Path(context.home, DEFAULT_FOLDER) if named is None else Path(context.directory, named)
 
 
 def key_file(account: Account, arguments: Namespace, context: Context) -> Path:
@@ -66,8 +73,8 @@ def probable_key_file(arguments: Namespace, context: Context) -> Path:
 def _key_file(path: str, arguments: Namespace, context: Context) -> Path:
     named: str | None = getattr(arguments, "authorized_keys", None)
     if named is not None:
-        return context.directory / named
-    return context.home / path[2:] if path.startswith("~/") else Path(path)
+        return Path(context.directory, named)
+    return Path(context.home, path[2:]) if path.startswith("~/") else Path(path)
 
 
 @contextmanager
@@ -117,7 +124,7 @@ def inspected(account: Account, arguments: Namespace, context: Context) -> Inspe
         account,
         key_file(account, arguments, context),
         program,
-        home=context.home,
+        home=Path(context.home),
         unstartable=why_unstartable(program),
     )
 

@@ -1,21 +1,28 @@
 """`admin policy`: says what logs ask of the messages that are pushed to them."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
 from msglog.account.account import DEFAULT_REPOSITORY
 from msglog.account.policy import (
     POLICIES,
     PolicyError,
-    SetPolicy,
     policies,
     set_policies,
     unset_policies,
 )
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
 from msglog.message_json import to_json
-from plumbing.context import Context
 from porcelain.admin.place import add_place_options, opened
 from porcelain.admin.recording import changing
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from msglog.account.policy import (
+        SetPolicy,
+    )
+    from plumbing.context import Context
 
 _PLACE = "[REPOSITORY] LOG-PATTERN"
 _EPILOG = "; ".join(f"{name}={meaning}" for name, meaning in POLICIES.items())

@@ -1,10 +1,15 @@
 """Checking that msglog starts the way sshd starts it."""
 
+from __future__ import annotations
+
 import os
 import subprocess
 
-from msglog.account.forced_command import Program
+from msglog.annotation import TYPE_CHECKING
 from plumbing.program import ProgramNotFoundError
+
+if TYPE_CHECKING:
+    from msglog.account.forced_command import Program
 
 START_SECONDS = 20.0
 

@@ -1,17 +1,24 @@
 """Recording in the audit what administrators change, on the machine itself or over a session."""
 
-from argparse import Namespace
-from collections.abc import Callable, Iterator
+from __future__ import annotations
+
 from contextlib import contextmanager
-from typing import TypeAlias
+from pathlib import Path
 
 from msglog.account.account import Account
 from msglog.account.audit import OK, REFUSED, Act, Trail, Visit
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError, MsglogError, NotAuthorisedError, RefusedError
-from plumbing.context import Context
 from porcelain.admin.place import account_path, follow, opened
 
-Command: TypeAlias = Callable[[Namespace, Context], int]
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable, Iterator
+    from typing import TypeAlias
+
+    from plumbing.context import Context
+
+Command: TypeAlias = "Callable[[Namespace, Context], int]"
 
 FAILED = "failed"
 READING = frozenset(
@@ -33,7 +40,7 @@ _NAMED = (
     *("name", "new", "user", "role", "where", "fingerprint", "replacing"),
     *("setting", "value", "policies", "fixed"),
 )
-_CHANGING_FILES = ("init", "key sync", "key check", "repository add")
+_CHANGING_FILES = ("init", "key sync", "key check", "repository add", "gc")
 _CHANGING_KEYS = ("key add", "key remove", "key rm", "key rotate", "user remove", "user rm")
 _SESSION_BYTES = 8
 
@@ -98,6 +105,8 @@ def _only_reads(arguments: Namespace) -> bool:
     action = _action(arguments)
     if action == "set":
         return arguments.value is None
+    if action == "gc":
+        return bool(arguments.dry_run)
     if getattr(arguments, "fix", False) and not arguments.dry_run:
         return False
     return action in READING
@@ -111,7 +120,7 @@ def _action(arguments: Namespace) -> str:
 def _record(arguments: Namespace, context: Context, act: Act, error: str) -> None:
     path = account_path(arguments, context)
     if getattr(arguments, "folder", None) is not None:
-        path = context.directory / arguments.folder
+        path = Path(context.directory, arguments.folder)
     try:
         account = Account.open(path)
     except LocalError:

@@ -1,16 +1,16 @@
 """`admin ... --remote`: has a command run on a server account by the server itself."""
 
-import json
-from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from __future__ import annotations
 
+import json
+from argparse import ArgumentParser
+
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import RemoteError, UsageError
 from msglog.message_json import json_safe
 from msglog.wire.events import WORDS_LIMIT, Administer, Concluded, Printed
 from plumbing.administration import LINE_BYTES_LIMIT
-from plumbing.context import Context
 from plumbing.opening import find_target, open_session
-from plumbing.session import Session
 from porcelain.admin.delegated import check_from_afar
 from porcelain.admin.key import read_keys
 from porcelain.discovery import NoRepositoryError, find_repository
@@ -18,6 +18,13 @@ from porcelain.display import one_line
 from porcelain.exchange import check_is_remote, host_key_asker
 from porcelain.printing import note
 from porcelain.settings import load_settings
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Sequence
+
+    from plumbing.context import Context
+    from plumbing.session import Session
 
 _STATUSES = frozenset((0, 1, 2, 3, 5, 6, 7, 70))
 """What a command of `admin` can end with: all but what concerns another remote, and signals."""

@@ -1,15 +1,21 @@
 """`admin repository`: the repositories of a server account: makes them and lists them."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
-from msglog.account.account import REPOSITORIES_NAME, Account
+from msglog.account.account import REPOSITORIES_NAME
 from msglog.account.name import is_repository_name
+from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
 from msglog.message_json import to_json
 from msglog.repository import STORE_NAME, Repository
 from msglog.store.store import REPOSITORY_ID_BYTES, StoreError
-from plumbing.context import Context
 from porcelain.admin.place import add_place_options, opened
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from msglog.account.account import Account
+    from plumbing.context import Context
 
 
 class RepositoryExistsError(UsageError):
@@ -45,7 +51,7 @@ def _add(arguments: Namespace, context: Context) -> int:
 
 def _list(arguments: Namespace, context: Context) -> int:
     with opened(arguments, context) as account:
-        for name in _names(account):
+        for name in repository_names(account):
             logs, messages = _contents(account, name)
             if context.json:
                 context.write(to_json({"repository": name, "logs": logs, "messages": messages}))
@@ -54,7 +60,7 @@ def _list(arguments: Namespace, context: Context) -> int:
     return 0
 
 
-def _names(account: Account) -> list[str]:
+def repository_names(account: Account) -> list[str]:
     """Return the names of the repositories, sorted; symbolic links are not followed."""
     root = account.path / REPOSITORIES_NAME
     found: list[str] = []

@@ -1,12 +1,17 @@
 """`admin set`: shows and changes the settings of a server account."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
 from msglog.account.setting import SETTINGS, change_setting, setting
+from msglog.annotation import TYPE_CHECKING
 from msglog.message_json import to_json
-from plumbing.context import Context
 from porcelain.admin.place import opened
 from porcelain.admin.recording import changing
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from plumbing.context import Context
 
 
 def configure(parser: ArgumentParser) -> None:

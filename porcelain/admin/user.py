@@ -1,16 +1,21 @@
 """`admin user`: adds, removes, renames and shows the users of a server account."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
 
-from msglog.account.account import Account
-from msglog.account.record import User
 from msglog.account.role import Role, parse_role
+from msglog.annotation import TYPE_CHECKING
 from msglog.message_json import rfc3339, to_json
-from plumbing.context import Context
 from porcelain.admin.key import key_fields
 from porcelain.admin.place import add_place_options, opened
 from porcelain.admin.recording import changing
 from porcelain.display import one_line
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from msglog.account.account import Account
+    from msglog.account.record import User
+    from plumbing.context import Context
 
 ROLES = ", ".join(role.value for role in Role)
 

@@ -3,9 +3,10 @@
 import random
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from msglog.dataclass import replace
 from msglog.message import Message, object_key
 from msglog.repository import Repository
 from tests.bench import rows

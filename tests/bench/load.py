@@ -18,12 +18,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Protocol
 
+from msglog.dataclass import replace
 from msglog.repository import Repository
 from tests.bench import rows
 from tests.bench.command import Command, output

@@ -154,8 +154,8 @@ def request_line(data: bytes) -> None:
 def batch(data: bytes) -> None:
     """Unpack a batch; two bytes say how many messages it has."""
     content = data[2:]
-    items = list(unpack(content, int.from_bytes(data[:2], "big")))
-    assert b"".join(pack_item(item.key, item.data) for item in items) == content
+    messages = unpack(content, int.from_bytes(data[:2], "big"))
+    assert b"".join(pack_item(key, item) for key, item in messages.items()) == content
 
 
 def compressed(data: bytes) -> None:

@@ -1,12 +1,12 @@
 """A hostile server against the real client: nothing false is kept, and nothing goes on for ever."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from msglog.dataclass import replace
 from msglog.errors import IntegrityError, MsglogError, RemoteError
 from msglog.index.change import build
 from msglog.index.node import EMPTY_ROOT
@@ -64,7 +64,7 @@ def rebatch(work: Callable[[list[bytes]], list[bytes]], *, count: bool = True) -
     def change(event: Event, seen: int) -> list[Event]:
         if not isinstance(event, Batch) or seen > 1:
             return [event]
-        objects = work([item.data for item in unpack(event.content, event.messages)])
+        objects = work(list(unpack(event.content, event.messages).values()))
         number = len(objects) if count else event.messages
         return [replace(event, messages=number, content=content_of(*objects))]
 

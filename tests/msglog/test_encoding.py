@@ -63,6 +63,9 @@ def refused(data: bytes) -> str:
 @example(-0.0)
 @example(5.960464477539063e-08)
 @example({"": {"": {"": {"": 0}}}})
+@example(["x" * 0xFFFF, "x" * 0x10000, b"x" * 0x10000, list(range(300))])
+@example([(1 << 32) - 1, 1 << 32, -(1 << 32), -(1 << 32) - 1])
+@example({"\u00e9": 1, "zz": 2, "zzz": 3, "": 4})
 def test_any_value_round_trips_exactly(value: Value) -> None:
     data = encode(value)
     assert same(decode(data), value)

@@ -1,6 +1,8 @@
 """Messages and foreign objects: limits at their edges, and what is carried rather than refused."""
 
-from dataclasses import replace
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import cbor2
@@ -8,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from msglog.dataclass import replace
 from msglog.encoding import EncodingError
 from msglog.key import TIME_MAXIMUM, TIME_MINIMUM, make_key
 from msglog.message import (
@@ -91,6 +94,24 @@ def test_a_changed_byte_is_refused_or_another_object(message: Message, draw: st.
     if isinstance(changed, Message):
         assert changed.encode() == bytes(data)
     assert object_id(bytes(data)) != object_id(message.encode())
+
+
+def test_messages_are_made_and_kept_without_a_cbor_library(tmp_path: Path) -> None:
+    script = f"""
+import sys
+from pathlib import Path
+from msglog.message import Message
+from msglog.key import make_key
+from msglog.objectid import object_id
+from msglog.repository import Repository
+repository = Repository.create(Path({str(tmp_path)!r}), identity=bytes(16), time=0)
+for number in range(100):
+    data = Message(bytes(16), number, 0, "ann", "x", ("a",), {{"b": 1.5}}).encode()
+    repository.add("main", {{make_key(number, object_id(data)): data}}, time=0)
+print("cbor2" in sys.modules)
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert ran.stdout == b"False\n"
 
 
 def test_a_number_that_is_too_large_is_called_that() -> None:

@@ -19,8 +19,8 @@ def test_a_file_appears_when_it_is_done(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     with making(path, "a") as unfinished:
         assert not path.exists()
-        assert unfinished.stat().st_mode & 0o777 == 0o600
-        unfinished.write_bytes(b"whole")
+        assert Path(unfinished).stat().st_mode & 0o777 == 0o600
+        Path(unfinished).write_bytes(b"whole")
     assert path.read_bytes() == b"whole"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -35,7 +35,7 @@ def test_a_file_that_is_there_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     path.write_bytes(b"old")
     with pytest.raises(FileExistsError), making(path, "a") as unfinished:
-        unfinished.write_bytes(b"new")
+        Path(unfinished).write_bytes(b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -68,3 +68,14 @@ def test_a_reason_is_one_line() -> None:
     assert reason(MemoryError()) == "a record asks for more memory than there is"
     assert reason(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "x")) == "it has bad text"
     assert len(reason(sqlite3.DatabaseError("x" * 1000))) == 200
+
+
+@pytest.mark.parametrize("name", ["a b", "a?mode=memory", "a#b", "50%41", "é", "\udcff"])
+def test_a_path_is_taken_to_the_letter(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.touch()
+    connection = connect(path)
+    connection.execute("PRAGMA user_version = 7")
+    connection.close()
+    assert path.stat().st_size > 0
+    assert list(tmp_path.iterdir()) == [path]

@@ -48,14 +48,14 @@ def run(
     arguments = parser.parse_intermixed_args(words)
     stdout = BytesIO()
     context = Context(
-        directory=directory,
-        home=Path("/"),
+        directory=str(directory),
+        home="/",
         stdin=BytesIO(stdin),
         stdout=stdout,
         stderr=BytesIO(),
         json=as_json,
         quiet=quiet,
-        repository_directory=repository,
+        repository_directory=None if repository is None else str(repository),
         now=lambda: NOW,
     )
     status = module.run(arguments, context)

@@ -18,8 +18,8 @@ from plumbing.opening import (
 
 def context(folder: Path) -> Context:
     return Context(
-        directory=folder,
-        home=folder / "home",
+        directory=str(folder),
+        home=str(folder / "home"),
         stdin=BytesIO(),
         stdout=BytesIO(),
         stderr=BytesIO(),
@@ -43,7 +43,7 @@ def test_a_remotes_relative_path_starts_from_the_folder_of_the_repository(tmp_pa
     below = tmp_path / "mine" / "deep" / "down"
     below.mkdir(parents=True)
     settings = config("../shared")
-    target = find_target(settings, "origin", context(below), mine)
+    target = find_target(settings, "origin", context(below), str(mine))
     session = open_session(target, context(below), settings)
     assert session.greeting.repository == identity
     assert (session.greeting.user, session.greeting.role) == ("ann", "admin")
@@ -53,7 +53,7 @@ def test_a_remotes_relative_path_starts_from_the_folder_of_the_repository(tmp_pa
 def test_a_path_that_is_typed_starts_from_here(tmp_path: Path) -> None:
     identity = make(tmp_path / "here" / "shared" / ".msglog")
     here = context(tmp_path / "here")
-    target = find_target(Config(), "./shared", here, tmp_path / "elsewhere" / ".msglog")
+    target = find_target(Config(), "./shared", here, str(tmp_path / "elsewhere" / ".msglog"))
     assert target.name == ""
     session = open_session(target, here, Config())
     assert session.greeting.repository == identity

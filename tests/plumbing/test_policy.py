@@ -10,10 +10,9 @@ from msglog.account.database import Database
 from msglog.account.policy import set_policies, unset_policies
 from msglog.account.role import Role
 from msglog.encoding import encode
-from msglog.key import TIME_MAXIMUM
+from msglog.key import SECOND, TIME_MAXIMUM
 from msglog.message import object_key
 from msglog.store.store import Quota, Usage
-from msglog.timestamp import SECOND
 from plumbing.policy import AccountRules, Rules
 from plumbing.pushing import Pushed
 from tests.plumbing.peers import START, Client, Server, keys, message

@@ -155,3 +155,56 @@ def test_a_file_of_which_all_but_the_header_is_overwritten(folder: Path) -> None
     assert "damaged" in result.lines[0]
     (record,) = run(verify, folder, as_json=True).records
     assert (record["ref"], record["kind"]) == (None, "store")
+
+
+@pytest.fixture
+def compressed(tmp_path: Path) -> Path:
+    """A repository whose messages are all compressed by one dictionary."""
+    folder = tmp_path / ".msglog"
+    fill(folder, 600)
+    repository = Repository.open(folder)
+    assert repository.store.condense().messages == 600
+    repository.close()
+    return folder
+
+
+def test_a_sound_repository_of_compressed_messages(compressed: Path) -> None:
+    result = run(verify, compressed)
+    assert (result.status, len(result.lines)) == (0, 1)
+
+
+def test_one_changed_bit_of_a_compressed_message(compressed: Path) -> None:
+    key, _ = message(17)
+    connection = sqlite3.connect(compressed / STORE_NAME)
+    (data,) = connection.execute("SELECT data FROM messages WHERE key = ?", (key,)).fetchone()
+    connection.close()
+    changed = bytes([*data[:-1], data[-1] ^ 1])
+    alter(compressed, "UPDATE messages SET data = ? WHERE key = ?", changed, key)
+    result = run(verify, compressed)
+    assert result.status == 1
+    oid = key_object_id(key).hex()
+    assert result.lines[0] == f"refs/logs/main: message {oid}: its bytes have another SHA-256"
+    assert len(result.lines) == 2
+
+
+@pytest.mark.parametrize("bit", [0, 4000, 70_000])
+def test_one_changed_bit_of_a_dictionary(compressed: Path, bit: int) -> None:
+    connection = sqlite3.connect(compressed / STORE_NAME)
+    (data,) = connection.execute("SELECT data FROM dictionaries").fetchone()
+    connection.close()
+    changed = bytearray(data)
+    changed[bit // 8] ^= 1 << bit % 8
+    alter(compressed, "UPDATE dictionaries SET data = ?", bytes(changed))
+    result = run(verify, compressed)
+    assert result.status == 1
+    assert result.lines[0] == f"store {compressed}: dictionary 1: its bytes have another SHA-256"
+    named = {line.split()[2].rstrip(":") for line in result.lines[1:-1]}
+    assert named == {key_object_id(message(number)[0]).hex() for number in range(600)}
+    assert run(verify, compressed, as_json=True).records[0]["kind"] == "store"
+
+
+def test_a_missing_dictionary(compressed: Path) -> None:
+    alter(compressed, "DELETE FROM dictionaries")
+    result = run(verify, compressed)
+    assert result.status == 1
+    assert result.lines[0] == f"store {compressed}: dictionary 1: it is missing"

@@ -1,6 +1,7 @@
 """What the tests of porcelain share: a command line in process, in an empty folder."""
 
 import json
+import signal
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +11,13 @@ from typing import Any
 
 import pytest
 
+from msglog.dataclass import replace
+from msglog.repository import Repository
+from plumbing.context import Context
+from porcelain import exchange
 from porcelain.cli import main
+from tests.plumbing.peers import START, Rights, Server
+from tests.porcelain.world import World
 
 
 @dataclass(frozen=True)
@@ -97,3 +104,29 @@ def cli(empty: CommandLine) -> CommandLine:
     """A command line in a folder with a new repository."""
     empty.ok("init", "-q")
     return empty
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A repository whose remote is a server in memory."""
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    made = Repository.create(folder / ".msglog", identity=bytes(16), time=START)
+    made.close()
+    (folder / ".msglog" / "config.toml").write_text('[remote.origin]\nurl = "server@host"\n')
+    context = Context(
+        directory=str(folder),
+        home=str(tmp_path),
+        stdin=BytesIO(),
+        stdout=BytesIO(),
+        stderr=BytesIO(),
+        now=lambda: START,
+        local_offset=lambda _: 0,
+        random=lambda size: b"\xff" * size,
+    )
+    world = World(Server(), Rights("ann"), context, folder)
+    world.context = replace(context, monotonic=lambda: world.now, sleep=world.sleep)
+    monkeypatch.setattr(exchange, "open_session", world.open_session)
+    yield world
+    assert world.open_lines == 0  # whatever happened, nothing stays open
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -186,8 +186,8 @@ def test_the_lines_of_a_batch_have_times_of_their_own_even_if_the_clock_stands(
     arguments = CommandParser()
     add.configure(arguments)
     context = Context(
-        directory=cli.folder,
-        home=cli.folder,
+        directory=str(cli.folder),
+        home=str(cli.folder),
         stdin=BytesIO(b"c\nb\na\n"),
         stdout=BytesIO(),
         stderr=BytesIO(),

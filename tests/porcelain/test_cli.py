@@ -291,3 +291,13 @@ def test_what_is_typed_daily_starts_on_little(cli: CommandLine, arguments: list[
         check=True,
     )
     assert done.stdout.splitlines()[-1] == b"[]"
+
+
+def test_the_interpreter_has_nothing_to_look_through_at_its_exit() -> None:
+    program = (
+        "import gc, sys; from porcelain.cli import run\n"
+        "status = run(); assert gc.get_freeze_count() > 1000; sys.exit(status)"
+    )
+    words = [sys.executable, "-c", program, "--version"]
+    done = subprocess.run(words, check=True, capture_output=True)
+    assert done.stdout.startswith(b"msglog ")

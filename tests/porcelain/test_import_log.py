@@ -59,13 +59,13 @@ class World:
         import_log.configure(parser)
         stdout, stderr = BytesIO(), BytesIO()
         context = Context(
-            directory=self.folder,
-            home=self.folder,
+            directory=str(self.folder),
+            home=str(self.folder),
             stdin=BytesIO(stdin),
             stdout=stdout,
             stderr=stderr,
             json=as_json,
-            repository_directory=self.folder / ".msglog",
+            repository_directory=str(self.folder / ".msglog"),
             now=lambda: now,
         )
         status = import_log.run(parser.parse_intermixed_args(words), context)

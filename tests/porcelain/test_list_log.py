@@ -1,13 +1,22 @@
 import json
+import os
 import re
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Generator
+from io import BytesIO
 
 import pytest
 
 from msglog.encoding import encode
 from msglog.key import make_key
-from msglog.objectid import object_id
+from msglog.objectid import ObjectId, object_id
 from msglog.repository import Insertion, Repository
 from msglog.store.store import Receipt
+from porcelain import second_process
+from porcelain.cli import main
 from tests.porcelain.conftest import CommandLine
 
 LINES = [
@@ -178,3 +187,103 @@ def test_a_long_log_is_listed_whole_in_either_order(cli: CommandLine) -> None:
     assert bodies(cli) == [str(number) for number in reversed(range(2000))]
     assert bodies(cli, "--reverse") == [str(number) for number in range(2000)]
     assert bodies(cli, "-n", "300", "--reverse") == [str(number) for number in range(1700, 2000)]
+
+
+SELECTIONS = (
+    (), ("--reverse",), ("--oneline",), ("--json",), ("--format", "%h %s"), ("--grep", "7"),
+    ("--grep", "none such"), ("--grep", "^1999$"), ("--since", "2026-01-01 00:20"),
+    ("--until", "2026-01-01 00:20", "--reverse"), ("--since", "2026-01-02", "--until", "2026-01-01"),
+    ("--color", "always"),
+)  # fmt: skip
+
+
+@pytest.fixture
+def long(cli: CommandLine) -> CommandLine:
+    lines = [
+        {"time": f"2026-01-01T{n // 60:02}:{n % 60:02}:00Z", "body": f"{n}"} for n in range(1400)
+    ]
+    cli.ok(
+        "add", "-q", "--batch", "--json", stdin="".join(json.dumps(line) + "\n" for line in lines)
+    )
+    return cli
+
+
+def list_by_two(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Have every list that may be made by two processes; return how many were, as they are."""
+    made: list[int] = []
+
+    def counted(work: "second_process.Work[list[ObjectId]]") -> Generator[bytes]:
+        made.append(1)
+        return rendered_by_two(work)
+
+    rendered_by_two = second_process.rendered_by_two
+    monkeypatch.setattr(second_process, "rendered_by_two", counted)
+    monkeypatch.setattr(second_process, "has_two_cores", lambda: True)
+    monkeypatch.setattr("porcelain.list_log._LONG", 0)
+    monkeypatch.setattr("porcelain.list_log._PIECE", 100)
+    return made
+
+
+def test_two_processes_list_what_one_lists(
+    long: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_one = [long.ok("list", *selection) for selection in SELECTIONS]
+    made = list_by_two(monkeypatch)
+    assert [long.ok("list", *selection) for selection in SELECTIONS] == by_one
+    assert len(made) == len(SELECTIONS)
+    assert long.ok("list", "-n", "1400") == by_one[0]
+    assert long.ok("list", "--received-since", "@0") == ""
+    assert len(made) == len(SELECTIONS)
+
+
+def test_damage_is_said_once_by_two_processes(
+    long: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = long.ok("list", "--json")
+    damaged = long.run("list", "--json", "-n", "900").json()[-1]["id"]
+    store = sqlite3.connect(long.folder / ".msglog" / "store.db")
+    with store:
+        store.execute(
+            "UPDATE messages SET data = x'00' WHERE substr(key, 9) = ?", (bytes.fromhex(damaged),)
+        )
+    store.close()
+    assert list_by_two(monkeypatch) == []
+    assert f"object {damaged} is damaged" in long.fails(5, "list", "--json")
+    shown = long.run("list", "--json").out
+    assert whole.startswith(shown)
+    assert shown.count("\n") > 500
+
+
+def test_a_reader_that_has_seen_enough_ends_both(
+    long: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list_by_two(monkeypatch)
+    reading, writing = os.pipe()
+    os.close(reading)
+    arguments = ["list", "--json"]
+    with open(writing, "wb", buffering=0) as out:
+        status = main(arguments, long.environment, BytesIO(), out, BytesIO())
+    assert status == 141
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_control_c_ends_both_in_silence(long: CommandLine) -> None:
+    code = (
+        "import sys; from porcelain import cli, list_log, second_process\n"
+        "list_log._LONG = 0; second_process.has_two_cores = lambda: True; sys.exit(cli.run())"
+    )
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # else it may be ignored
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "list"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **long.environment},
+        start_new_session=True,
+    )
+    signal.signal(signal.SIGINT, before)
+    assert process.stdout is not None
+    process.stdout.read(1)  # there are two from now on, and more to write than a pipe holds
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=60)  # the end of what both could write
+    assert (process.returncode, error) == (130, b"")

@@ -14,13 +14,14 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from msglog.dataclass import replace
 from msglog.errors import RemoteError
 from plumbing.transport.channel import Channel, ChannelError, SilenceError
 from plumbing.transport.openssh import OpensshChannel

@@ -1,6 +1,5 @@
 """An account as a whole: what is fine, and what each thing that is wrong is called."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from msglog.account.checkup import (
 )
 from msglog.account.record import User
 from msglog.account.role import Role
+from msglog.dataclass import replace
 
 ANN = User("ann", Role.ADMIN, EARLIEST)
 BOB = User("bob", Role.WRITE, EARLIEST)

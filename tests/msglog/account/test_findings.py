@@ -1,7 +1,6 @@
 """What `admin key check` says: one file for each thing that can be wrong."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 
@@ -10,6 +9,7 @@ from msglog.account.findings import Inspection, check_lines, check_other_lines
 from msglog.account.forced_command import ForcedCommand, Program
 from msglog.account.managed_block import key_line, replace_block
 from msglog.account.place import Place
+from msglog.dataclass import replace
 from tests.msglog.account import keymaking as make
 
 ACCOUNT = "/home/server/.msglog-server"

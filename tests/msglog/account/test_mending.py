@@ -1,12 +1,11 @@
 """What is put right, and in which order."""
 
-from dataclasses import replace
-
 from msglog.account.findings import Inspection, check_lines
 from msglog.account.forced_command import ForcedCommand, Program
 from msglog.account.managed_block import key_line
 from msglog.account.mending import mended_data, mended_inspection, mended_places
 from msglog.account.place import Place
+from msglog.dataclass import replace
 from tests.msglog.account import keymaking as make
 
 KEY = make.key(1)

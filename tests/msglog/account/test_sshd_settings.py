@@ -1,7 +1,5 @@
 """sshd's settings for a server account: what is fine, and what each bad one is called."""
 
-from dataclasses import replace
-
 import pytest
 
 from msglog.account.finding import Severity
@@ -14,6 +12,7 @@ from msglog.account.sshd_settings import (
     key_files,
     parse_settings,
 )
+from msglog.dataclass import replace
 
 LOGIN = Login("server", 1001, "/home/server", "/home/server/.ssh/authorized_keys")
 

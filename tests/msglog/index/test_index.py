@@ -1,6 +1,7 @@
 """The index as a whole: one shape for one set, whichever way it came to be."""
 
 from collections.abc import Sequence
+from itertools import chain, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from msglog.index.change import Index, build, exclude, insert, merge, slice_from, splice
 from msglog.index.node import EMPTY_ROOT, Inner, Leaf, load_node, pack_prefix
 from msglog.index.verification import Fault, verify
-from msglog.index.walk import count, difference, iterate
+from msglog.index.walk import count, difference, divide, iterate, iterate_below
 from msglog.key import FIRST_KEY, KEY_BYTES, LAST_KEY, Key
 from msglog.objectid import ObjectId
 
@@ -145,6 +146,27 @@ def test_iterate_between_two_keys(keys: set[Key], one: Key, two: Key, limit: int
     assert list(iterate(nodes.read, root, first=first, last=last)) == inside
     backwards = iterate(nodes.read, root, first=first, last=last, reverse=True)
     assert list(backwards) == inside[::-1]
+
+
+@given(_sets, st.sets(_keys, min_size=2, max_size=2), _limits, st.integers(1, 40))
+def test_an_index_can_be_gone_through_in_pieces(
+    keys: set[Key], ends: set[Key], limit: int, size: int
+) -> None:
+    nodes = Nodes()
+    root = nodes.keep(build(sorted(keys), leaf_limit=limit))
+    for first, last in (FIRST_KEY, LAST_KEY), sorted(ends):
+        for reverse in (False, True):
+            pieces = [
+                list(iterate_below(nodes.read, piece, first=first, last=last, reverse=reverse))
+                for piece in divide(
+                    nodes.read, root, size=size, first=first, last=last, reverse=reverse
+                )
+            ]
+            whole = iterate(nodes.read, root, first=first, last=last, reverse=reverse)
+            assert list(chain.from_iterable(pieces)) == list(whole)
+            assert all(len(piece) <= max(size, limit) for piece in pieces)
+            if first == FIRST_KEY and last == LAST_KEY:  # none is smaller than need be
+                assert all(len(one) + len(other) > size for one, other in pairwise(pieces))
 
 
 def _many(number: int) -> list[Key]:

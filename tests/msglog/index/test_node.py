@@ -121,6 +121,52 @@ def test_an_inner_node_comes_back(
     assert len(data) <= 767
 
 
+def with_shared(nibbles: int, fill: bytes, some: set[Key]) -> list[Key]:
+    """Keys that share so many nibbles, or a few more."""
+    shared = pack_prefix(fill, nibbles)
+    low = [one[0] & 15 for one in some]
+    if nibbles & 1:
+        return sorted(
+            {
+                Key(shared[:-1] + bytes((shared[-1] | digit,)) + one[len(shared) :])
+                for digit, one in zip(low, some, strict=True)
+            }
+        )
+    return sorted({Key(shared + one[len(shared) :]) for one in some})
+
+
+@given(st.sets(keys, min_size=1, max_size=LEAF_LIMIT), keys, depths)
+def test_leaves_against_a_cbor_library(some: set[Key], fill: Key, nibbles: int) -> None:
+    together = with_shared(nibbles, fill, some)
+    depth = common_nibbles(together[0], together[-1])
+    suffixes = b"".join(one[depth // 2 :] for one in together)
+    data = cbor2.dumps([0, depth, pack_prefix(together[0], depth), suffixes])
+    assert encode_leaf(together) == data
+    assert load_node(data) == Leaf(tuple(together))
+
+
+@given(
+    depths,
+    keys,
+    st.dictionaries(
+        st.integers(0, 15),
+        st.tuples(
+            st.binary(min_size=32, max_size=32).map(ObjectId),
+            st.integers(1, (1 << 63) - 1)
+            | st.sampled_from([23, 24, 255, 256, 65535, 65536, (1 << 32) - 1, 1 << 32]),
+        ),
+        min_size=2,
+    ),
+)
+def test_inner_nodes_against_a_cbor_library(
+    depth: int, one: Key, below: dict[int, tuple[ObjectId, int]]
+) -> None:
+    entries = tuple((position, *below[position]) for position in sorted(below))
+    data = cbor2.dumps([1, depth, pack_prefix(one, depth), entries])
+    assert encode_inner(depth, pack_prefix(one, depth), entries) == data
+    assert load_node(data) == Inner(depth, pack_prefix(one, depth), entries)
+
+
 @given(st.sets(keys, min_size=1, max_size=8), st.data())
 def test_a_changed_byte_is_refused_or_another_canonical_node(
     some: set[Key], draw: st.DataObject

@@ -8,7 +8,8 @@ import pytest
 
 from msglog.key import Key, make_key
 from msglog.objectid import DamagedObjectError, ObjectId, object_id
-from msglog.store.sqlite import DamagedStoreError, SqliteStore
+from msglog.store.sqlite import SqliteStore
+from msglog.store.sqlite_link import DamagedStoreError
 from msglog.store.store import (
     Agreement,
     Commit,

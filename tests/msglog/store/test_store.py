@@ -12,7 +12,8 @@ from msglog.index.node import EMPTY_ROOT
 from msglog.key import FIRST_KEY, Key, make_key
 from msglog.objectid import DamagedObjectError, ObjectId, object_id
 from msglog.store.memory import MemoryStore
-from msglog.store.sqlite import FORMAT, SqliteStore
+from msglog.store.sqlite import SqliteStore
+from msglog.store.sqlite_schema import FORMAT
 from msglog.store.store import (
     AGREED_LIMIT,
     Agreement,
@@ -79,9 +80,59 @@ def test_messages_are_read_in_order_as_far_as_there_is_room(store: Store) -> Non
     missing = message(7)[0]
     with pytest.raises(MissingObjectError, match=missing[8:].hex()):
         store.read_some(sorted([*keys[:3], missing]), 10**6)
+    with pytest.raises(MissingObjectError, match=missing[8:].hex()):
+        store.read_some([*sorted([*keys[:3], missing])[::-1]], 10**6)
     store.commit(Commit(2, "harm", messages={keys[2]: b"other"}))
     assert len(store.read_some(keys, 150)) == 1
     with pytest.raises(DamagedObjectError):
+        store.read_some(keys, 10**6)
+
+
+@pytest.mark.parametrize("size", [10, 5000])
+@pytest.mark.parametrize("step", [2, 3, 50])
+def test_messages_are_read_from_among_those_of_other_logs(
+    store: Store, size: int, step: int
+) -> None:
+    bodies = [b"%04d" % n * (size // 4) for n in range(400)]
+    messages = {make_key(n, object_id(data)): data for n, data in enumerate(bodies)}
+    store.commit(Commit(1, "add", messages=messages))
+    wanted = sorted(messages)[::step]
+    for order in (wanted, wanted[::-1]):
+        expected = [messages[key] for key in order]
+        assert store.read_some(order, 1 << 30) == expected
+        assert store.read_some(order, 3 * size) == expected[:3]
+    for time in (-1, 2 * step + 1, 400):
+        missing = make_key(time, object_id(b"gone"))
+        with pytest.raises(MissingObjectError, match=missing[8:].hex()):
+            store.read_some(sorted([*wanted[:4], missing]), 1 << 30)
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 1023, 1024, 1025, 2100])
+@pytest.mark.parametrize("largest", [5, 300, 9 << 20])
+def test_any_number_of_messages_of_any_size_is_kept(store: Store, count: int, largest: int) -> None:
+    bodies = [b"%d" % n * (n % 7) for n in range(count - 1)] + [b"x" * largest]
+    messages = {make_key(n, object_id(data)): data for n, data in enumerate(bodies)}
+    harmed = dict.fromkeys(list(messages)[::3], b"other")
+    store.commit(Commit(1, "harm", messages=harmed))
+    store.commit(Commit(2, "add", messages=messages, receipt=Receipt("ann", 7, "main")))
+    assert store.read_messages(list(messages)) == messages
+    assert store.receipts(list(messages)).keys() == messages.keys() - harmed.keys()
+
+
+@pytest.mark.parametrize("apart", [1, 2, 3, 40])
+@pytest.mark.parametrize("step", [1, -1])
+def test_messages_are_read_in_order_from_among_those_of_other_logs(
+    store: Store, apart: int, step: int
+) -> None:
+    messages = {make_key(n, object_id(bytes([n]) * 9)): bytes([n]) * 9 for n in range(200)}
+    store.commit(Commit(1, "add", messages=messages))
+    keys = sorted(messages)[::apart][::step]
+    for room in range(1, 21):
+        assert store.read_some(keys, 9 * room) == [messages[key] for key in keys[:room]]
+        assert store.read_some(keys, 9 * room + 8) == [messages[key] for key in keys[:room]]
+    assert store.read_some(keys, 10**6) == [messages[key] for key in keys]
+    store.commit(Commit(2, "harm", messages={keys[-1]: b"other"}))
+    with pytest.raises(DamagedObjectError, match=keys[-1][8:].hex()):
         store.read_some(keys, 10**6)
 
 

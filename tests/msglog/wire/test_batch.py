@@ -33,7 +33,7 @@ CONTENT = bytes(range(256)) * (SIZE // 256) + bytes(SIZE % 256)
 
 
 def items(content: bytes, messages: int) -> list[tuple[Key, bytes]]:
-    return [(item.key, item.data) for item in unpack(content, messages)]
+    return list(unpack(content, messages).items())
 
 
 def test_a_batch_is_what_was_packed() -> None:
@@ -56,10 +56,11 @@ def test_a_count_that_lies_is_refused_both_ways(said: int) -> None:
 
 
 def test_more_messages_than_were_said_are_not_looked_at() -> None:
-    found = unpack(content_of(ONE) + b"\0" + bytes(40) + bytes(4), 1)
-    assert next(found).data == ONE
-    with pytest.raises(BatchError):
-        next(found)
+    forged = pack_item(make_key(1 << 40, object_id(ONE)), ONE)  # what follows would be refused
+    with pytest.raises(BatchError, match="more than the 1 messages"):
+        items(content_of(TWO) + forged, 1)
+    with pytest.raises(ForgedMessageError):
+        items(content_of(TWO) + forged, 2)
 
 
 @pytest.mark.parametrize("cut", range(1, len(content_of(ONE, TWO))))

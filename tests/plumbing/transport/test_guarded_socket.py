@@ -103,3 +103,27 @@ def test_closing_ends_the_peers_reading_too(pair: Guarded) -> None:
     guarded.close()
     guarded.close()
     assert theirs.recv(1) == b""
+
+
+def test_an_introduction_goes_ahead_and_goes_once(pair: Guarded) -> None:
+    guarded, theirs, _ = pair
+    guarded.introduce(b"SSH-2.0-us\r\n")
+    assert theirs.recv(100) == b"SSH-2.0-us\r\n"
+    assert guarded.send(b"SSH-2.0-us\r\n") == 12
+    assert guarded.send(b"SSH-2.0-us\r\n") == 12
+    assert theirs.recv(100) == b"SSH-2.0-us\r\n"
+
+
+def test_an_introduction_under_another_name_fails(pair: Guarded) -> None:
+    guarded, _, _ = pair
+    guarded.introduce(b"SSH-2.0-us\r\n")
+    with pytest.raises(ConnectionAbortedError):
+        guarded.send(b"SSH-2.0-them\r\n")
+    assert guarded.failure == "we introduced ourselves by another name"
+
+
+def test_a_peer_that_hangs_up_at_once_is_met_when_it_is_read(pair: Guarded) -> None:
+    guarded, theirs, _ = pair
+    theirs.close()
+    guarded.introduce(b"SSH-2.0-us\r\n")
+    assert guarded.recv(100) == b""

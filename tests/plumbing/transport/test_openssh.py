@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from msglog.errors import UsageError
-from plumbing.transport.channel import ChannelError
+from plumbing.session import Session
+from plumbing.transport.channel import ChannelError, ConnectError
 from plumbing.transport.openssh import connect_openssh, ssh_arguments
 from plumbing.transport.settings import Settings
 from plumbing.transport.url import parse_url
@@ -130,3 +131,35 @@ def test_the_command_and_the_url_reach_the_program_as_they_are(tmp_path: Path) -
     )
     assert channel.receive() == b"ann@host\nmsglog receive-pack --direct '/srv/$(id)'"
     channel.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "temporary"),
+    [
+        ("ssh: connect to host h port 22: Connection refused", True),
+        ("ssh: Could not resolve hostname h: Temporary failure in name resolution", True),
+        ("kex_exchange_identification: Connection closed by remote host", True),
+        ("ann@h: Permission denied (publickey).", False),
+        ("Host key verification failed.", False),
+        ("Received disconnect from h: 2: Too many authentication failures", False),
+    ],
+)
+def test_what_ssh_cannot_reach_is_not_called_a_host_without_msglog(
+    tmp_path: Path, said: str, *, temporary: bool
+) -> None:
+    ssh = settings(ssh_command=program(tmp_path, f"os.write(2, {said!r}.encode()); sys.exit(255)"))
+    with pytest.raises(ConnectError) as caught:
+        Session(lambda _: connect_openssh(parse_url("ann@h"), COMMAND, ssh))
+    assert str(caught.value) == f"ssh cannot reach ann@h ({said.removesuffix('.')})."
+    assert caught.value.temporary is temporary
+
+
+@pytest.mark.parametrize("named", ["-F mine", "-Fmine", "-4vF mine"])
+def test_a_command_that_names_its_configuration_keeps_it(named: str) -> None:
+    there = Path("/home/ann/.ssh/config")
+    url, with_own = parse_url("host"), settings(ssh_command=f"ssh {named}")
+    assert str(there) not in ssh_arguments(url, COMMAND, with_own, config_file=there)
+    plain = ssh_arguments(
+        url, COMMAND, settings(ssh_command="ssh -4 -o Foo=yes"), config_file=there
+    )
+    assert plain[plain.index("-F") + 1] == str(there)

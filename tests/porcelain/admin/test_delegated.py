@@ -29,8 +29,8 @@ def context(home: Home) -> Context:
     )
     account.close()
     return Context(
-        directory=home.account,
-        home=home.path,
+        directory=str(home.account),
+        home=str(home.path),
         stdin=BytesIO(f"{make.line(make.ed25519(1), 'x')}\n".encode()),
         stdout=BytesIO(),
         stderr=BytesIO(),

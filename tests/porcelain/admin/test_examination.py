@@ -1,12 +1,12 @@
 """What `admin doctor` looks at, where it takes another user to see something."""
 
 import os
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 
+from msglog.dataclass import replace
 from plumbing.context import Context
 from plumbing.program import running_program
 from porcelain.admin.examination import foreign_files, has_password, sshd_settings, start_through
@@ -15,8 +15,8 @@ from tests.porcelain.admin.running import Home
 
 def _context(folder: Path) -> Context:
     return Context(
-        directory=folder,
-        home=folder,
+        directory=str(folder),
+        home=str(folder),
         stdin=BytesIO(),
         stdout=BytesIO(),
         stderr=BytesIO(),

@@ -5,7 +5,6 @@ import pwd
 import subprocess
 import sys
 import threading
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +12,7 @@ import pytest
 
 from msglog.account.authorized_keys import Entry, parse_authorized_keys, parse_options
 from msglog.account.forced_command import parse_command
+from msglog.dataclass import replace
 from tests.msglog.account import keymaking as make
 from tests.porcelain.admin.running import Home
 

@@ -1,0 +1,144 @@
+"""zstd, loaded only where compressed bytes are met, and compression with a shared dictionary.
+
+Only the C extension of zstandard is loaded, not the package around it, which costs a reader of
+twenty messages more than reading them does (docs/adr/0011-space-and-gc.md has the figures).
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+    from typing import Any
+
+EXTENSION = "zstandard.backend_c"
+
+
+class CompressionError(IntegrityError):
+    """Bytes are not a frame of zstd, or expand to what was not allowed."""
+
+
+def zstd() -> Any:  # noqa: ANN401 - the C extension has no types of its own
+    """Return the C extension of zstandard; or, where it cannot be had alone, the package."""
+    return sys.modules.get(EXTENSION) or _extension() or _package()
+
+
+def _extension() -> ModuleType | None:
+    package = PathFinder.find_spec("zstandard", None)
+    if package is None:
+        return None
+    spec = PathFinder.find_spec(EXTENSION, package.submodule_search_locations)
+    if spec is None or spec.loader is None:
+        return None
+    try:
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+    except ImportError:
+        return None
+    # A later import of the whole package takes the same one.
+    return sys.modules.setdefault(EXTENSION, module)
+
+
+def _package() -> ModuleType:
+    import zstandard  # noqa: PLC0415 - costly, and seldom needed
+
+    return zstandard
+
+
+def compress(content: bytes, level: int) -> bytes:
+    """Return content as one frame that says its size."""
+    frame: bytes = zstd().ZstdCompressor(level=level).compress(content)
+    return frame
+
+
+def expand(frame: bytes, *, size: int, window_limit: int) -> bytes:
+    """Return the content of a frame that says exactly this size; raises CompressionError."""
+    library = zstd()
+    try:
+        parameters = library.get_frame_parameters(frame)
+        if parameters.content_size != size or parameters.window_size > window_limit:
+            raise CompressionError("its zstd frame declares another size or too large a window")
+        decompressor = library.ZstdDecompressor(max_window_size=window_limit)
+        content: bytes = decompressor.decompress(
+            frame, max_output_size=size, allow_extra_data=False
+        )
+    except library.ZstdError as error:
+        raise CompressionError("its zstd frame cannot be read") from error
+    return content
+
+
+class Dictionary:
+    """Compresses and expands short texts that resemble each other, by what they have in common.
+
+    data: what `train` made, or nothing, for texts that stand alone. A frame says the size of its
+    content and nothing else: no magic number, no dictionary's number, no checksum, since whoever
+    keeps it has a digest of the content.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._expander: Any = None
+        self._library: Any = None
+        self._compressor: Any = None
+
+    def compress(self, content: bytes, level: int) -> bytes:
+        """Return content as a frame, by the level of the first call."""
+        if self._compressor is None:
+            library = zstd()
+            parameters = library.ZstdCompressionParameters.from_level(
+                level,
+                format=library.FORMAT_ZSTD1_MAGICLESS,
+                write_content_size=1,
+                write_checksum=0,
+                write_dict_id=0,
+            )
+            shared = self._shared(library)
+            if shared is not None:
+                shared.precompute_compress(compression_params=parameters)
+            self._compressor = library.ZstdCompressor(
+                dict_data=shared, compression_params=parameters
+            )
+        frame: bytes = self._compressor.compress(content)
+        return frame
+
+    def expand(self, frame: bytes, limit: int) -> bytes:
+        """Return the content of a frame; raises CompressionError if it says more than limit."""
+        library = self._library
+        if library is None:
+            library = self._library = zstd()
+        magicless = library.FORMAT_ZSTD1_MAGICLESS
+        try:
+            if self._expander is None:
+                self._expander = library.ZstdDecompressor(
+                    dict_data=self._shared(library), format=magicless
+                )
+            # What a frame says of its size is what the library would believe, whatever it is.
+            if library.get_frame_parameters(frame, format=magicless).content_size > limit:
+                raise CompressionError("a frame expands to more than is allowed")
+            content: bytes = self._expander.decompress(frame, allow_extra_data=False)
+        except library.ZstdError as error:
+            raise CompressionError("a frame cannot be read") from error
+        return content
+
+    def _shared(self, library: Any) -> Any:  # noqa: ANN401 - see zstd
+        return library.ZstdCompressionDict(self._data) if self._data else None
+
+
+def train(samples: Sequence[bytes], size: int) -> bytes:
+    """Return a dictionary of at most size bytes for texts like the samples.
+
+    Raises CompressionError if they have too little in common, or are too few.
+    """
+    library = zstd()
+    try:
+        data: bytes = library.train_dictionary(size, list(samples)).as_bytes()
+    except (library.ZstdError, ValueError) as error:
+        raise CompressionError("no dictionary can be made of these samples") from error
+    return data

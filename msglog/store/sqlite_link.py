@@ -1,0 +1,147 @@
+"""A connection to a store's file: statements whose failures are ours, and durable transactions."""
+
+from __future__ import annotations
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.errors import IntegrityError
+from msglog.key import KEY_BYTES
+from msglog.objectid import DIGEST_BYTES
+from msglog.sqlite_file import FAILURES, Trouble, reason, trouble
+from msglog.store.store import StoreBusyError, StoreError, StoreFormatError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Sequence
+    from os import PathLike
+    from typing import Any, TypeAlias
+
+PARAMETERS = 500
+"""How many values one statement is given."""
+
+Row: TypeAlias = "tuple[Any, ...]"
+Value: TypeAlias = "str | int | bytes | None"
+
+
+class DamagedStoreError(IntegrityError):
+    """SQLite says that the file is not sound."""
+
+
+class Translation:
+    """A block whose errors of SQLite leave it as errors of a store.
+
+    A class, because contextlib takes longer to import than this to run.
+    """
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Raise instead of error what it means."""
+        if isinstance(error, FAILURES):
+            raise translation(error, self._path) from error
+
+
+class Transaction:
+    """A block that is one transaction, see `Link.transaction`."""
+
+    __slots__ = ("_link",)
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def __enter__(self) -> None:
+        """Begin, as a writer."""
+        with self._link.translated():
+            self._link.connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Commit, or roll back what an error has left undone."""
+        link = self._link
+        with link.translated():
+            if error is not None:
+                link.roll_back()
+                if isinstance(error, FAILURES):
+                    raise translation(error, link.path) from error
+                return
+            try:
+                if link.connection.in_transaction:
+                    link.connection.execute("COMMIT")
+            except BaseException:
+                link.roll_back()
+                raise
+
+
+class Link:
+    """A connection to the file of one store; see `msglog.store.sqlite`."""
+
+    def __init__(self, connection: sqlite3.Connection, path: str | PathLike[str]) -> None:
+        self.connection = connection
+        self.path = path
+
+    def select(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
+        """Return all rows of a query."""
+        with self.translated():
+            return self.connection.execute(sql, parameters).fetchall()
+
+    def number(self, sql: str, parameters: Sequence[Value] = ()) -> int:
+        """Return the one number that a query gives."""
+        ((value,),) = self.checked(self.select(sql, parameters), (int,))
+        return int(value)
+
+    def select_in(self, sql: str, values: Sequence[bytes]) -> Iterator[Row]:
+        """Yield the rows of a query that ends with IN, for these values."""
+        for start in range(0, len(values), PARAMETERS):
+            part = values[start : start + PARAMETERS]
+            yield from self.select(f"{sql} ({','.join('?' * len(part))})", part)
+
+    def checked(self, rows: Iterable[Row], kinds: Sequence[type]) -> Iterator[Row]:
+        """Yield rows whose values are of these types; damage can make them of others.
+
+        Bytes that begin a row are a digest or a key, which have a length.
+        """
+        for row in rows:
+            if list(map(type, row)) != list(kinds):
+                raise self.damaged("a value is of the wrong type")
+            if kinds[0] is bytes and len(row[0]) not in (DIGEST_BYTES, KEY_BYTES):
+                raise self.damaged("an id is too short")
+            yield row
+
+    def transaction(self) -> Transaction:
+        """Write all that is done in the block durably, or nothing of it if an error leaves it.
+
+        The block may also roll back by itself.
+        """
+        return Transaction(self)
+
+    def roll_back(self) -> None:
+        """Undo what the transaction has done, if there is one."""
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+
+    def translated(self) -> Translation:
+        """Raise what SQLite raises as errors of a store."""
+        return Translation(self.path)
+
+    def damaged(self, why: str) -> DamagedStoreError:
+        """Return an error that says that the file is damaged."""
+        return DamagedStoreError(f"{self.path} is damaged", why=why)
+
+
+def translation(error: Exception, path: str | PathLike[str]) -> StoreError | DamagedStoreError:
+    """Return what an error of SQLite means to whoever uses a store."""
+    match trouble(error):
+        case Trouble.BUSY:
+            return StoreBusyError(
+                f"{path} is busy", why="another process holds it", hint="Try again in a moment."
+            )
+        case Trouble.FOREIGN:
+            return StoreFormatError(f"{path} is not a msglog store")
+        case Trouble.DAMAGED:
+            return DamagedStoreError(f"{path} is damaged", why=reason(error))
+        case _:
+            return StoreError(f"cannot use {path}", why=reason(error))

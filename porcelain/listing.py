@@ -1,0 +1,105 @@
+"""The text of listed messages: of ordinary ones straight from their bytes.
+
+What is not ordinary is decoded and shown as `porcelain.rendering` has it, and so would be the rest:
+to the byte, only slower.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.key import TIME_BYTES
+from msglog.message import decode_object
+from msglog.message_scan import scan
+from msglog.timestamp import readable
+from msglog.unsafe_text import is_safe_block
+from porcelain.display import block, one_line
+from porcelain.rendering import full, line, title
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    from msglog.key import Key
+    from porcelain.printing import Printer
+    from porcelain.rendering import Format
+
+Render: TypeAlias = "Callable[[Key, bytes], str]"
+"""Returns the text of an object, whose digest has been checked, with its last newline."""
+
+_ID_DIGITS = 2 * TIME_BYTES
+"""Where the id begins in the hex digits of a key."""
+
+
+def full_text(printer: Printer) -> Render:
+    """Return what shows messages in full."""
+    id_on, id_off = printer.marks("id")
+    author_on, author_off = printer.marks("author")
+    time_on, time_off = printer.marks("time")
+    tag_on, tag_off = printer.marks("tag")
+    head = f"{id_on}message "
+
+    @lru_cache(maxsize=512)
+    def by(author: str) -> str:
+        shown = f"{author_on}{one_line(author)}{author_off}"
+        return f"{id_off}\nAuthor: {shown}\nTime:   {time_on}"
+
+    def render(key: Key, data: bytes) -> str:
+        plain = scan(data)
+        if plain is None:
+            return printer.text(*full(key, decode_object(data)))
+        _, time, offset, author, body, tags, reply_to = plain
+        if not is_safe_block(body):
+            body = block(body)
+        if "\n" in body:
+            body = body.replace("\n", "\n    ")
+        more = f"{time_off}\n"
+        if tags:
+            more += f"Tags:   {tag_on}{', '.join(map(one_line, tags))}{tag_off}\n"
+        if reply_to is not None:
+            more += f"Reply:  {id_on}{reply_to.hex()}{id_off}\n"
+        when = readable(time, offset)
+        return f"{head}{key.hex()[_ID_DIGITS:]}{by(author)}{when}{more}\n    {body}\n"
+
+    return render
+
+
+def line_text(printer: Printer, length: int) -> Render:
+    """Return what shows messages on one line; length: how many digits of their ids."""
+    id_on, id_off = printer.marks("id")
+    author_on, author_off = printer.marks("author")
+    time_on, time_off = printer.marks("time")
+    tag_on, tag_off = printer.marks("tag")
+
+    @lru_cache(maxsize=512)
+    def by(author: str) -> str:
+        return f"{time_off} {author_on}{one_line(author)}{author_off}: "
+
+    before_time = f"{id_off} {time_on}"
+    id_end = _ID_DIGITS + length
+
+    def render(key: Key, data: bytes) -> str:
+        plain = scan(data)
+        if plain is None:
+            return printer.text(*line(key, decode_object(data), length))
+        _, time, offset, author, body, tags, _ = plain
+        more = f" {tag_on}({', '.join(map(one_line, tags))}){tag_off}\n" if tags else "\n"
+        return (
+            f"{id_on}{key.hex()[_ID_DIGITS:id_end]}{before_time}{readable(time, offset)[:-9]}"
+            f"{by(author)}{title(body)}{more}"
+        )
+
+    return render
+
+
+def format_text(form: Format, length: int) -> Render:
+    """Return what shows messages in a format; length: how many digits their %h has."""
+
+    def render(key: Key, data: bytes) -> str:
+        plain = scan(data)
+        if plain is None:
+            return f"{form.apply(key, decode_object(data), length)}\n"
+        return f"{form.apply_ordinary(key, plain, length)}\n"
+
+    return render

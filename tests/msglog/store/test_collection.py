@@ -1,0 +1,387 @@
+"""What every store promises of garbage collection, run over each of them."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from msglog.index.node import EMPTY_ROOT
+from msglog.index.walk import iterate
+from msglog.key import FIRST_KEY, Key, make_key
+from msglog.objectid import DamagedObjectError, ObjectId, object_id
+from msglog.refname import log_ref
+from msglog.repository import Insertion, Repository
+from msglog.store.collection import REFLOG_LIMIT, REMEMBERED, Collected, Retention
+from msglog.store.memory import MemoryStore
+from msglog.store.sqlite import SqliteStore
+from msglog.store.sqlite_collection import Collection
+from msglog.store.store import (
+    AGREED_LIMIT,
+    Agreement,
+    Commit,
+    HeldBack,
+    MissingObjectError,
+    Receipt,
+    Ref,
+    RefUpdate,
+    Refusal,
+    Store,
+)
+from msglog.timestamp import DAY, HOUR
+
+IDENTITY = bytes(range(16))
+GRACE = 14 * DAY
+START = 1_700_000_000_000_000
+
+
+def message(number: int) -> tuple[Key, bytes]:
+    data = b"message %d" % number
+    return make_key(number * 1000, object_id(data)), data
+
+
+def messages(*numbers: int) -> dict[Key, bytes]:
+    return dict(message(number) for number in numbers)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    made: Store
+    if request.param == "memory":
+        made = MemoryStore(IDENTITY)
+    else:
+        made = SqliteStore.create(tmp_path / "store.db", identity=IDENTITY, first=Commit(0, "made"))
+    yield made
+    made.close()
+
+
+def put(store: Store, log: str, numbers: range, time: int, receipt: Receipt | None = None) -> Ref:
+    """Put messages into a log, as one push does."""
+    given = messages(*numbers)
+    repository = Repository(store, Path("/"))
+    (ref,) = repository.commit(
+        [Insertion(log_ref(log), sorted(given))],
+        time=time,
+        reason="push",
+        messages=given,
+        receipt=receipt,
+    )
+    return ref
+
+
+def collect(store: Store, now: int, **more: int) -> Collected:
+    return store.collect(Retention(now, GRACE, **more))
+
+
+def keys(store: Store, root: ObjectId) -> list[Key]:
+    """Read all that a root reaches, each message checked."""
+    found = list(iterate(store.read_nodes, root))
+    store.read_messages(found)
+    return found
+
+
+def test_what_a_log_has_stays_for_ever(store: Store) -> None:
+    ref = put(store, "main", range(300), START)
+    later = START + 100 * 365 * DAY
+    assert collect(store, later) == Collected()
+    assert len(keys(store, ref.root)) == 300
+
+
+def test_messages_of_a_deleted_log_go_after_the_grace(store: Store) -> None:
+    receipt = Receipt("ann", START, "lab")
+    shared = put(store, "main", range(150), START)
+    ref = put(store, "lab", range(100, 400), START, receipt)
+    held = HeldBack("p", "lab", (Refusal(message(399)[0], "size", "large"),))
+    store.commit(Commit(START, "", held_back=[held]))
+    repository = Repository(store, Path("/"))
+    assert repository.find(object_id(message(399)[1]).hex())
+    deleted = START + 300 * DAY
+    repository.delete_log("lab", time=deleted)
+    assert collect(store, deleted + GRACE - 1).messages == 0
+    assert len(keys(store, ref.root)) == 300
+    # The look-up by id has only now been told that the log is gone, and was a root so far.
+    gone = deleted + 3 * GRACE
+    collected = collect(store, gone)
+    assert collected.messages == 250
+    assert collected.nodes > 5
+    assert len(keys(store, shared.root)) == 150
+    assert store.find_messages([message(n)[0] for n in range(150, 400)]) == {}
+    assert store.held_back("p", "lab") == []
+    assert repository.find(object_id(message(399)[1]).hex()) == []
+    assert repository.find(object_id(message(149)[1]).hex()) == [message(149)[0]]
+    put(store, "lab", range(100, 400), gone, receipt)
+    assert repository.find(object_id(message(399)[1]).hex()) == [message(399)[0]]
+    assert set(store.receipts(list(messages(*range(400))))) == set(messages(*range(150, 400)))
+
+
+def test_the_look_up_of_a_deleted_log_holds_it_for_a_grace_more(store: Store) -> None:
+    put(store, "lab", range(100), START)
+    repository = Repository(store, Path("/"))
+    assert repository.find(object_id(message(7)[1]).hex())
+    repository.delete_log("lab", time=START)
+    assert collect(store, START + GRACE + 1).messages == 0
+    assert collect(store, START + 2 * GRACE + 1).messages == 0
+    assert collect(store, START + 2 * GRACE + 2).messages == 100
+
+
+def test_nodes_of_old_roots_go_when_they_were_given_up_a_grace_ago(store: Store) -> None:
+    count = REFLOG_LIMIT + 50
+    for number in range(count):
+        ref = put(store, "main", range(number, number + 1), START + number)
+    now = START + DAY
+    collected = collect(store, now)
+    assert (collected.roots, collected.nodes) == (50, 0)
+    assert len(store.reflog(log_ref("main"), 10**6)) == REFLOG_LIMIT
+    for entry in store.reflog(log_ref("main"), 10**6):
+        assert len(keys(store, entry.root)) == entry.count
+    assert collect(store, now + GRACE).nodes == 0
+    assert collect(store, now + GRACE + 1).nodes >= 49
+    for entry in store.reflog(log_ref("main"), 10**6):
+        assert len(keys(store, entry.root)) == entry.count
+    aged = collect(store, now + REMEMBERED)
+    assert aged.roots == REFLOG_LIMIT - 1
+    assert [entry.root for entry in store.reflog(log_ref("main"), 10**6)] == [ref.root]
+    collect(store, now + REMEMBERED + GRACE + 1)
+    assert len(keys(store, ref.root)) == count
+
+
+@pytest.mark.parametrize("count", [20, 200])
+def test_agreed_roots_hold_what_they_reach(store: Store, count: int) -> None:
+    receipt = Receipt("ann", START, "lab")
+    ref = put(store, "lab", range(count), START, receipt)
+    put(store, "main", range(1000, 1001), START, Receipt("bob", START, "main"))
+    view = make_key(5, EMPTY_ROOT)
+    agreed = [
+        Agreement("p", "lab", FIRST_KEY, ref.root),
+        Agreement("q", "lab", view, ref.root),
+    ]
+    store.commit(Commit(START, "", agreed=agreed))
+    Repository(store, Path("/")).delete_log("lab", time=START)
+    assert collect(store, START + 2 * REMEMBERED).roots == 1
+    assert store.agreed("q", "lab", view) == []
+    assert collect(store, START + 3 * REMEMBERED).messages == 0
+    assert store.agreed("p", "lab", FIRST_KEY) == [ref.root]
+    assert store.receipts(keys(store, ref.root)) == dict.fromkeys(messages(*range(count)), receipt)
+
+
+def test_an_agreed_root_that_newer_ones_push_out_is_kept_for_a_grace(store: Store) -> None:
+    """A session may have chosen it as its base just before."""
+    base = put(store, "lab", range(200), START)
+    first = Agreement("p", "main", FIRST_KEY, base.root)
+    store.commit(Commit(START, "", agreed=[first]))
+    Repository(store, Path("/")).delete_log("lab", time=START)
+    now = START + 50 * DAY
+    for number in range(AGREED_LIMIT):
+        ref = put(store, "main", range(1000 + number, 1001 + number), now)
+        agreement = Agreement("p", "main", FIRST_KEY, ref.root)
+        store.commit(Commit(now, "", agreed=[agreement]))
+    assert base.root not in store.agreed("p", "main", FIRST_KEY)
+    assert collect(store, now + GRACE).messages == 0
+    assert len(keys(store, base.root)) == 200
+    assert collect(store, now + GRACE + 1).messages == 200
+
+
+def test_what_is_staged_again_is_kept_for_another_grace(store: Store) -> None:
+    key, data = message(1)
+    oid = object_id(b"node")
+    store.commit(Commit(START, "", messages={key: data}, nodes={oid: b"node"}))
+    again = START + 30 * DAY
+    store.commit(Commit(again, "", messages={key: data}, nodes={oid: b"node"}))
+    assert collect(store, again + GRACE - HOUR) == Collected()
+    assert store.find_messages([key])
+    collected = collect(store, again + GRACE + HOUR)
+    assert (collected.messages, collected.nodes) == (1, 1)
+    assert not store.find_messages([key])
+    assert not store.find_nodes([oid])
+
+
+def test_a_dry_run_says_what_would_go_and_touches_nothing(store: Store) -> None:
+    for number in range(REFLOG_LIMIT + 9):
+        put(store, "main", range(number, number + 1), START + number, Receipt("ann", 1, "main"))
+    put(store, "lab", range(500, 700), START, Receipt("bob", 1, "lab"))
+    Repository(store, Path("/")).delete_log("lab", time=START)
+    retention = Retention(START + 2 * GRACE, GRACE)
+    said = store.collect(retention, dry_run=True)
+    assert said.messages == 200
+    assert said.receipts <= 1
+    assert store.collect(retention, dry_run=True) == said
+    assert len(store.find_messages(list(messages(*range(500, 700))))) == 200
+    assert store.collect(retention).messages == said.messages
+
+
+def test_nothing_goes_while_an_index_of_a_log_is_damaged(store: Store) -> None:
+    put(store, "lab", range(100), START)
+    Repository(store, Path("/")).delete_log("lab", time=START)
+    ref = put(store, "main", range(500, 900), START)
+    now = START + 5 * GRACE
+    store.commit(Commit(START, "harm", nodes={ref.root: b"other"}))
+    with pytest.raises(DamagedObjectError):
+        collect(store, now)
+    assert len(store.find_messages(list(messages(*range(100))))) == 100
+    update = RefUpdate(log_ref("main"), ref.root, Ref(object_id(b"nowhere"), 3))
+    store.commit(Commit(START, "harm", refs=[update]))
+    with pytest.raises(MissingObjectError):
+        collect(store, now)
+    assert len(store.find_messages(list(messages(*range(100))))) == 100
+
+
+def test_holes_below_roots_that_are_only_remembered_stop_nothing(store: Store) -> None:
+    put(store, "lab", range(100), START)
+    Repository(store, Path("/")).delete_log("lab", time=START)
+    ref = put(store, "main", range(500, 900), START)
+    gone = Agreement("p", "main", FIRST_KEY, object_id(b"nowhere"))
+    store.commit(Commit(START, "", agreed=[gone]))
+    assert collect(store, START + 5 * GRACE).messages == 100
+    assert len(keys(store, ref.root)) == 400
+
+
+STEP = st.one_of(
+    st.tuples(
+        st.just("put"), st.sampled_from("abc"), st.integers(0, 300), st.sampled_from((1, 5, 120))
+    ),
+    st.tuples(st.just("delete"), st.sampled_from("abc"), st.just(0), st.just(0)),
+    st.tuples(st.just("merge"), st.sampled_from("abc"), st.integers(0, 2), st.just(0)),
+    st.tuples(st.just("agree"), st.sampled_from("abc"), st.integers(0, 1), st.just(0)),
+    st.tuples(st.just("find"), st.just("a"), st.just(0), st.just(0)),
+    st.tuples(st.just("wait"), st.just("a"), st.integers(1, 40), st.just(0)),
+    st.tuples(st.just("gc"), st.just("a"), st.integers(1, 3), st.just(0)),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(STEP, max_size=30))
+def test_both_stores_keep_and_remove_the_same(steps: list[tuple[str, str, int, int]]) -> None:
+    """Whatever is done in whatever order, all that any root reaches can be read."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "store.db"
+        memory = MemoryStore(IDENTITY)
+        with closing(SqliteStore.create(path, identity=IDENTITY, first=Commit(0, ""))) as file:
+            now = START
+            for step in steps:
+                done = [do(store, step, now) for store in (memory, file)]
+                assert done[0] == done[1]
+                now += step[2] * DAY if step[0] == "wait" else 1
+            file.condense()
+            for store in (memory, file):
+                check_roots(store)
+            assert memory.refs() == file.refs()
+            everything = list(messages(*range(1000)))
+            assert memory.find_messages(everything) == file.find_messages(everything)
+
+
+def do(store: Store, step: tuple[str, str, int, int], now: int) -> object:
+    what, log, number, size = step
+    repository = Repository(store, Path("/"))
+    ref = store.ref(log_ref(log))
+    if what == "put":
+        return put(store, log, range(number, number + size), now)
+    if what == "delete" and ref is not None:
+        return repository.delete_log(log, time=now)
+    if what == "merge" and ref is not None:
+        return repository.merge_into("abc"[number], ref.root, time=now, reason="merge")
+    if what == "agree" and ref is not None:
+        view = (FIRST_KEY, make_key(5, EMPTY_ROOT))[number]
+        store.commit(Commit(now, "", agreed=[Agreement("p", log, view, ref.root)]))
+    if what == "find":
+        return repository.find(object_id(message(7)[1]).hex())
+    if what == "gc":
+        collected = collect(store, now, reflog_limit=number)
+        return (collected.messages, collected.nodes, collected.roots)
+    return None
+
+
+def check_roots(store: Store) -> None:
+    roots = {ref.root for ref in store.refs().values()}
+    for log in "abc":
+        roots.update(entry.root for entry in store.reflog(log_ref(log), 1000))
+        for view in (FIRST_KEY, make_key(5, EMPTY_ROOT)):
+            roots.update(store.agreed("p", log, view))
+        if store.ref(log_ref(log)) is not None:
+            roots.add(store.indexed(log))
+    for root in roots:
+        keys(store, root)
+
+
+# What only a store in a file has: others write meanwhile.
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store.db"
+
+
+@pytest.mark.parametrize("moment", ["_mark_remembered", "_find_unreached", "_give_up"])
+@pytest.mark.parametrize("way", ["log", "agreed", "staged"])
+def test_what_another_process_takes_up_again_meanwhile_stays(
+    path: Path, monkeypatch: pytest.MonkeyPatch, moment: str, way: str
+) -> None:
+    """Its clock is years behind, so that what it stages looks old."""
+    store = SqliteStore.create(path, identity=IDENTITY, first=Commit(START, "made"))
+    other = SqliteStore.open(path)
+    put(store, "main", range(10), START)
+    ref = put(store, "lab", range(20, 320), START)
+    Repository(store, Path("/")).delete_log("lab", time=START)
+    genuine = getattr(Collection, moment)
+    taken: list[Ref] = []
+
+    def meanwhile(self: Collection) -> None:
+        genuine(self)
+        if taken:
+            return
+        taken.append(ref)
+        if way == "log":
+            other.commit(Commit(1, "again", refs=[RefUpdate(log_ref("new"), None, ref)]))
+        elif way == "agreed":
+            other.commit(Commit(1, "", agreed=[Agreement("p", "lab", FIRST_KEY, ref.root)]))
+        else:
+            put(other, "lab", range(20, 320), 1)
+
+    monkeypatch.setattr(Collection, moment, meanwhile)
+    collect(store, START + 10 * GRACE)
+    assert taken
+    assert len(keys(store, ref.root)) == 300
+    store.close()
+    other.close()
+
+
+@pytest.mark.parametrize("moment", ["_mark_remembered", "_find_unreached", "_give_up"])
+def test_what_another_process_stages_again_meanwhile_stays(
+    path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """No root reaches it yet: it is its time that counts, looked at when it would be removed."""
+    store = SqliteStore.create(path, identity=IDENTITY, first=Commit(START, "made"))
+    other = SqliteStore.open(path)
+    oid = object_id(b"node")
+    receipt = Receipt("ann", START, "main")
+    for number in (1, 2):
+        given = messages(number)
+        store.commit(Commit(START, "", messages=given, nodes={oid: b"node"}, receipt=receipt))
+    store.commit(Commit(START, "", messages=messages(3), receipt=receipt))
+    now = START + 10 * GRACE
+    genuine = getattr(Collection, moment)
+    again = [Commit(now, "", messages=messages(2), nodes={oid: b"node"})]
+
+    def meanwhile(self: Collection) -> None:
+        genuine(self)
+        if again:
+            other.commit(again.pop())
+
+    monkeypatch.setattr(Collection, moment, meanwhile)
+    assert collect(store, now).messages == 2
+    assert store.find_messages(list(messages(1, 2))) == messages(2)
+    assert store.find_nodes([oid])
+    assert store.receipts(list(messages(1, 2))) == {message(2)[0]: receipt}
+    store.close()
+    other.close()
+
+
+def test_nothing_temporary_is_left_behind(path: Path) -> None:
+    store = SqliteStore.create(path, identity=IDENTITY, first=Commit(START, "made"))
+    put(store, "main", range(10), START)
+    for _ in range(3):
+        collect(store, START + 10 * GRACE)
+    assert store._link.select("SELECT name FROM temp.sqlite_master") == []
+    store.close()

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test check demo fuzz bench bench-full clean
+.PHONY: test check demo fuzz bench bench-full profiles clean
 
 SECONDS := 60
 
@@ -34,10 +34,16 @@ bench: $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	$(BIN)/python -m tests.bench --document $(BENCH)
 
+# The same up to a million messages, and cost curves of msglog up to ten million: about 35 minutes.
 bench-full: $(VENV)/ready
 	@tests/ssh/need-sshd
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
-	$(BIN)/python -m tests.bench --sizes 10000 100000 1000000 10000000 --document $(BENCH)
+	$(BIN)/python -m tests.bench --full --document $(BENCH)
+
+# Where the time of the main operations goes: docs/performance/profile-*.txt.
+profiles: $(VENV)/ready
+	@tests/ssh/need-sshd
+	$(BIN)/python -m tests.bench.profile
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

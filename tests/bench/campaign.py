@@ -1,30 +1,33 @@
 """The measuring itself: all programs in turn, A B A B, row after row."""
 
+import contextlib
 import random
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from msglog.index.change import build
 from tests.bench import protocol_costs, rows
-from tests.bench.command import Command, Commands, timed
+from tests.bench.command import Commands, timed
 from tests.bench.corpus import Vocabulary, body, entries
 from tests.bench.git import Git
-from tests.bench.msglog import empty_script
+from tests.bench.msglog import Msglog, empty_script
+from tests.bench.peak import watch
 from tests.bench.peer import Peer
 from tests.bench.result import Result
-from tests.bench.site import COUNTED, CURVE, DEFAULT, FAR, WATCHED, Site
+from tests.bench.reuse import open_master
+from tests.bench.site import COUNTED, CURVE, DEFAULT, FAR, REUSED, WATCHED, Site
 
 SMALL, BULK = 15, 5
 """Turns of what takes a moment, and of what goes through a whole history."""
 
-OTHERS_BULK = 2
-"""Turns of the latter for programs that no target is about: they take most of the time."""
+BULK_SECONDS = 90.0
+"""What goes through a whole history is not repeated beyond this, for one row and size."""
 
-PEAK_SECONDS = 10.0
-"""A server's program may end so much later than the client's."""
+OTHERS_BULK = 1
+"""Turns of the latter for programs that no target is about: they take most of the time."""
 
 Say = Callable[[str], None]
 
@@ -83,6 +86,7 @@ class Campaign:
             ("pull", self._pull),
             ("give", self._give),
             ("far", self._far),
+            ("reuse", self._reuse),
             ("add", self._add),
             ("list", self._list),
             ("wire", self._wire),
@@ -108,7 +112,7 @@ class Campaign:
     def _bulk(self, stand: Stand) -> None:
         turns = self.turns or bulk_turns(stand.size)
         pushes = turns if "initial" in self.selected else 1
-        for turn in range(pushes):
+        for turn in self._affordable(pushes):
             place = stand.fresh_place()
             stand.origin = stand.origin or place  # the first one, which everybody has
             taking = stand.taking(turn)
@@ -123,7 +127,7 @@ class Campaign:
         for peer in stand.peers.values():
             peer.connect(stand.origin)
         if "clone" in self.selected:
-            for turn in range(turns):
+            for turn in self._affordable(turns):
                 taking = stand.taking(turn)
                 into = {name: stand.folder / name / f"clone{turn}" for name in taking}
                 cloning = {
@@ -134,31 +138,29 @@ class Campaign:
                 for path in into.values():
                     shutil.rmtree(path, ignore_errors=True)
 
+    def _affordable(self, turns: int) -> Iterator[int]:
+        """Yield turns from 0, until so many are done or one more would take them over BULK_SECONDS."""
+        begun = time.monotonic()
+        for turn in range(turns):
+            spent = time.monotonic() - begun
+            if turn and spent * (turn + 1) / turn > BULK_SECONDS:
+                return
+            yield turn
+
     def _memory(self, stand: Stand) -> None:
         self.say(f"{stand.size:,}: {rows.MEMORY_PUSH}, receive, clone")
-        client = self.site.folder / "client-peak"
         place = stand.fresh_place()
-
-        def watched(commands: Commands) -> Commands:
-            return [
-                Command((*self.site.watch(client), *one.words), one.folder, one.environment)
-                for one in commands
-            ]
-
         for name, peer in stand.peers.items():
-            self.site.peak_file.unlink(missing_ok=True)
-            timed(watched(peer.push_all(WATCHED, place)))
-            for row, path in (
-                (rows.MEMORY_PUSH, client),
-                (rows.MEMORY_RECEIVE, self.site.peak_file),
-            ):
-                if (peak := _awaited(path)) is None:
-                    self.result.notes.append(f"{name}: {row} is unknown: it is killed at the end")
-                else:
-                    self.result.append(row, name, stand.size, "B", peak)
+            pushed = watch(self.site, peer.push_all(WATCHED, place), served=True)
+            self.result.append(rows.MEMORY_PUSH, name, stand.size, "B", pushed.client)
+            if pushed.server is None:
+                row = rows.MEMORY_RECEIVE
+                self.result.notes.append(f"{name}: {row} is unknown: it is killed at the end")
+            else:
+                self.result.append(rows.MEMORY_RECEIVE, name, stand.size, "B", pushed.server)
             into = stand.folder / name / "clone-watched"
-            timed(watched(peer.clone(DEFAULT, stand.origin, into)))
-            self.result.append(rows.MEMORY_CLONE, name, stand.size, "B", float(client.read_text()))
+            cloned = watch(self.site, peer.clone(WATCHED, stand.origin, into), served=False)
+            self.result.append(rows.MEMORY_CLONE, name, stand.size, "B", cloned.client)
             shutil.rmtree(into, ignore_errors=True)
 
     def _pull(self, stand: Stand) -> None:
@@ -176,6 +178,27 @@ class Campaign:
             pulling = {name: peer.pull(FAR) for name, peer in stand.peers.items()}
             self._alternate(stand, rows.PULL_FAR, BULK, pulling)
             self._alternate_giving(stand, rows.GIVE_FAR, FAR, BULK)
+
+    def _reuse(self, stand: Stand) -> None:
+        """What is saved does not depend on the size either. The others start ssh as git does."""
+        if len(self._stands) > 1:
+            return
+        reusing = {
+            name: peer for name, peer in stand.peers.items() if isinstance(peer, Git | Msglog)
+        }
+        with contextlib.ExitStack() as stack:
+            for peer in reusing.values():
+                stack.enter_context(open_master(peer.ssh_config))
+                if isinstance(peer, Msglog):
+                    stack.enter_context(peer.using_openssh())
+            pulling = {name: peer.pull(REUSED) for name, peer in reusing.items()}
+            self._alternate(stand, rows.REUSE_PULL, SMALL, pulling)
+            for turn in range(-1, self.turns or SMALL):
+                for name, peer in reusing.items():
+                    seconds = timed([*peer.add(self._text()), *peer.push(REUSED)])
+                    if turn >= 0:
+                        self.result.append(rows.REUSE_GIVE, name, stand.size, "s", seconds)
+        self._tell(stand, rows.REUSE_GIVE)
 
     def _alternate_giving(self, stand: Stand, row: str, link: str, turns: int) -> None:
         for turn in range(-1, self.turns or turns):
@@ -208,7 +231,7 @@ class Campaign:
         newest |= {name: peer.newest(20) for name, peer in stand.peers.items()}
         self._alternate(stand, rows.NEWEST, SMALL, newest)
         everything = {name: peer.list_all() for name, peer in stand.peers.items()}
-        for _ in range(self.turns or bulk_turns(stand.size)):
+        for _ in self._affordable(self.turns or bulk_turns(stand.size)):
             self._alternate(stand, rows.ALL, 1, everything, warm=False)
 
     def _wire(self, stand: Stand) -> None:
@@ -282,13 +305,3 @@ def bulk_turns(size: int) -> int:
     if size < 1_000_000:
         return BULK
     return 3 if size < 10_000_000 else 1
-
-
-def _awaited(path: Path) -> float | None:
-    """Return the figure in a file that may be about to be written; None if it never is."""
-    deadline = time.monotonic() + PEAK_SECONDS
-    while time.monotonic() < deadline:
-        if path.exists() and (text := path.read_text()).endswith("\n"):
-            return float(text)
-        time.sleep(0.05)
-    return None

@@ -1,5 +1,6 @@
 """git: one commit a message, a branch a log, an empty tree."""
 
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -38,6 +39,7 @@ class Git:
         folder.mkdir(parents=True)
         user = site.make_user(f"git-{folder.parent.name}")
         site.admit(user.public_key)
+        self.ssh_config = user.config
         (folder / "gitconfig").write_text(CONFIG)
         self._environment = {
             **base_environment(user.home),
@@ -54,21 +56,21 @@ class Git:
         run(self._git("gc", "-q"))
 
     def make_server(self, place: str) -> None:
-        run(self._git("init", "-q", "--bare", str(self._server(place))))
-        run(self._git("--git-dir", str(self._server(place)), "config", "receive.autogc", "false"))
+        run(self._git("init", "-q", "--bare", str(self.server(place))))
+        run(self._git("--git-dir", str(self.server(place)), "config", "receive.autogc", "false"))
 
     def push_all(self, link: str, place: str) -> Commands:
-        return [self._git("push", "-q", f"{link}:{self._server(place)}", ALL)]
+        return [self._git("push", "-q", self.url(link, place), ALL)]
 
     def connect(self, place: str) -> None:
-        run(self._git("--git-dir", str(self._server(place)), "gc", "-q"))
+        run(self._git("--git-dir", str(self.server(place)), "gc", "-q"))
         for link in LINKS:
-            run(self._git("remote", "add", link, f"{link}:{self._server(place)}"))
+            run(self._git("remote", "add", link, f"{link}:{self.server(place)}"))
             run(self._git("config", f"remote.{link}.push", ALL))
         run(self._git("config", "branch.main.merge", "refs/heads/main"))
 
     def clone(self, link: str, place: str, into: Path) -> Commands:
-        return [self._git("clone", "-q", f"{link}:{self._server(place)}", str(into))]
+        return [self._git("clone", "-q", f"{link}:{self.server(place)}", str(into))]
 
     def add(self, body: str) -> Commands:
         return [self._git("commit", "-q", "--allow-empty", "-m", body)]
@@ -90,10 +92,26 @@ class Git:
         return [self._git("log")]
 
     def server_bytes(self, place: str) -> int:
-        run(self._git("--git-dir", str(self._server(place)), "gc", "-q"))
-        return occupied(self._server(place) / "objects")
+        run(self._git("--git-dir", str(self.server(place)), "gc", "-q"))
+        return occupied(self.server(place) / "objects")
 
-    def _server(self, place: str) -> Path:
+    def other(self, number: int) -> "Git":
+        """Return one more client of the same account, with a copy of the repository."""
+        copy = object.__new__(Git)
+        copy._folder, copy._environment = self._folder, self._environment
+        copy.ssh_config = self.ssh_config
+        copy._client = self._folder / f"client{number}"
+        shutil.copytree(self._client, copy._client)
+        return copy
+
+    def run(self, *words: str) -> Command:
+        """Return a command in the client's repository."""
+        return self._git(*words)
+
+    def url(self, link: str, place: str) -> str:
+        return f"{link}:{self.server(place)}"
+
+    def server(self, place: str) -> Path:
         return self._folder / f"{place}.git"
 
     def _git(self, *words: str) -> Command:

@@ -2,9 +2,9 @@
 
 import importlib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from tests.bench import rows
+from tests.bench import curves, rows
 from tests.bench.result import Result
 from tests.bench.summary import paired_ratio, summarise
 
@@ -44,8 +44,40 @@ def curve(result: Result, row: str) -> dict[str, list[tuple[int, float]]]:
     return points
 
 
+Lines: TypeAlias = dict[str, list[tuple[int, float]]]
+
+
+def scale_plots(result: Result) -> dict[str, tuple[str, str, Lines]]:
+    """Return the cost curves by plot: its title, its unit, and by operation its sizes with the least figure."""
+    kinds = {
+        "time": ("time of one operation", "seconds", curves.OTHERS, curves.TIMES),
+        "difference": ("a difference, in process", "seconds", curves.BETWEEN, (curves.LIBRARY,)),
+        "memory": ("peak memory of a command", "bytes", curves.OTHERS, (curves.MEMORY,)),
+    }
+    found: dict[str, tuple[str, str, Lines]] = {}
+    for name, (title, unit, operations, measures) in kinds.items():
+        drawn: Lines = {}
+        for operation in operations:
+            for measure in measures:
+                row = operation.row(measure)
+                points = [
+                    (size, min(series.values))
+                    for size in result.sizes(row)
+                    if (series := result.find(row, rows.OURS, size)) and min(series.values) > 0
+                ]
+                if points:
+                    label = f"{operation.name}, {measure}" if len(measures) > 1 else operation.name
+                    drawn[label] = points
+        if drawn:
+            found[name] = (title, unit, drawn)
+    return found
+
+
 def write_plots(result: Result, folder: Path) -> None:
-    """Write ratios.svg, and time-ROW.svg for what depends on the size; the same result, the same files."""
+    """Write ratios.svg, time-ROW.svg for what depends on the size, and scale-KIND.svg.
+
+    The same result gives the same files.
+    """
     matplotlib: Any = importlib.import_module("matplotlib")
     matplotlib.use("svg")
     matplotlib.rcParams["svg.hashsalt"] = "msglog"
@@ -68,6 +100,13 @@ def write_plots(result: Result, folder: Path) -> None:
         axes.set(xscale="log", yscale="log", xlabel="messages", ylabel="seconds", title=row)
         axes.legend()
         _save(figure, folder / f"time-{row.replace(' ', '-')}.svg")
+    for name, (title, unit, drawn) in scale_plots(result).items():
+        figure, axes = pyplot.subplots(figsize=(7, 5), layout="constrained")
+        for label, line in drawn.items():
+            axes.plot([size for size, _ in line], [value for _, value in line], "o-", label=label)
+        axes.set(xscale="log", yscale="log", xlabel="messages in the log", ylabel=unit, title=title)
+        axes.legend(fontsize="small")
+        _save(figure, folder / f"scale-{name}.svg")
     pyplot.close("all")
 
 

@@ -80,9 +80,16 @@ def small(put: Put, way: str) -> tuple[Client, float]:
 
 def descent(put: Put, size: int, count: int, *, recent: bool) -> tuple[Client, float]:
     """Pull when the server has count messages more and the client one that the server lacks."""
+    theirs, own = strangers(size, count, recent=recent)
+    client = parted(put, theirs, own)
+    result = timed(client, client.pull)
+    assert client.repository.log("main").count == size + count + 1
+    return result
+
+
+def strangers(size: int, count: int, *, recent: bool) -> tuple[list[bytes], list[bytes]]:
+    """Return count messages for the server, after or among those of a log, and one for the client."""
     numbers = random.Random(1)
-    server = Server()
-    client = Client(1, server)
     places = (
         range(size, size + count) if recent else [numbers.randrange(size) for _ in range(count)]
     )
@@ -90,13 +97,17 @@ def descent(put: Put, size: int, count: int, *, recent: bool) -> tuple[Client, f
         message(number, body="x" * 200, time=START + GAP * place + number)
         for number, place in enumerate(places)
     ]
-    own = message(10**6, body="mine", time=START + GAP * size + 5)
-    for site, objects in ((server, theirs), (client, [own])):
+    return theirs, [message(10**6, body="mine", time=START + GAP * size + 5)]
+
+
+def parted(put: Put, theirs: Sequence[bytes], own: Sequence[bytes]) -> Client:
+    """Return a client and its server which hold the same log but for these, and agree on no root."""
+    server = Server()
+    client = Client(1, server)
+    for site, objects in ((server, theirs), (client, own)):
         assert isinstance(site.repository.store, MemoryStore)
         put(site.repository.store, objects)
-    result = timed(client, client.pull)
-    assert client.repository.log("main").count == size + count + 1
-    return result
+    return client
 
 
 def timed(client: Client, act: Callable[[], object]) -> tuple[Client, float]:

@@ -4,14 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import rows
-from tests.bench.plot import curve, ratios
+from tests.bench import curves, rows
+from tests.bench.plot import curve, ratios, scale_plots
 from tests.bench.report import (
     ReportError,
+    comparison_table,
     figure_table,
     machine_table,
     quantity,
     replace,
+    scale_table,
+    tables,
     target_table,
 )
 from tests.bench.result import Result, read
@@ -69,7 +72,9 @@ def test_what_is_not_there_is_said(result: Result) -> None:
     [
         (0.0035, "s", "3.5 ms"),
         (2.774, "s", "2.77 s"),
-        (0.0001, "s", "0.1 ms"),
+        (0.0001, "s", "100 us"),
+        (2.5, "/s", "2.5 /s"),
+        (0.25, "/s", "0.25 /s"),
         (68157440, "B", "65 MiB"),
         (1500, "B", "1.46 KiB"),
         (12, "B", "12 B"),
@@ -97,7 +102,54 @@ def test_what_is_plotted(result: Result) -> None:
     assert curve(result, rows.GROWTH) == {"msglog": [(10_000, 0.2), (1_000_000, 0.3)]}
 
 
-def test_the_page_has_every_marker() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "performance.md").read_text()
-    for name in ("machine", "targets", "figures"):
-        replace(page, name, "new")
+def test_the_pages_have_every_marker(result: Result) -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    page = (docs / "performance.md").read_text()
+    for name, table in tables(result).items():
+        page = replace(page, name, table)
+    replace((docs / "performance" / "figures.md").read_text(), "figures", "new")
+
+
+def test_programs_stand_side_by_side(result: Result) -> None:
+    result.append(rows.PULL, "muchsync", 10_000, "s", 0.7)
+    table = comparison_table(result, ["pull", "memory"], "messages").splitlines()
+    assert table[0] == "| row | messages | msglog | git | muchsync | msglog / git |"
+    assert table[2] == "| no-op pull | 10,000 | 200 ms | 500 ms | 700 ms | 0.40 (0.30 to 0.50) |"
+    assert table[3] == "| peak memory, push | 1,000,000 | 65 MiB |  |  |  |"
+    assert comparison_table(result, ["load"], "clients") == "Not measured."
+
+
+def test_a_count_may_be_of_nothing() -> None:
+    made = Result()
+    for name in ("git", "msglog"):
+        made.append(rows.LOAD_FAILURES, name, 8, "", 0)
+    assert comparison_table(made, ["load"], "clients").endswith("| 8 | 0 | 0 |  |")
+    assert "| load: failures | 8 | <= 0 | 0 | met |" in target_table(made)
+
+
+def test_each_operation_is_held_against_what_it_may_cost() -> None:
+    made = Result()
+    for size in (10**4, 10**5, 10**6, 10**7):
+        made.append(curves.ADD.row(curves.LIBRARY), "msglog", size, "s", 0.001)
+        made.append(curves.ADD.row(curves.LIBRARY), "msglog", size, "s", 0.5)
+        made.append(curves.VERIFY.row(curves.COMMAND), "msglog", size, "s", size**1.5 / 1e6)
+    lines = scale_table(made).splitlines()
+    assert lines[2].startswith("| add of 1 | O(log n) | n^0.15 | n^0.00 | met |")
+    assert "1 ms to 1 ms, n^0.00" in lines[2]
+    assert lines[2].count("n^") == 3
+    (verify,) = [line for line in lines if line.startswith("| verify")]
+    assert verify.startswith("| verify | O(n) | n^1.10 | n^1.50 | missed |")
+    table = [line for line in lines if line.startswith("|")]
+    assert len({line.count("|") for line in table}) == 1
+    assert lines[-2:] == ["", "![time](performance/scale-time.svg)"]
+    assert "| gc | O(n) | | not measured |" in scale_table(made)
+    assert scale_plots(made)["time"][2]["add of 1, in process"][0] == (10**4, 0.001)
+
+
+def test_a_size_that_an_expectation_is_not_about_does_not_count() -> None:
+    made = Result()
+    operation = curves.SCATTERED[100]
+    for size, seconds in ((10**3, 1e-9), (10**4, 0.1), (10**5, 0.1), (10**6, 0.1)):
+        made.append(operation.row(curves.LIBRARY), "msglog", size, "s", seconds)
+    (line,) = [line for line in scale_table(made).splitlines() if operation.name in line]
+    assert "| n^0.00 | met |" in line

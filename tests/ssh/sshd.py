@@ -17,6 +17,7 @@ STOP_SECONDS = 5.0
 ATTEMPTS = 5
 
 SSHD_CONFIG = """\
+{first}
 Port {port}
 ListenAddress 127.0.0.1
 HostKey {folder}/host_ed25519
@@ -129,10 +130,13 @@ def make_key(path: Path, *, kind: str = "ed25519", comment: str = "", passphrase
 
 
 @contextlib.contextmanager
-def running_sshd(folder: Path, *, extra: Sequence[str] = ()) -> Iterator[Sshd]:
+def running_sshd(
+    folder: Path, *, extra: Sequence[str] = (), first: Sequence[str] = ()
+) -> Iterator[Sshd]:
     """Run sshd from a folder until the block ends.
 
-    extra: more lines of sshd_config. Raises SshdError with sshd's own words when it does not start.
+    extra: more lines of sshd_config. first: lines before ours, in whose place sshd takes them.
+    Raises SshdError with sshd's own words when it does not start.
     """
     program = find_sshd()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -145,9 +149,8 @@ def running_sshd(folder: Path, *, extra: Sequence[str] = ()) -> Iterator[Sshd]:
     for _ in range(ATTEMPTS):
         port = _free_port()
         config = folder / "sshd_config"
-        config.write_text(
-            SSHD_CONFIG.format(port=port, folder=folder, login=login, extra="\n".join(extra))
-        )
+        lines = {"extra": "\n".join(extra), "first": "\n".join(first)}
+        config.write_text(SSHD_CONFIG.format(port=port, folder=folder, login=login, **lines))
         process = subprocess.Popen(
             [program, "-D", "-e", "-f", str(config)],
             stdin=subprocess.DEVNULL,

@@ -74,3 +74,17 @@ def test_a_server_account_serves_without_anything_heavy(tmp_path: Path) -> None:
     modules(tmp_path, "admin", "init", account)
     modules(tmp_path, "admin", "user", "add", "ann", "--role", "write", "--account", account)
     assert not modules(tmp_path, "receive-pack", "ann", "--account", account) & HEAVY
+
+
+def test_compressed_messages_are_read_without_the_package_around_zstd(folder: Path) -> None:
+    lines = "".join(f"message {number} of many that resemble each other\n" for number in range(600))
+    subprocess.run(
+        [sys.executable, "-c", PROGRAM, "add", "-q", "--batch"],
+        cwd=folder,
+        env={"HOME": str(folder), "PATH": os.environ["PATH"]},
+        input=lines.encode(),
+        capture_output=True,
+        check=True,
+    )
+    assert not modules(folder, "gc") & HEAVY
+    assert not modules(folder, "list", "-n", "20") & HEAVY

@@ -118,3 +118,9 @@ def test_all_is_recorded_under_the_name_of_who_did_it(home: Home, context: Conte
     assert {(record["key"], record["address"], record["session"]) for record in told} == {
         ("SHA256:k", "192.0.2.1", "s")
     }
+
+
+def test_gc_is_given_from_elsewhere_and_recorded(home: Home, context: Context) -> None:
+    assert run_delegated(["gc", "--json"], home.account, context) == 0
+    acts = [one for one in home.do("audit", "--json").records if one["operation"] == "admin gc"]
+    assert [(one["user"], one["result"]) for one in acts] == [("ann", "ok")]

@@ -135,17 +135,21 @@ class SshChannel:
         self._drain.start()
 
     def send(self, data: bytes) -> None:
-        """Send all of data, reading meanwhile; raises ChannelError."""
+        """Send all of data, reading while that has to wait; raises ChannelError.
+
+        What nobody waits for is left where it is: taking it would invite the peer to send more.
+        """
         rest = memoryview(data)
         clock = self._settings.clock
         deadline = clock() + self._idle_seconds
         self._channel.settimeout(POLL_SECONDS)
         while rest:
-            moved = self._hold()
+            moved = False
             try:
                 sent = self._channel.send(bytes(rest[: self._packet_bytes]))
             except TimeoutError:
                 sent = 0
+                moved = self._hold()
             except (OSError, EOFError, paramiko.SSHException) as error:
                 self._hold()
                 raise self._lost(error) from error

@@ -68,26 +68,27 @@ def beginning_among(
     size = others = number = 0
     descending = keys[0] > keys[-1]
     sha256 = sha256_for(len(keys))
+    key = keys[0]
     for found, data, form in rows:
         if not isinstance(data, bytes):  # damage can make it another type
             data = b""  # noqa: PLW2901 - which has no key's digest
-        key = keys[number]
-        if found != key:
-            if not isinstance(found, bytes) or (found < key if descending else found > key):
-                break
+        if found == key:
+            if form:
+                data = expanded(data, form)  # noqa: PLW2901 - as it was staged
+            size += len(data)
+            if size > byte_limit and number:
+                return beginning
+            if sha256(data).digest() != key[TIME_BYTES:]:
+                raise DamagedObjectError(key_object_id(key), where="in the store")
+            beginning.append(data)
+            number += 1
+            if number == len(keys):
+                return beginning
+            key = keys[number]
+        elif not isinstance(found, bytes) or (found < key if descending else found > key):
+            break
+        else:
             others += len(data)
             if others > size + _OTHERS_BYTES:
                 return None
-            continue
-        if form:
-            data = expanded(data, form)  # noqa: PLW2901 - as it was staged
-        size += len(data)
-        if size > byte_limit and number:
-            return beginning
-        if sha256(data).digest() != key[TIME_BYTES:]:
-            raise DamagedObjectError(key_object_id(key), where="in the store")
-        beginning.append(data)
-        number += 1
-        if number == len(keys):
-            return beginning
-    raise MissingObjectError(key_object_id(keys[number]).hex())
+    raise MissingObjectError(key_object_id(key).hex())

@@ -24,6 +24,7 @@ OBJECT = 0
 HEAD_BYTES = 1 + KEY_BYTES + 4
 """An item's kind, key, and the length of its payload as 4 bytes, big-endian."""
 
+_KEYED_HEAD = Struct(f">B{KEY_BYTES}sI")
 _HEAD = Struct(f">BQ{DIGEST_BYTES}sI")
 
 COMPRESS_FROM_BYTES = 4096
@@ -70,7 +71,7 @@ def pack_item(key: Key, data: bytes) -> bytes:
 
 def pack_head(key: Key, data: bytes) -> bytes:
     """Return the bytes of an item but for its payload, which follows."""
-    return b"%c%b%b" % (OBJECT, key, len(data).to_bytes(4, "big"))
+    return _KEYED_HEAD.pack(OBJECT, key, len(data))
 
 
 def unpack(content: bytes, messages: int) -> dict[Key, bytes]:
@@ -79,7 +80,7 @@ def unpack(content: bytes, messages: int) -> dict[Key, bytes]:
     Raises BatchError, and ForgedMessageError which names the message. What follows the number of
     messages that was said is not looked at.
     """
-    found: dict[Key, bytes] = {}
+    found: dict[bytes, bytes] = {}
     sha256 = sha256_for(messages)
     position, size, last = 0, len(content), b""
     while position < size:
@@ -103,10 +104,10 @@ def unpack(content: bytes, messages: int) -> dict[Key, bytes]:
         # What fails here is looked at again by `check_item`, which says what is wrong or takes it.
         if plain is None or sha256(data).digest() != digest or plain[1] != biased_time - TIME_BIAS:
             check_item(Key(key), data)
-        found[cast("Key", key)] = data
+        found[key] = data
     if len(found) != messages:
         raise BatchError(f"it has {len(found)} messages and said {messages}")
-    return found
+    return cast("dict[Key, bytes]", found)
 
 
 def check_item(key: Key, data: bytes) -> None:

@@ -50,13 +50,14 @@ class VersionError(RemoteError):
 class EventReader:
     """Turns a stream of bytes into events; holds at most one incomplete event."""
 
-    __slots__ = ("_arguments", "_content", "_head", "_packets", "_size")
+    __slots__ = ("_arguments", "_content", "_content_limit", "_head", "_packets", "_size")
 
     def __init__(self) -> None:
         self._packets = PacketReader()
         self._head = ""
         self._arguments: list[str] = []
         self._content = bytearray()
+        self._content_limit = 0
         self._size = 0
 
     @property
@@ -107,7 +108,9 @@ class EventReader:
         self._head, self._arguments, self._size = text, [], 0
         self._content = bytearray()
         if word == "batch":
-            batch.check_head(*batch_sizes(rest))
+            messages, size = batch_sizes(rest)
+            batch.check_head(messages, size)
+            self._content_limit = batch.stored_limit(size)
         elif word == "msglog" and rest != str(PROTOCOL_VERSION):
             raise VersionError(
                 f"the server speaks version {rest[:20]!r} of the protocol",
@@ -123,9 +126,8 @@ class EventReader:
             return NodeData(packet[1:])
         if not self._head.startswith("batch"):
             raise ProtocolError("data where text belongs")
-        self._content += packet[1:]
-        _, size = batch_sizes(self._head.partition(" ")[2])
-        if len(self._content) > batch.stored_limit(size):
+        self._content += memoryview(packet)[1:]
+        if len(self._content) > self._content_limit:
             raise ProtocolError("a batch is longer than it said")
         return None
 

@@ -11,6 +11,7 @@ from msglog.index.verification import verify as verify_index
 from msglog.key import key_object_id, key_time
 from msglog.message import decode_object
 from msglog.message_json import to_json
+from msglog.message_scan import scan
 from msglog.objectid import object_id
 from plumbing.local_repository import open_repository
 
@@ -124,8 +125,9 @@ def _fault(key: Key, data: bytes | None) -> str:
         return "it is missing"
     if object_id(data) != key_object_id(key):
         return "its bytes have another SHA-256"
+    plain = scan(data)
     try:
-        time = decode_object(data).time
+        time = decode_object(data).time if plain is None else plain[1]
     except EncodingError as error:
         return error.why
     return "" if time == key_time(key) else "its time is not that of its key"

@@ -18,7 +18,8 @@ from msglog.config import check_setting, load
 from msglog.encoding import decode, encode
 from msglog.errors import MsglogError
 from msglog.index.node import Leaf, decode_node, encode_inner, encode_leaf
-from msglog.message import Foreign, decode_object, object_key
+from msglog.message import Foreign, Message, decode_object, object_key
+from msglog.message_scan import scan
 from msglog.objectid import ObjectId
 from msglog.wire.abbreviated import decode_abbreviated
 from msglog.wire.batch import check_head, expand, pack_item, unpack
@@ -120,8 +121,17 @@ def encoding(data: bytes) -> None:
 
 
 def message(data: bytes) -> None:
-    """Decode an object of a log."""
-    made = decode_object(data)
+    """Decode an object of a log, and read it the short way, which must say the same or nothing."""
+    plain = scan(data)
+    try:
+        made = decode_object(data)
+    except MsglogError:
+        assert plain is None
+        raise
+    if plain is not None:
+        assert isinstance(made, Message)
+        uuid, time, offset, author, body, tags, reply_to = plain
+        assert made == Message(uuid, time, offset, author, body, tags, {}, reply_to)
     object_key(data)
     assert encode(dict(made.fields)) == data if isinstance(made, Foreign) else made.encode() == data
 

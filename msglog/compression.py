@@ -7,8 +7,6 @@ twenty messages more than reading them does (docs/adr/0011-space-and-gc.md has t
 from __future__ import annotations
 
 import sys
-from importlib.machinery import PathFinder
-from importlib.util import module_from_spec
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError
@@ -31,6 +29,9 @@ def zstd() -> Any:  # noqa: ANN401 - the C extension has no types of its own
 
 
 def _extension() -> ModuleType | None:
+    from importlib.machinery import PathFinder  # noqa: PLC0415 - not before there is a frame
+    from importlib.util import module_from_spec  # noqa: PLC0415 - as above
+
     package = PathFinder.find_spec("zstandard", None)
     if package is None:
         return None

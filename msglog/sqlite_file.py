@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-import sqlite3
-from contextlib import contextmanager
 
 from msglog.annotation import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import sqlite3
     from os import PathLike
     from typing import Final
+else:
+    # The package around it imports datetime and collections, for conversions that nobody asks for.
+    try:
+        import _sqlite3 as sqlite3
+    except ImportError:  # an interpreter that has it in another place
+        import sqlite3
 
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/")
 
@@ -46,21 +50,31 @@ def _quoted(path: str) -> str:
     return "".join([chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in os.fsencode(path)])
 
 
-@contextmanager
-def making(path: str | PathLike[str], suffix: str) -> Iterator[str]:
-    """Give an empty file, readable by its owner alone, that becomes path when the block is done.
+class Making:
+    """A block with an empty file, readable by its owner alone, that becomes path when it is done.
 
     suffix: some random text, for a name that nobody else uses meanwhile. Raises OSError, which is
     a FileExistsError if path exists.
     """
-    unfinished = f"{os.fspath(path)}.new-{suffix}"
-    try:
-        os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        yield unfinished
-        os.link(unfinished, path)
-    finally:
-        if os.path.lexists(unfinished):
-            os.unlink(unfinished)
+
+    __slots__ = ("_path", "_unfinished")
+
+    def __init__(self, path: str | PathLike[str], suffix: str) -> None:
+        self._path = path
+        self._unfinished = f"{os.fspath(path)}.new-{suffix}"
+
+    def __enter__(self) -> str:
+        """Make the file, and return its name until it is done."""
+        os.close(os.open(self._unfinished, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        return self._unfinished
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Give the file its name, unless there was an error, and remove the other one."""
+        try:
+            if error is None:
+                os.link(self._unfinished, self._path)
+        finally:
+            os.unlink(self._unfinished)
 
 
 FAILURES = (sqlite3.Error, UnicodeDecodeError, MemoryError)
@@ -100,3 +114,7 @@ def trouble(error: Exception) -> str:
     if code == sqlite3.SQLITE_CORRUPT or str(error).startswith(("no such", "Could not decode")):
         return Trouble.DAMAGED
     return Trouble.OTHER
+
+
+DatabaseError = sqlite3.Error
+"""What every failure of SQLite itself is."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import contextmanager
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError, LocalError
-from msglog.sqlite_file import FAILURES, Trouble, connect, making, reason, trouble
+from msglog.sqlite_file import FAILURES, DatabaseError, Making, Trouble, connect, reason, trouble
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator, Sequence
     from os import PathLike
     from pathlib import Path
@@ -92,7 +92,7 @@ class Database:
         if path exists.
         """
         try:
-            with making(path, suffix) as unfinished:
+            with Making(path, suffix) as unfinished:
                 database = cls(_connect(unfinished), path)
                 try:
                     database._make_tables()
@@ -229,7 +229,7 @@ class Database:
 def _connect(path: str | PathLike[str]) -> sqlite3.Connection:
     try:
         return connect(path)
-    except sqlite3.Error as error:
+    except DatabaseError as error:
         raise _translation(error, path) from error
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import sqlite3
-from contextlib import closing
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.index.node import EMPTY_ROOT
 from msglog.key import Key, key_object_id, key_time, make_key
 from msglog.objectid import DIGEST_BYTES, ObjectId
-from msglog.sqlite_file import connect, making
+from msglog.sqlite_file import DatabaseError, Making, connect
 from msglog.store import sqlite_commit, sqlite_schema
 from msglog.store.checking import (
     beginning_among,
@@ -18,9 +16,6 @@ from msglog.store.checking import (
     checked_messages,
     checked_nodes,
 )
-from msglog.store.collection import Condensed
-from msglog.store.sqlite_collection import Collection
-from msglog.store.sqlite_condensation import Condensation
 from msglog.store.sqlite_dictionaries import Dictionaries
 from msglog.store.sqlite_link import PARAMETERS, Link, translation
 from msglog.store.store import (
@@ -34,10 +29,11 @@ from msglog.store.store import (
 )
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
     from os import PathLike
 
-    from msglog.store.collection import Collected, Retention
+    from msglog.store.collection import Collected, Condensed, Retention
     from msglog.store.store import (
         Commit,
         Lost,
@@ -67,7 +63,7 @@ class SqliteStore:
         if len(identity) != REPOSITORY_ID_BYTES:
             raise ValueError(identity)
         try:
-            with making(path, identity.hex()) as unfinished:
+            with Making(path, identity.hex()) as unfinished:
                 store = cls(_connect(unfinished), unfinished)
                 try:
                     store._make_tables(identity, first)
@@ -135,8 +131,12 @@ class SqliteStore:
             f" ORDER BY key {order}"
         )
         ends = (min(part[0], part[-1]), max(part[0], part[-1]))
-        with link.translated(), closing(link.connection.execute(scan, ends)) as rows:
-            beginning = beginning_among(part, rows, byte_limit, expanded)
+        with link.translated():
+            rows = link.connection.execute(scan, ends)
+            try:
+                beginning = beginning_among(part, rows, byte_limit, expanded)
+            finally:
+                rows.close()
         if beginning is not None:
             return beginning
         marks = ",".join("?" * len(part))
@@ -144,8 +144,12 @@ class SqliteStore:
             f"SELECT key, data, dictionary FROM messages WHERE key IN ({marks})"  # noqa: S608
             f" ORDER BY key {order}"
         )
-        with link.translated(), closing(link.connection.execute(sql, part)) as rows:
-            return checked_beginning(part, rows, byte_limit, expanded)
+        with link.translated():
+            rows = link.connection.execute(sql, part)
+            try:
+                return checked_beginning(part, rows, byte_limit, expanded)
+            finally:
+                rows.close()
 
     def find_nodes(self, ids: Sequence[ObjectId]) -> dict[ObjectId, bytes]:
         """Return the nodes that are there, unchecked."""
@@ -264,10 +268,15 @@ class SqliteStore:
 
     def collect(self, retention: Retention, *, dry_run: bool = False) -> Collected:
         """Remove what no root reaches, in short transactions; or only say how much it is."""
+        from msglog.store.sqlite_collection import Collection  # noqa: PLC0415 - for gc alone
+
         return Collection(self._link, retention).run(dry_run=dry_run)
 
     def condense(self) -> Condensed:
         """Compress messages, and give free pages back to the file system."""
+        from msglog.store.collection import Condensed  # noqa: PLC0415 - for gc alone
+        from msglog.store.sqlite_condensation import Condensation  # noqa: PLC0415 - as above
+
         before = self.size()
         messages = Condensation(self._link, self._dictionaries).run()
         return Condensed(messages, before, self.size())
@@ -294,5 +303,5 @@ def _as_bytes(data: object) -> bytes:
 def _connect(path: str | PathLike[str]) -> sqlite3.Connection:
     try:
         return connect(path)
-    except sqlite3.Error as error:
+    except DatabaseError as error:
         raise translation(error, path) from error

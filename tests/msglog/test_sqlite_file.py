@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from msglog.sqlite_file import Trouble, connect, making, reason, trouble
+from msglog.sqlite_file import Making, Trouble, connect, reason, trouble
 
 
 def test_opening_makes_nothing(tmp_path: Path) -> None:
@@ -17,7 +17,7 @@ def test_opening_makes_nothing(tmp_path: Path) -> None:
 
 def test_a_file_appears_when_it_is_done(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
-    with making(path, "a") as unfinished:
+    with Making(path, "a") as unfinished:
         assert not path.exists()
         assert Path(unfinished).stat().st_mode & 0o777 == 0o600
         Path(unfinished).write_bytes(b"whole")
@@ -26,7 +26,7 @@ def test_a_file_appears_when_it_is_done(tmp_path: Path) -> None:
 
 
 def test_a_file_that_fails_half_way_never_appears(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), making(tmp_path / "x.db", "a"):
+    with pytest.raises(ZeroDivisionError), Making(tmp_path / "x.db", "a"):
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []
 
@@ -34,7 +34,7 @@ def test_a_file_that_fails_half_way_never_appears(tmp_path: Path) -> None:
 def test_a_file_that_is_there_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     path.write_bytes(b"old")
-    with pytest.raises(FileExistsError), making(path, "a") as unfinished:
+    with pytest.raises(FileExistsError), Making(path, "a") as unfinished:
         Path(unfinished).write_bytes(b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

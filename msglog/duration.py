@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from msglog.timestamp import DAY, HOUR
 
 VALUES = r"[1-9][0-9]{0,3} ?(?:h|hours?|d|days?|w|weeks?)"
@@ -12,12 +10,14 @@ VALUES = r"[1-9][0-9]{0,3} ?(?:h|hours?|d|days?|w|weeks?)"
 MEANING = "a number of hours, days or weeks, such as `2 weeks`"
 
 _UNITS = {"h": HOUR, "d": DAY, "w": 7 * DAY}
-_PARTS = re.compile(r"([0-9]+) ?([hdw])[a-z]*", re.ASCII)
+_PARTS = r"([0-9]+) ?([hdw])[a-z]*"
 
 
 def microseconds(text: str) -> int:
     """Return how long a text that VALUES takes says; raises ValueError for any other."""
-    match = _PARTS.fullmatch(text)
+    import re  # noqa: PLC0415 - settings are looked at more often than set
+
+    match = re.fullmatch(_PARTS, text, re.ASCII)
     if match is None or re.fullmatch(VALUES, text, re.ASCII) is None:
         raise ValueError(text)
     return int(match[1]) * _UNITS[match[2]]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from msglog.account.role import CAPABILITIES, Role
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
@@ -11,7 +9,6 @@ from msglog.dataclass import dataclass
 if TYPE_CHECKING:
     from msglog.account.role import Capability
 
-_UNFIT = re.compile(r"[^\x21-\x7e]")
 _NAME_CHARACTERS = 128
 
 
@@ -28,7 +25,8 @@ class DirectPermissions:
     @property
     def user(self) -> str:
         """The account's name as a greeting can carry it: printable ASCII without blanks."""
-        return _UNFIT.sub("_", self.login)[:_NAME_CHARACTERS] or "unknown"
+        fit = [letter if "!" <= letter <= "~" else "_" for letter in self.login]
+        return "".join(fit[:_NAME_CHARACTERS]) or "unknown"
 
     def may(self, capability: Capability, log: str) -> bool:  # noqa: ARG002 - the same for all
         """Tell whether the capability is one of an administrator: all are."""

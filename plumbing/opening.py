@@ -112,13 +112,13 @@ def _connect_local(target: Target, words: Sequence[str], context: Context) -> Ch
 
     path = local_path(target.url, target.base, context)
     try:
-        repository = open_path(path)
+        repository = open_path(str(path))
     except StoreError as error:
         if not path.exists():
             raise NoRepositoryThereError(
                 f"there is no folder {path}", hint="Is the disk that it lies on there?"
             ) from error
-        if (repository_folder(path) / STORE_NAME).exists():
+        if os.path.exists(os.path.join(repository_folder(str(path)), STORE_NAME)):
             raise UnusableRepositoryError(
                 f"the repository in {path} cannot be opened", why=error.why or error.what
             ) from error

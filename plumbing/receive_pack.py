@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from msglog.account.account import DEFAULT_FOLDER, DEFAULT_REPOSITORY, Account
 from msglog.account.audit import REFUSED, Act, Trail, Visit
@@ -61,7 +61,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("user", metavar="USER", nargs="?", help="whom the key belongs to")
     parser.add_argument("requests", metavar="REQUEST", nargs="*", help="with --direct only")
     parser.add_argument("--key", metavar="FINGERPRINT", help="the key that the client came with")
-    parser.add_argument("--account", metavar="DIR", type=Path, help="the server account's folder")
+    parser.add_argument("--account", metavar="DIR", help="the server account's folder")
     parser.add_argument(
         "--direct", metavar="PATH", help="serve this repository to whoever may start this command"
     )
@@ -85,19 +85,19 @@ def _serve_direct(arguments: Namespace, context: Context) -> int:
             early = parse_direct_line(context.ssh_original_command)
     except ProtocolError as error:
         raise NotACommandError("this runs msglog and nothing else", why=error.why) from error
-    repository = open_path(Path(context.directory, arguments.direct))
+    repository = open_path(os.path.join(context.directory, arguments.direct))
     return _serve(repository, DirectPermissions(context.login), early, context)
 
 
-def open_path(path: Path) -> Repository:
+def open_path(path: str) -> Repository:
     """Open the repository in a folder, or in the `.msglog` of a folder."""
     return Repository.open(repository_folder(path))
 
 
-def repository_folder(path: Path) -> Path:
+def repository_folder(path: str) -> str:
     """Return where the repository is that a path means: in the `.msglog` there, or right there."""
-    inside = path / ".msglog"
-    return inside if inside.is_dir() else path
+    inside = os.path.join(path, ".msglog")
+    return inside if os.path.isdir(inside) else path
 
 
 @dataclass(slots=True)
@@ -125,7 +125,7 @@ class AccountPermissions:
 
 
 def _serve_account(arguments: Namespace, context: Context) -> int:
-    folder = arguments.account or Path(context.home, DEFAULT_FOLDER)
+    folder = arguments.account or os.path.join(context.home, DEFAULT_FOLDER)
     line = context.ssh_original_command
     try:
         account = Account.open(folder)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from msglog.account.role import Capability, Role
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
@@ -16,7 +14,9 @@ WILDCARD = "*"
 PATTERN_CHARACTERS = 256
 """A pattern of logs is at most this long: the longest name of a log and some wildcards."""
 
-_PATTERN = re.compile(r"[a-z0-9*][a-z0-9._*-]*(?:/[a-z0-9*][a-z0-9._*-]*){0,3}", re.ASCII)
+_FIRST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789*")
+_FURTHER = _FIRST | frozenset("._-")
+_PARTS = 4
 
 
 class InvalidPatternError(UsageError):
@@ -25,8 +25,14 @@ class InvalidPatternError(UsageError):
 
 def is_pattern(pattern: str) -> bool:
     """Tell whether pattern is the name of a log in which `*` may stand for any characters."""
-    good = len(pattern) <= PATTERN_CHARACTERS and _PATTERN.fullmatch(pattern) is not None
-    return good and ".." not in pattern and "**" not in pattern
+    parts = pattern.split("/", _PARTS)
+    return (
+        len(pattern) <= PATTERN_CHARACTERS
+        and len(parts) <= _PARTS
+        and ".." not in pattern
+        and "**" not in pattern
+        and all(part[:1] in _FIRST and _FURTHER.issuperset(part) for part in parts)
+    )
 
 
 def check_pattern(pattern: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from msglog.account.access import Access, Grant, check_pattern, is_pattern, sorted_grants
 from msglog.account.database import Database
 from msglog.account.name import (
@@ -12,7 +14,6 @@ from msglog.account.name import (
     is_repository_name,
     is_user_name,
 )
-from msglog.account.publickey import PublicKey
 from msglog.account.record import (
     EVERYBODY,
     KeyTakenError,
@@ -32,9 +33,11 @@ from msglog.errors import LocalError, NotAuthorisedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from os import PathLike
     from pathlib import Path
 
     from msglog.account.database import Row
+    from msglog.account.publickey import PublicKey
 
 DEFAULT_FOLDER = ".msglog-server"
 """Where an account is when nobody says otherwise, in the home of its UNIX account."""
@@ -53,12 +56,19 @@ class NotEmptyError(LocalError):
 
 
 class Account:
-    """An open account. path: its folder."""
+    """An open account. folder: where it lies."""
 
-    def __init__(self, database: Database, path: Path) -> None:
+    def __init__(self, database: Database, folder: str) -> None:
         self._database = database
-        self.path = path
+        self.folder = folder
         self._answered: tuple[Access, int, bool] | None = None
+
+    @property
+    def path(self) -> Path:
+        """The folder as a path."""
+        from pathlib import Path  # noqa: PLC0415 - a session does without it, and starts sooner
+
+        return Path(self.folder)
 
     @classmethod
     def create(cls, path: Path, *, suffix: str) -> Account:
@@ -77,12 +87,12 @@ class Account:
             )
         path.chmod(_FOLDER_MODE)
         (path / REPOSITORIES_NAME).mkdir(mode=_FOLDER_MODE, exist_ok=True)
-        return cls(Database.create(path / DATABASE_NAME, suffix=suffix), path)
+        return cls(Database.create(path / DATABASE_NAME, suffix=suffix), str(path))
 
     @classmethod
-    def open(cls, path: Path) -> Account:
-        """Open the account in the folder path; makes nothing. Raises AccountError and its kin."""
-        return cls(Database.open(path / DATABASE_NAME), path)
+    def open(cls, folder: str | PathLike[str]) -> Account:
+        """Open the account in a folder; makes nothing. Raises AccountError and its kin."""
+        return cls(Database.open(os.path.join(folder, DATABASE_NAME)), os.fspath(folder))
 
     @property
     def database(self) -> Database:
@@ -214,6 +224,8 @@ class Account:
 
     def _as_key(self, row: Row) -> UserKey:
         name, kind, blob, comment, added, fingerprint = row
+        from msglog.account.publickey import PublicKey  # noqa: PLC0415 - not for a session
+
         key = PublicKey(kind, blob, comment)
         if key.fingerprint != fingerprint or not key.is_one_line:
             raise self._database.damaged("a key is not the one that was put in")
@@ -409,28 +421,28 @@ class Account:
     # Repositories
 
     def repository_path(self, name: str) -> Path:
-        """Return where a repository is or would be; raises InvalidRepositoryError.
+        """Return where a repository is or would be; raises InvalidRepositoryError."""
+        from pathlib import Path  # noqa: PLC0415 - as above
 
-        It lies below the account's own folder of repositories: no symbolic link leads out.
-        """
+        return Path(self._repository_folder(name))
+
+    def existing_repository(self, name: str) -> str:
+        """Return where a repository is; raises UnknownRepositoryError, InvalidRepositoryError."""
+        folder = self._repository_folder(name)
+        if not os.path.isdir(folder):
+            raise UnknownRepositoryError(f"there is no repository {name!r} here")
+        return folder
+
+    def _repository_folder(self, name: str) -> str:
+        """Return the folder of a repository; no symbolic link leads out of the account's own."""
         check_repository_name(name)
-        try:
-            root = (self.path / REPOSITORIES_NAME).resolve()
-            path = (root / name).resolve()
-            if root in path.parents:
-                return path
-        except (OSError, RuntimeError):
-            pass  # links in a circle
+        root = os.path.realpath(os.path.join(self.folder, REPOSITORIES_NAME))
+        folder = os.path.realpath(os.path.join(root, name))
+        if folder.startswith(root + os.sep) and not os.path.islink(folder):  # not in a circle
+            return folder
         raise InvalidRepositoryError(
             f"the repository {name!r} cannot be used", why="it lies outside of the account"
         )
-
-    def existing_repository(self, name: str) -> Path:
-        """Return where a repository is; raises UnknownRepositoryError, InvalidRepositoryError."""
-        path = self.repository_path(name)
-        if not path.is_dir():
-            raise UnknownRepositoryError(f"there is no repository {name!r} here")
-        return path
 
 
 def _is_left_over(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 
 from msglog.annotation import TYPE_CHECKING
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
     from os import PathLike
-    from pathlib import Path
     from typing import Any, TypeAlias
 
 APPLICATION_ID = 0x6D6C6F61
@@ -80,12 +80,12 @@ class DamagedAccountError(IntegrityError):
 class Database:
     """A connection to `account.db`: statements, and transactions that are durable when done."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: str | PathLike[str]) -> None:
         self._connection = connection
         self._path = path
 
     @classmethod
-    def create(cls, path: Path, *, suffix: str) -> Database:
+    def create(cls, path: str | PathLike[str], *, suffix: str) -> Database:
         """Make an empty account at path, readable by its owner alone; whole or not at all.
 
         suffix: some random text, for a name that nobody else uses meanwhile. Raises AccountError
@@ -115,11 +115,11 @@ class Database:
             self.execute(statement)
 
     @classmethod
-    def open(cls, path: Path) -> Database:
+    def open(cls, path: str | PathLike[str]) -> Database:
         """Open the account at path, which must be there; raises AccountError and its kin."""
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise AccountError(
-                f"there is no server account in {path.parent}",
+                f"there is no server account in {os.path.dirname(path)}",
                 hint="Make one with `msglog admin init`.",
             )
         database = cls(_connect(path), path)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
 from msglog.dataclass import dataclass
+from msglog.enumeration import Enum
 
 
 class Severity(Enum):

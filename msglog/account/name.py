@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from msglog.errors import UsageError
+from msglog.refname import is_log_name
 
-_USER = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}", re.ASCII)
-_PART = r"[a-z0-9][a-z0-9._-]{0,63}"
-_REPOSITORY = re.compile(rf"{_PART}(?:/{_PART}){{0,3}}", re.ASCII)
-_FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}", re.ASCII)
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
+_USER_CHARACTERS = _LETTERS | frozenset("._-")
+_USER_LIMIT = 32
+_FINGERPRINT = "SHA256:"
+_FINGERPRINT_CHARACTERS = 43
+_BASE64 = _LETTERS | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ+/")
 
 
 class InvalidUserError(UsageError):
@@ -22,7 +23,9 @@ class InvalidRepositoryError(UsageError):
 
 def is_user_name(name: str) -> bool:
     """Tell whether name can be a user's: `[a-z0-9][a-z0-9._-]{0,31}`."""
-    return _USER.fullmatch(name) is not None
+    return (
+        0 < len(name) <= _USER_LIMIT and name[0] in _LETTERS and _USER_CHARACTERS.issuperset(name)
+    )
 
 
 def check_user_name(name: str) -> str:
@@ -37,7 +40,7 @@ def check_user_name(name: str) -> str:
 
 def is_repository_name(name: str) -> bool:
     """Tell whether name can be a repository's; the rule is that of logs."""
-    return _REPOSITORY.fullmatch(name) is not None and ".." not in name
+    return is_log_name(name)
 
 
 def check_repository_name(name: str) -> str:
@@ -52,4 +55,9 @@ def check_repository_name(name: str) -> str:
 
 def is_fingerprint(text: str) -> bool:
     """Tell whether text has the form of a key's fingerprint: `SHA256:` and 43 of base64."""
-    return _FINGERPRINT.fullmatch(text) is not None
+    digits = text.removeprefix(_FINGERPRINT)
+    return (
+        len(digits) == _FINGERPRINT_CHARACTERS
+        and len(text) == len(_FINGERPRINT) + _FINGERPRINT_CHARACTERS
+        and _BASE64.issuperset(digits)
+    )

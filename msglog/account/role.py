@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from types import MappingProxyType
 
 from msglog.annotation import TYPE_CHECKING
+from msglog.enumeration import Enum
 from msglog.errors import UsageError
 
 if TYPE_CHECKING:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from msglog import duration
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
@@ -40,7 +38,7 @@ def setting(database: Database, which: Setting) -> str:
     """Return the value of a setting; raises DamagedAccountError."""
     rows = database.rows("SELECT value FROM settings WHERE name = ?", (str,), which.name)
     value: str = rows[0][0] if rows else which.default
-    if re.fullmatch(which.values, value, re.ASCII) is None:
+    if value != which.default and not _fits(which, value):
         raise database.damaged(f"{which.name} is set to what it cannot be")
     return value
 
@@ -51,6 +49,12 @@ def change_setting(database: Database, name: str, value: str) -> None:
     if which is None:
         names = ", ".join(SETTINGS)
         raise SettingError(f"there is no setting {name[:80]!r}", why=f"there are {names}")
-    if re.fullmatch(which.values, value, re.ASCII) is None:
+    if not _fits(which, value):
         raise SettingError(f"{name} cannot be {value[:80]!r}", why=f"it is {which.meaning}")
     database.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", name, value)
+
+
+def _fits(which: Setting, value: str) -> bool:
+    import re  # noqa: PLC0415 - every session looks at settings, most of which have their defaults
+
+    return re.fullmatch(which.values, value, re.ASCII) is not None

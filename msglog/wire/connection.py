@@ -5,9 +5,8 @@ Both sides run the same table. There is no socket, file or clock here.
 
 from __future__ import annotations
 
-from enum import Enum, auto
-
 from msglog.annotation import TYPE_CHECKING
+from msglog.enumeration import Enum, auto
 from msglog.wire.encoder import encode_event
 from msglog.wire.events import (
     BATCH_MESSAGES_LIMIT,

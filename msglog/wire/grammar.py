@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import RemoteError
-from msglog.key import FIRST_KEY, Key
-from msglog.objectid import ObjectId
+from msglog.key import FIRST_KEY, KEY_NIBBLES, Key
+from msglog.objectid import DIGEST_BYTES, ObjectId
 from msglog.refname import LOG_PREFIX, is_log_name
 from msglog.wire import batch
 from msglog.wire.events import (
@@ -45,13 +43,10 @@ if TYPE_CHECKING:
         Event,
     )
 
-_ROOT = re.compile(r"[0-9a-f]{64}")
-_KEY = re.compile(r"[0-9a-f]{80}")
-_NIBBLES = re.compile(r"[0-9a-f]{0,80}")
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
-_STATUS = re.compile(r"0|[1-9][0-9]{0,2}", re.ASCII)
-_CODE = re.compile(r"[a-z][a-z-]{0,31}")
-_WORD = re.compile(r"[\x21-\x7e]{1,128}")
+_HEX_DIGITS = "0123456789abcdef"
+_DECIMAL_DIGITS = "0123456789"
+_CODE_CHARACTERS = "abcdefghijklmnopqrstuvwxyz-"
+_WORD_BYTES_LIMIT = 128
 _AGENT_FIELDS = ("agent", "repository", "user", "role")
 
 
@@ -62,9 +57,38 @@ class ProtocolError(RemoteError):
         super().__init__("the peer breaks the msglog protocol", why=why)
 
 
+def _is_hex(text: str, digits: int) -> bool:
+    """Tell whether text is so many lower-case hex digits; no regular expression, to start soon."""
+    return len(text) == digits and not text.strip(_HEX_DIGITS)
+
+
+def _is_number(text: str, digits: int) -> bool:
+    """Tell whether text is a number of at most so many digits, without leading zeros."""
+    return (
+        0 < len(text) <= digits
+        and not text.strip(_DECIMAL_DIGITS)
+        and (text[0] != "0" or len(text) == 1)
+    )
+
+
+def _is_code(text: str) -> bool:
+    """Tell whether text is the code of an error: up to 32 of a-z and '-', a letter first."""
+    return 0 < len(text) <= 32 and text[0] != "-" and not text.strip(_CODE_CHARACTERS)
+
+
+def _is_word(text: str) -> bool:
+    """Tell whether text is 1 to 128 characters of printable ASCII without blanks."""
+    return (
+        0 < len(text) <= _WORD_BYTES_LIMIT
+        and text.isascii()
+        and text.isprintable()
+        and " " not in text
+    )
+
+
 def parse_path(text: str) -> Path:
     """Return the path that hex digits spell; raises ProtocolError."""
-    if _NIBBLES.fullmatch(text) is None:
+    if len(text) > KEY_NIBBLES or text.strip(_HEX_DIGITS):
         raise ProtocolError("a path is not 0 to 80 hex digits")
     return len(text), bytes.fromhex(text + "0" * (len(text) & 1))
 
@@ -144,19 +168,19 @@ class Arguments:
 
 
 def _parse_root(text: str) -> ObjectId:
-    if _ROOT.fullmatch(text) is None:
+    if not _is_hex(text, 2 * DIGEST_BYTES):
         raise ProtocolError("a root is not 64 hex digits")
     return ObjectId(bytes.fromhex(text))
 
 
 def _parse_key(text: str) -> Key:
-    if _KEY.fullmatch(text) is None:
+    if not _is_hex(text, KEY_NIBBLES):
         raise ProtocolError("a key is not 80 hex digits")
     return Key(bytes.fromhex(text))
 
 
 def _parse_number(text: str) -> int:
-    if _NUMBER.fullmatch(text) is None:
+    if not _is_number(text, 18):
         raise ProtocolError("a number is not in decimal form")
     return int(text)
 
@@ -179,14 +203,14 @@ def _single_ref(rest: str) -> AdvertisedRef:
 def parse_error(rest: str) -> PeerError:
     """Return the error that a packet reports."""
     code, text = _fields(rest, 2)
-    if _CODE.fullmatch(code) is None or len(text.encode()) > TEXT_BYTES_LIMIT:
+    if not _is_code(code) or len(text.encode()) > TEXT_BYTES_LIMIT:
         raise ProtocolError("an error is not in its form")
     return PeerError(code, text)
 
 
 def _single_refused(rest: str) -> Refused:
     key, code, why = _fields(rest, 3)
-    if _CODE.fullmatch(code) is None or len(why.encode()) > TEXT_BYTES_LIMIT:
+    if not _is_code(code) or len(why.encode()) > TEXT_BYTES_LIMIT:
         raise ProtocolError("a refusal is not in its form")
     return Refused(_parse_key(key), code, why)
 
@@ -213,9 +237,9 @@ def _parse_greeting(arguments: Arguments) -> Greeting:
     if arguments.one("object-format") != "sha256":
         raise ProtocolError("the object format is not sha256")
     agent, repository, user, role = (arguments.one(name) for name in _AGENT_FIELDS)
-    if not all(_WORD.fullmatch(text) for text in (agent, user, role)):
+    if not all(map(_is_word, (agent, user, role))):
         raise ProtocolError("the greeting is not in its form")
-    if re.fullmatch(r"[0-9a-f]{32}", repository) is None:
+    if not _is_hex(repository, 32):
         raise ProtocolError("the repository id is not 32 hex digits")
     early = arguments.count("early")
     arguments.forget()
@@ -291,7 +315,7 @@ def _parse_get_nodes(arguments: Arguments) -> GetNodes:
     nodes: list[tuple[Path, bytes]] = []
     for text in arguments.many("node", PATH_LIMIT):
         path, _, known = text.partition(":")
-        if re.fullmatch(r"(?:[0-9a-f]{128})?", known) is None:
+        if known and not _is_hex(known, 128):
             raise ProtocolError("what is known of a node is not 0 or 128 hex digits")
         nodes.append((parse_path(path), bytes.fromhex(known)))
     width = arguments.one("width")
@@ -312,7 +336,7 @@ def _single_note(rest: str) -> Printed:
 
 def _single_status(rest: str) -> Concluded:
     number, error = _fields(rest, 2)
-    if _STATUS.fullmatch(number) is None or len(error.encode()) > TEXT_BYTES_LIMIT:
+    if not _is_number(number, 3) or len(error.encode()) > TEXT_BYTES_LIMIT:
         raise ProtocolError("a status is not in its form")
     return Concluded(int(number), "" if error == "-" else error)
 

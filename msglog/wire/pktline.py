@@ -6,10 +6,8 @@ lower case, so that every stream has one form.
 
 from __future__ import annotations
 
-import re
-from enum import Enum
-
 from msglog.annotation import TYPE_CHECKING
+from msglog.enumeration import Enum
 from msglog.errors import RemoteError
 
 if TYPE_CHECKING:
@@ -22,7 +20,7 @@ PAYLOAD_BYTES_LIMIT = PACKET_BYTES_LIMIT - HEADER_BYTES
 FLUSH_PACKET = b"0000"
 DELIMITER_PACKET = b"0001"
 
-_DIGITS = re.compile(rb"[0-9a-f]{4}")
+_DIGITS = b"0123456789abcdef"
 _SHOWN_BYTES = 40
 
 
@@ -69,7 +67,7 @@ class PacketReader:
         try:
             while len(buffer) - position >= HEADER_BYTES:
                 header = bytes(buffer[position : position + HEADER_BYTES])
-                if _DIGITS.fullmatch(header) is None:
+                if header.strip(_DIGITS):
                     shown = bytes(buffer[position : position + _SHOWN_BYTES])
                     raise FramingError(f"it sent {shown!r}", shown)
                 size = int(header, 16)

@@ -6,10 +6,9 @@ and a round trip saved where it is not. `msglog receive-pack [PATH] [REQUEST...]
 
 from __future__ import annotations
 
-import re
-
 from msglog.annotation import TYPE_CHECKING
-from msglog.objectid import ObjectId
+from msglog.objectid import DIGEST_BYTES, ObjectId
+from msglog.refname import is_log_name
 from msglog.wire.events import HAVE_LIMIT, Fetch, ListRefs, Push
 from msglog.wire.grammar import ProtocolError
 
@@ -22,17 +21,8 @@ WORDS_BYTES_LIMIT = 700
 """How long the words of the requests may be, with the blanks between them: the rest of a line is
 for the path."""
 
-_PART = r"[a-z0-9][a-z0-9._-]{0,63}"
-_NAME = rf"{_PART}(?:/{_PART}){{0,3}}"
-_ROOTS = rf"(?:[0-9a-f]{{64}}(?:,[0-9a-f]{{64}}){{0,{HAVE_LIMIT - 1}}})?"
-_WORD = rf"(?:ls-refs=|(?:fetch|push):{_NAME}={_ROOTS})"
-_LINE = re.compile(
-    rf"msglog receive-pack(?: (?P<path>{_NAME}))?(?P<requests>(?: {_WORD})*)", re.ASCII
-)
-
-_DIRECT_LINE = re.compile(
-    rf"msglog receive-pack(?: (?:--direct [^ \n]+|{_NAME}))?(?P<requests>(?: {_WORD})*)", re.ASCII
-)
+_BEGINNING = ["msglog", "receive-pack"]
+_HEX_DIGITS = "0123456789abcdef"
 
 EarlyRequest: TypeAlias = "ListRefs | Fetch | Push"
 
@@ -65,12 +55,12 @@ def parse_request_line(line: str) -> tuple[str, list[EarlyRequest]]:
     The whole line must match: nothing of it is ever given to a shell or opened as a file name
     before it has.
     """
-    if len(line) > LINE_BYTES_LIMIT or (match := _LINE.fullmatch(line)) is None:
+    words = line.split(" ")
+    if len(line) > LINE_BYTES_LIMIT or words[:2] != _BEGINNING:
         raise ProtocolError("the command is not `msglog receive-pack [PATH] [REQUEST...]`")
-    path = match["path"] or ""
-    if ".." in path:
-        raise ProtocolError("the path has `..` in it")
-    return path, parse_requests(match["requests"].split())
+    words = words[2:]
+    path = words.pop(0) if words and is_log_name(words[0]) else ""
+    return path, parse_requests(words)
 
 
 def parse_direct_line(line: str) -> list[EarlyRequest]:
@@ -78,9 +68,15 @@ def parse_direct_line(line: str) -> list[EarlyRequest]:
 
     What the client named is passed over, be it a repository or a path.
     """
-    if len(line) > LINE_BYTES_LIMIT or (match := _DIRECT_LINE.fullmatch(line)) is None:
+    words = line.split(" ")
+    if len(line) > LINE_BYTES_LIMIT or words[:2] != _BEGINNING:
         raise ProtocolError("the command is not `msglog receive-pack ... [REQUEST...]`")
-    return parse_requests(match["requests"].split())
+    words = words[2:]
+    if len(words) > 1 and words[0] == "--direct" and words[1] and "\n" not in words[1]:
+        words = words[2:]
+    elif words and is_log_name(words[0]):
+        words = words[1:]
+    return parse_requests(words)
 
 
 def parse_requests(words: Sequence[str]) -> list[EarlyRequest]:
@@ -89,13 +85,25 @@ def parse_requests(words: Sequence[str]) -> list[EarlyRequest]:
         raise ProtocolError("the requests on the command line are too long")
     requests: list[EarlyRequest] = []
     for word in words:
-        if re.fullmatch(_WORD, word, re.ASCII) is None or ".." in word:
-            raise ProtocolError(f"{word[:40]!r} is not a request")
-        name, _, value = word.partition("=")
-        if name == "ls-refs":
+        if word == "ls-refs=":
             requests.append(ListRefs())
             continue
-        kind, _, log = name.partition(":")
-        have = tuple([ObjectId(bytes.fromhex(root)) for root in value.split(",") if root])
+        name, equals, value = word.partition("=")
+        kind, colon, log = name.partition(":")
+        roots = value.split(",") if value else []
+        if (
+            kind not in ("fetch", "push")
+            or not equals
+            or not colon
+            or not is_log_name(log)
+            or len(roots) > HAVE_LIMIT
+            or not all(map(_is_root, roots))
+        ):
+            raise ProtocolError(f"{word[:40]!r} is not a request")
+        have = tuple([ObjectId(bytes.fromhex(root)) for root in roots])
         requests.append(Fetch(log, have) if kind == "fetch" else Push(log, have))
     return requests
+
+
+def _is_root(text: str) -> bool:
+    return len(text) == 2 * DIGEST_BYTES and not text.strip(_HEX_DIGITS)

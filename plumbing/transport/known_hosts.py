@@ -7,11 +7,11 @@ import binascii
 import hashlib
 import hmac
 import os
-from enum import Enum
 from fnmatch import fnmatchcase
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
+from msglog.enumeration import Enum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -131,7 +131,7 @@ def test_a_quota_of_bytes_takes_smaller_ones_that_still_fit(tables: Database) ->
 
 
 def test_a_quota_follows_a_user_who_is_renamed(tables: Database, tmp_path: Path) -> None:
-    account = Account(tables, tmp_path)
+    account = Account(tables, str(tmp_path))
     account.add_user(USER, Role.WRITE, time=1)
     ask(tables, "quota-messages=2")
     server = Judging(tables)
@@ -148,7 +148,7 @@ def test_a_quota_follows_a_user_who_is_renamed(tables: Database, tmp_path: Path)
 
 
 def test_a_name_that_somebody_else_had_owes_nothing(tables: Database, tmp_path: Path) -> None:
-    account = Account(tables, tmp_path)
+    account = Account(tables, str(tmp_path))
     server = Judging(tables)
     ann = Client(1, server)
     for number in (1, 2):
@@ -160,7 +160,7 @@ def test_a_name_that_somebody_else_had_owes_nothing(tables: Database, tmp_path: 
 
 
 def test_deliveries_count_before_there_is_a_quota(tables: Database, tmp_path: Path) -> None:
-    Account(tables, tmp_path).add_user(USER, Role.WRITE, time=1)
+    Account(tables, str(tmp_path)).add_user(USER, Role.WRITE, time=1)
     ann = Client(1, Judging(tables))
     ann.add(message(1))
     ann.push()

@@ -400,7 +400,7 @@ def test_repositories_lie_in_the_account(account: Account, path: Path) -> None:
     with pytest.raises(UnknownRepositoryError):
         account.existing_repository("team/ops")
     (path / "repositories" / "team" / "ops").mkdir(parents=True)
-    assert account.existing_repository("team/ops") == account.repository_path("team/ops")
+    assert account.existing_repository("team/ops") == str(account.repository_path("team/ops"))
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "/etc", "a/../../x", "a\0b", "a\nb", "A"])

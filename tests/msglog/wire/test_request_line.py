@@ -1,5 +1,7 @@
 """The command line of a session: nothing passes but the grammar, and what passes comes back."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -205,3 +207,65 @@ def test_the_words_have_a_bound_of_their_own(path: str) -> None:
             parse(line)
     with pytest.raises(ProtocolError, match="too long"):
         parse_requests(too_many)
+
+
+_NAME = r"[a-z0-9][a-z0-9._-]{0,63}(?:/[a-z0-9][a-z0-9._-]{0,63}){0,3}"
+_ROOTS = rf"(?:[0-9a-f]{{64}}(?:,[0-9a-f]{{64}}){{0,{HAVE_LIMIT - 1}}})?"
+_WORD = rf"(?:ls-refs=|(?:fetch|push):{_NAME}={_ROOTS})"
+_LINE = re.compile(
+    rf"msglog receive-pack(?: (?P<path>{_NAME}))?(?P<requests>(?: {_WORD})*)", re.ASCII
+)
+_DIRECT_LINE = re.compile(
+    rf"msglog receive-pack(?: (?:--direct [^ \n]+|{_NAME}))?(?P<requests>(?: {_WORD})*)", re.ASCII
+)
+_PIECES = st.one_of(
+    st.sampled_from(
+        [
+            "msglog",
+            "receive-pack",
+            "--direct",
+            "/srv/log",
+            "main",
+            "a/b",
+            "a..b",
+            "ls-refs=",
+            "ls-refs",
+            "sh",
+        ]
+    ),
+    st.sampled_from(
+        [
+            "fetch:main=",
+            "push:a/b=",
+            "fetch:=",
+            "fetch:A=",
+            "fetch:main",
+            ",",
+            "=",
+            ":",
+            "/",
+            ".",
+            "-",
+        ]
+    ),
+    st.sampled_from([" ", "  ", "\n", "\t", "\r", "é", "\u0660", "x" * 65]),
+    st.sampled_from([HEX, HEX[:-1], HEX.upper()]),
+)
+
+
+@given(st.lists(_PIECES, max_size=8), st.booleans())
+def test_what_is_taken_is_what_the_grammar_says(
+    pieces: list[str],
+    begun: bool,  # noqa: FBT001 - Hypothesis gives it
+) -> None:
+    line = ("msglog receive-pack" if begun else "") + "".join(pieces)
+    short = len(line) <= LINE_BYTES_LIMIT and ".." not in line
+    for parse, pattern in ((parse_request_line, _LINE), (parse_direct_line, _DIRECT_LINE)):
+        match = pattern.fullmatch(line)
+        requests = "" if match is None else match["requests"].strip(" ")
+        taken = True
+        try:
+            parse(line)
+        except ProtocolError:
+            taken = False
+        assert taken == (short and match is not None and len(requests) <= WORDS_BYTES_LIMIT)

@@ -16,6 +16,7 @@ from msglog import duration
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 from msglog.errors import LocalError, UsageError
+from msglog.plain_toml import read_plain
 from msglog.refname import check_remote_name
 
 if TYPE_CHECKING:
@@ -157,10 +158,14 @@ def read(file: str | PathLike[str]) -> dict[str, object]:
     data = _read_bytes(path)
     if data is None:
         return {}
-    import tomllib  # noqa: PLC0415 - only where there is a file
-
     try:
-        document = tomllib.loads(data.decode())
+        text = data.decode()
+        plain = read_plain(text)
+        if plain is not None:
+            return plain
+        import tomllib  # noqa: PLC0415 - 6 ms, and only for what is out of the ordinary
+
+        document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # an integer may have too many digits, too
         raise ConfigError(f"{path} is not TOML", why=_syntax_error(error)) from error
     return dict(_flatten(document, ""))

@@ -36,6 +36,7 @@ class ChosenDirectoryError(UsageError):
 
 def run() -> int:
     """Run the process's command line: the console script."""
+    gc.disable()  # what is imported and made until a command begins is no garbage
     streams = (_stream(sys.stdin, "rb"), _stream(sys.stdout, "wb"), _stream(sys.stderr, "wb"))
     status = main(sys.argv[1:], os.environ, *streams)  # noqa: TID251 - here it enters
     if status == CLOSED_PIPE:
@@ -107,6 +108,9 @@ def _dispatch(
     context = replace(context, words=words[1:], administer=_administer)
     if COMMANDS[name].finds_repository:
         context = _with_repository(context)
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
     return module.run(parsed, context)
 
 

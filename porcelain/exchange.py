@@ -15,7 +15,6 @@ from plumbing.opening import find_target, open_session
 from plumbing.tracking import Remote, Tracking
 from porcelain.discovery import open_repository
 from porcelain.display import one_line
-from porcelain.message_json import to_json
 from porcelain.places import repository_file
 from porcelain.printing import note
 from porcelain.settings import UnknownRemoteError, load_settings
@@ -140,6 +139,8 @@ class Exchange:
         if self._turnover is not None:
             self._turnover.take(log, fields)
         elif self.context.json:
+            from porcelain.message_json import to_json  # noqa: PLC0415 - only with --json
+
             self.context.write(to_json({"remote": self.target.shown, "log": log, **fields}))
         elif not self.context.quiet:
             self.context.write(f"{one_line(self.target.shown)} {log}: {text}\n")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
 from porcelain.exchange import configure_exchange, exchange
-from porcelain.forecast import forecast
 from porcelain.taking import take
 
 if TYPE_CHECKING:
@@ -22,6 +21,8 @@ def run(arguments: Namespace, context: Context) -> int:
     """Take each log and print a line for it."""
     with exchange(arguments, context) as one:
         if arguments.dry_run:
+            from porcelain.forecast import forecast  # noqa: PLC0415 - only for --dry-run
+
             forecast(one, arguments.logs, take=True, give=False)
         else:
             take(one, arguments.logs, pull=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
 from porcelain.exchange import configure_exchange, exchange
-from porcelain.forecast import forecast
 from porcelain.giving import give
 from porcelain.taking import take
 
@@ -33,6 +32,8 @@ def run(arguments: Namespace, context: Context) -> int:
         return _run_rounds(arguments, context)
     with exchange(arguments, context) as one:
         if arguments.dry_run:
+            from porcelain.forecast import forecast  # noqa: PLC0415 - only for --dry-run
+
             forecast(one, arguments.logs, take=True, give=True)
         else:
             take(one, arguments.logs, pull=True)

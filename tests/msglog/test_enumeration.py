@@ -40,7 +40,7 @@ def test_members_behave_alike(module: Any) -> None:
     assert isinstance(colour.RED, colour)
     unknown: Any
     for unknown in ("green", None, []):
-        with pytest.raises(ValueError, match="is not a valid .*Colour"):
+        with pytest.raises(ValueError, match=r"is not a valid .*Colour"):
             colour(unknown)
 
 

@@ -108,10 +108,15 @@ def test_patterns_match_as_regular_expressions_would(pattern: str, log: str) -> 
     assert Grant(pattern, Role.READ).matches(log) is expected
 
 
-GRANTS = st.builds(Grant, PATTERNS, st.sampled_from(Role), st.booleans())
+GRANTS = st.builds(Grant, PATTERNS, st.sampled_from(list(Role)), st.booleans())
 
 
-@given(st.lists(GRANTS, max_size=5), NAMES, st.sampled_from(Role), st.sampled_from(Capability))
+@given(
+    st.lists(GRANTS, max_size=5),
+    NAMES,
+    st.sampled_from(list(Role)),
+    st.sampled_from(list(Capability)),
+)
 def test_what_is_allowed_was_granted_by_somebody(
     grants: list[Grant], log: str, role: Role, capability: Capability
 ) -> None:

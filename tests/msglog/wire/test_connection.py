@@ -316,7 +316,9 @@ def test_an_abort_ends_the_session_whatever_its_state() -> None:
 
 
 @given(
-    st.sampled_from(Side), st.sampled_from(State), st.lists(st.sampled_from(list(ONE)), max_size=8)
+    st.sampled_from(list(Side)),
+    st.sampled_from(list(State)),
+    st.lists(st.sampled_from(list(ONE)), max_size=8),
 )
 def test_any_conversation_is_followed_or_refused_in_our_own_words(
     side: Side, state: State, kinds: list[type[Event]]

@@ -104,7 +104,7 @@ def test_no_other_packet_can_be_made(size: int) -> None:
         encode_packet(b"x" * size)
 
 
-@given(st.lists(st.binary(min_size=1, max_size=50) | st.sampled_from(Mark)), st.data())
+@given(st.lists(st.binary(min_size=1, max_size=50) | st.sampled_from(list(Mark))), st.data())
 def test_any_packets_survive_any_cuts(packets: list[bytes | Mark], data: st.DataObject) -> None:
     stream = b"".join(
         b"000%d" % packet.value if isinstance(packet, Mark) else encode_packet(packet)

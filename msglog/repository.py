@@ -12,6 +12,7 @@ from msglog.index.change import insert, merge
 from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import difference, divide, iterate, iterate_below
 from msglog.key import FIRST_KEY, LAST_KEY
+from msglog.layout import STORE_NAME
 from msglog.objectid import SHORTEST_ABBREVIATION, parse_abbreviation
 from msglog.refname import DEFAULT_LOG, LOG_PREFIX, REMOTE_PREFIX, check_log_name, log_ref
 from msglog.store.sqlite import SqliteStore
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
         Store,
     )
 
-STORE_NAME = "store.db"
 _READ_AT_ONCE = 256
 _READ_AHEAD_BYTES = 1 << 20
 _ATTEMPTS = 100

@@ -32,7 +32,7 @@ def run(arguments: Namespace, context: Context) -> int:
         find_target(config, arguments.remote, context, context.repository_directory),
         context,
         config,
-        [ListRefs()],
+        lambda: [ListRefs()],
     )
     try:
         refs = session.listed_refs()

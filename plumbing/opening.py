@@ -9,10 +9,7 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.config import load
 from msglog.dataclass import dataclass
 from msglog.errors import RemoteError
-from msglog.repository import STORE_NAME
-from msglog.store.store import StoreError
-from msglog.wire.request_line import parse_requests
-from plumbing.session import Session
+from msglog.layout import CONFIG_NAME, STORE_NAME
 from plumbing.transport.settings import Settings
 from plumbing.transport.url import parse_url, receive_pack_command
 
@@ -22,12 +19,10 @@ if TYPE_CHECKING:
     from msglog.config import Config
     from msglog.wire.request_line import EarlyRequest
     from plumbing.context import Context
+    from plumbing.session import Session
     from plumbing.transport.channel import Channel
     from plumbing.transport.settings import HostKeyQuestion
     from plumbing.transport.url import RemoteUrl
-
-CONFIG_NAME = "config.toml"
-"""A repository's configuration file, in its folder."""
 
 
 class NoRepositoryThereError(RemoteError):
@@ -82,30 +77,51 @@ def find_target(config: Config, text: str, context: Context, repository: str | N
     return Target("", parse_url(text), Path(context.directory))
 
 
+def ask_nothing() -> Sequence[EarlyRequest]:
+    """Make no requests."""
+    return ()
+
+
 def open_session(
     target: Target,
     context: Context,
     config: Config,
-    early: Sequence[EarlyRequest] = (),
+    early: Callable[[], Sequence[EarlyRequest]] = ask_nothing,
     *,
     ask_host_key: Callable[[HostKeyQuestion], bool] | None = None,
 ) -> Session:
-    """Connect to a remote and greet it; raises RemoteError and what the server refuses."""
+    """Connect to a remote and greet it; raises RemoteError and what the server refuses.
 
-    def connect(words: Sequence[str]) -> Channel:
-        if target.url.kind == "local":
-            return _connect_local(target, words, context)
+    early: gives the first requests; it is called once, while the server gets ready, so that what
+    it takes to know them costs no time of its own.
+    """
+    requests: list[EarlyRequest] = []
+
+    def words() -> list[str]:
+        from msglog.wire.request_line import format_requests  # noqa: PLC0415 - see early
+
+        requests.extend(early())
+        return format_requests(requests)
+
+    if target.url.kind == "local":
+        channel = _connect_local(target, words(), context)
+    else:
         from plumbing.transport.selection import connect as connect_ssh  # noqa: PLC0415
 
-        command = receive_pack_command(target.url, words)
-        settings = _settings(context, config, ask_host_key)
-        return connect_ssh(target.url, command=command, settings=settings)
+        channel = connect_ssh(
+            target.url,
+            command=lambda: receive_pack_command(target.url, words()),
+            settings=_settings(context, config, ask_host_key),
+        )
+    from plumbing.session import Session  # noqa: PLC0415 - while the server starts
 
-    return Session(connect, early)
+    return Session(lambda _: channel, requests)
 
 
 def _connect_local(target: Target, words: Sequence[str], context: Context) -> Channel:
-    from plumbing.direct import DirectPermissions  # noqa: PLC0415 - not for a remote over SSH
+    from msglog.store.store import StoreError  # noqa: PLC0415 - not for a remote over SSH
+    from msglog.wire.request_line import parse_requests  # noqa: PLC0415 - as above
+    from plumbing.direct import DirectPermissions  # noqa: PLC0415 - as above
     from plumbing.receive_pack import AGENT, open_path, repository_folder  # noqa: PLC0415
     from plumbing.service import Service  # noqa: PLC0415
     from plumbing.transport.local import LocalChannel  # noqa: PLC0415

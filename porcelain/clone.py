@@ -8,8 +8,8 @@ from pathlib import Path
 from msglog.annotation import TYPE_CHECKING
 from msglog.config import change, load
 from msglog.errors import LocalError, UsageError
+from msglog.layout import STORE_NAME
 from msglog.refname import DEFAULT_REMOTE
-from msglog.repository import STORE_NAME
 from plumbing.opening import Target, local_path
 from plumbing.transport.url import RemoteUrl, parse_url
 from porcelain.display import one_line
@@ -49,20 +49,19 @@ def run(arguments: Namespace, context: Context) -> int:
     if (path / STORE_NAME).exists():
         raise CloneFolderError(f"there is a repository in {folder} already")
     new = not folder.exists()
-    repository = create(path, context)
+    create(path, context).close()
     done = False
     try:
         change(repository_file(str(path)), {f"remote.{DEFAULT_REMOTE}.url": str(url)})
         config = load([(repository_file(str(path)), False), (user_file(context), True)])
-        one = Exchange(context, repository, config, Target(DEFAULT_REMOTE, url, folder))
+        one = Exchange(context, str(path), config, Target(DEFAULT_REMOTE, url, folder))
         try:
             take(one, [], pull=True)
             done = True
         finally:
-            one.close()
+            one.end()
         return one.status()
     finally:
-        repository.close()
         kept = done or _has_messages(path)
         if not kept:
             _remove(path, folder, new=new)

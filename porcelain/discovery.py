@@ -7,10 +7,11 @@ import stat
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError
-from msglog.repository import STORE_NAME, Repository
+from msglog.layout import STORE_NAME
 from porcelain.places import FOLDER, user_directory
 
 if TYPE_CHECKING:
+    from msglog.repository import Repository
     from plumbing.context import Context
 
 _WRITABLE_BY_ALL = 0o002
@@ -60,6 +61,8 @@ def find_repository(context: Context) -> str:
 
 def open_repository(context: Context) -> Repository:
     """Open the repository that is meant; raises NoRepositoryError, StoreError and their kin."""
+    from msglog.repository import Repository  # noqa: PLC0415 - who talks to a remote dials first
+
     return Repository.open(find_repository(context))
 
 

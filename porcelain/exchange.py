@@ -10,10 +10,8 @@ from msglog.dataclass import dataclass, field, replace
 from msglog.errors import NotAuthorisedError, UsageError
 from msglog.key import key_object_id
 from msglog.refname import DEFAULT_REMOTE, REMOTE_PREFIX, check_log_name
-from msglog.store.store import Commit, RefUpdate
-from plumbing.opening import find_target, open_session
-from plumbing.tracking import Remote, Tracking
-from porcelain.discovery import open_repository
+from plumbing.opening import ask_nothing, find_target, open_session
+from porcelain.discovery import find_repository
 from porcelain.display import one_line
 from porcelain.places import repository_file
 from porcelain.printing import note
@@ -30,6 +28,7 @@ if TYPE_CHECKING:  # only rounds have one
     from plumbing.context import Context
     from plumbing.opening import Target
     from plumbing.session import Session
+    from plumbing.tracking import Remote, Tracking
     from plumbing.transport.settings import HostKeyQuestion
     from porcelain.turnover import Turnover
 
@@ -60,7 +59,7 @@ class Exchange:
     """
 
     context: Context
-    repository: Repository
+    folder: str
     config: Config
     target: Target
     statuses: list[int] = field(default_factory=list)
@@ -70,16 +69,28 @@ class Exchange:
     _warned: dict[str, tuple[int, tuple[Refusal, ...]]] = field(default_factory=dict)
     _session: Session | None = None
     _remote: Remote | None = None
+    _repository: Repository | None = None
 
-    def open(self, early: Sequence[EarlyRequest] = ()) -> Session:
+    @property
+    def repository(self) -> Repository:
+        """Our repository, opened when it is first needed: that can be done while we wait."""
+        if self._repository is None:
+            from msglog.repository import Repository  # noqa: PLC0415 - as above
+
+            self._repository = Repository.open(self.folder)
+        return self._repository
+
+    def open(self, early: Callable[[], Sequence[EarlyRequest]] = ask_nothing) -> Session:
         """Ask over the session that is open, or connect and note which repository answers."""
         if self._session is not None:
-            for request in early:
+            for request in early():
                 self._session.send(request)
             return self._session
         session = open_session(
             self.target, self.context, self.config, early, ask_host_key=host_key_asker(self.context)
         )
+        from plumbing.tracking import Remote  # noqa: PLC0415 - not before the server is waited for
+
         self._session = session
         self._remote = Remote(self.target.name, session.greeting.repository)
         self._note_identity(session.greeting.repository.hex())
@@ -93,6 +104,8 @@ class Exchange:
 
     def tracking(self, log: str) -> Tracking:
         """Return what is remembered of one log of the remote; before `open` by what it was."""
+        from plumbing.tracking import Remote, Tracking  # noqa: PLC0415 - as in `open`
+
         remote = self._remote or Remote(
             self.target.name, bytes.fromhex(self.target.repository or "00" * 16)
         )
@@ -104,6 +117,8 @@ class Exchange:
         if not name or known == identity:
             return
         if known:
+            from msglog.store.store import Commit, RefUpdate  # noqa: PLC0415 - seldom
+
             note(
                 self.context,
                 f"msglog: {one_line(name)} is another repository than before; "
@@ -114,7 +129,7 @@ class Exchange:
             self.repository.store.commit(
                 Commit(self.context.now(), "the remote is another repository", refs=updates)
             )
-        change(repository_file(self.repository.folder), {f"remote.{name}.repository": identity})
+        change(repository_file(self.folder), {f"remote.{name}.repository": identity})
         self.target = replace(self.target, repository=identity)
 
     def each(self, logs: Sequence[str], work: Callable[[str], None]) -> None:
@@ -182,24 +197,30 @@ class Exchange:
             self._session = None
         self.reused = False
 
+    def end(self) -> None:
+        """End the session, and close our repository."""
+        try:
+            self.close()
+        finally:
+            if self._repository is not None:
+                self._repository.close()
+                self._repository = None
+
 
 @contextmanager
 def exchange(arguments: Namespace, context: Context) -> Iterator[Exchange]:
-    """Open the repository and find the remote that a command names."""
+    """Find the repository, and the remote that a command names."""
     for log in arguments.logs:
         check_log_name(log)
-    repository = open_repository(context)
+    folder = find_repository(context)
+    config = load_settings(context, folder)
+    check_is_remote(config, arguments.remote)
+    target = find_target(config, arguments.remote, context, folder)
+    one = Exchange(context, folder, config, target)
     try:
-        config = load_settings(context, repository.folder)
-        check_is_remote(config, arguments.remote)
-        target = find_target(config, arguments.remote, context, repository.folder)
-        one = Exchange(context, repository, config, target)
-        try:
-            yield one
-        finally:
-            one.close()
+        yield one
     finally:
-        repository.close()
+        one.end()
 
 
 def check_is_remote(config: Config, text: str) -> None:

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
-from plumbing.pushing import Pusher, push_request
-from porcelain.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from plumbing.pushing import Pushed
+    from msglog.wire.events import Push
+    from msglog.wire.request_line import EarlyRequest
+    from plumbing.pushing import Pushed, Pusher
     from porcelain.exchange import Exchange
 
 
 def give(one: Exchange, logs: Sequence[str]) -> None:
     """Push logs, or all that we have, over a session that is open or a new one."""
-    chosen = list(logs) or [log.name for log in one.repository.logs()]
     for log in logs:
         one.repository.log(log)
-    asked = {log: push_request(one.tracking(log)) for log in chosen}
-    session = one.open(list(asked.values()))
+    asked: dict[str, Push] = {}
+
+    def ask() -> Sequence[EarlyRequest]:
+        from plumbing.pushing import push_request  # noqa: PLC0415 - while the server gets ready
+
+        for log in list(logs) or [log.name for log in one.repository.logs()]:
+            asked[log] = push_request(one.tracking(log))
+        return list(asked.values())
+
+    session = one.open(ask)
+    from plumbing.pushing import Pusher  # noqa: PLC0415 - while the server starts
+    from porcelain.progress import Progress  # noqa: PLC0415 - as above
+
+    chosen = list(asked)
     ready: dict[str, Pusher] = {}
 
     def take_answer(log: str) -> None:

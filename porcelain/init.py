@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.repository import STORE_NAME, Repository
+from msglog.layout import STORE_NAME
+from msglog.repository import Repository
 from msglog.store.store import REPOSITORY_ID_BYTES, StoreError
 from porcelain.display import one_line
 from porcelain.message_json import to_json

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from msglog.annotation import TYPE_CHECKING
+from msglog.layout import CONFIG_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from plumbing.context import Context
 
 FOLDER = ".msglog"
-CONFIG_NAME = "config.toml"
 
 
 def user_directory(context: Context) -> str:

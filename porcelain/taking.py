@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.refname import DEFAULT_LOG, REMOTE_PREFIX
-from msglog.wire.events import ListRefs
-from plumbing.fetching import Fetcher, fetch_request
-from plumbing.session import UnknownRemoteLogError
-from porcelain.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from msglog.wire.events import Fetch
     from msglog.wire.request_line import EarlyRequest
-    from plumbing.fetching import Fetched
+    from plumbing.fetching import Fetched, Fetcher
     from plumbing.session import Session
     from porcelain.exchange import Exchange
 
@@ -23,12 +20,23 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
 
     What we expect to want is asked for along with the connection, so that it costs no waiting.
     """
-    guesses = list(logs) or _known_logs(one)
-    requests = [fetch_request(one.tracking(log)) for log in guesses]
-    early: list[EarlyRequest] = [*requests] if logs else [ListRefs(), *requests]
-    session = one.open(early)
+    asked: dict[str, Fetch] = {}
+
+    def ask() -> Sequence[EarlyRequest]:
+        from msglog.wire.events import ListRefs  # noqa: PLC0415 - while the server gets ready
+        from plumbing.fetching import fetch_request  # noqa: PLC0415 - as above
+
+        for log in list(logs) or _known_logs(one):
+            asked[log] = fetch_request(one.tracking(log))
+        return [*asked.values()] if logs else [ListRefs(), *asked.values()]
+
+    session = one.open(ask)
+    from plumbing.fetching import Fetcher  # noqa: PLC0415 - while the server starts
+    from plumbing.session import UnknownRemoteLogError  # noqa: PLC0415 - as above
+    from porcelain.progress import Progress  # noqa: PLC0415 - as above
+
+    guesses = list(asked)
     listed = [] if logs else [ref.log for ref in session.listed_refs()]
-    asked = dict(zip(guesses, requests, strict=True))
     answered: dict[str, Fetcher] = {}
 
     def take_answer(log: str) -> None:

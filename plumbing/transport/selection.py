@@ -11,6 +11,8 @@ from msglog.dataclass import replace
 from msglog.errors import RemoteError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from plumbing.transport.channel import Channel
     from plumbing.transport.settings import Settings
     from plumbing.transport.ssh_config import HostConfig
@@ -21,8 +23,10 @@ class ParamikoLacksError(RemoteError):
     """A host needs what only OpenSSH's client can do, and the settings forbid that."""
 
 
-def connect(url: RemoteUrl, *, command: str, settings: Settings) -> Channel:
+def connect(url: RemoteUrl, *, command: Callable[[], str], settings: Settings) -> Channel:
     """Start a command on an ssh remote and return the channel to it.
+
+    command: is called for it when the server is being waited for anyway.
 
     OpenSSH's client is used where settings.ssh_command names it, where the host's ssh_config asks
     for what paramiko lacks, and where keys fail but both systems know GSSAPI; else paramiko, which
@@ -30,7 +34,7 @@ def connect(url: RemoteUrl, *, command: str, settings: Settings) -> Channel:
     """
     assert url.kind == "ssh", "local remotes never come here"
     if settings.ssh_command:
-        return _by_openssh(url, command, settings)
+        return _by_openssh(url, command(), settings)
     from plumbing.transport.dialling import dial  # noqa: PLC0415 - not where ssh was asked for
     from plumbing.transport.ssh_config import (  # noqa: PLC0415 - as above
         read_host_config,
@@ -54,7 +58,7 @@ def connect(url: RemoteUrl, *, command: str, settings: Settings) -> Channel:
     if reason:
         if config.connect_timeout is not None:
             settings = replace(settings, connect_seconds=config.connect_timeout)
-        return _by_openssh(url, command, settings)
+        return _by_openssh(url, command(), settings)
     guarded = dial(config, settings)
     try:
         # While this takes its 30 ms and more, the server gets ready.
@@ -69,7 +73,7 @@ def connect(url: RemoteUrl, *, command: str, settings: Settings) -> Channel:
         if settings.paramiko_only:
             raise
         if config.gssapi and "gssapi-with-mic" in error.methods and _has_ssh(settings):
-            return _by_openssh(url, command, settings)
+            return _by_openssh(url, command(), settings)
         raise
 
 

@@ -33,6 +33,7 @@ from plumbing.transport.pipe import DIAGNOSIS_BYTES
 from plumbing.transport.settings import HostKeyQuestion
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import ClassVar
 
     from plumbing.transport.guarded_socket import GuardedSocket
@@ -64,6 +65,9 @@ WINDOW_BYTES = 2 << 20
 """A larger window makes paramiko's buffers quadratic."""
 
 PACKET_BYTES = 1 << 17
+
+ROUND_SECONDS = 0.1
+"""How long the handshake is waited for before looking whether its thread still runs."""
 
 POLL_SECONDS = 0.005
 """How long a full window is waited for before looking again whether something arrived."""
@@ -218,9 +222,11 @@ class SshChannel:
 
 
 def connect_ssh(
-    guarded: GuardedSocket, config: HostConfig, command: str, settings: Settings
+    guarded: GuardedSocket, config: HostConfig, command: Callable[[], str], settings: Settings
 ) -> SshChannel:
     """Log in to a host that was dialled and start a command there.
+
+    command: is called for it while the server's part of the key exchange is waited for.
 
     The connection is the channel's from here on, and closed if this raises ConnectError,
     HostKeyError, AuthenticationError or ChannelError.
@@ -233,12 +239,14 @@ def connect_ssh(
         transport.local_version = IDENTIFICATION
         name = host_name(config.host, config.port)
         known = read_host_keys(config.known_hosts, name)
-        _handshake(transport, guarded, known, config, settings)
+        agreed = _begin_handshake(transport, guarded, known, settings)
+        line = command()
+        _end_handshake(transport, agreed, guarded, config)
         _check_host_key(transport.get_remote_server_key(), known, name, config, settings)
         guarded.begin_phase("authentication", settings.authentication_seconds)
         authenticate(transport, guarded, config, settings)
         guarded.begin_phase("start of the command", settings.channel_seconds)
-        channel = _start(transport, guarded, command, config)
+        channel = _start(transport, guarded, line, config)
         guarded.end_phase()
         return SshChannel(transport, channel, guarded, settings)
     except BaseException:
@@ -246,14 +254,13 @@ def connect_ssh(
         raise
 
 
-def _handshake(
-    transport: paramiko.Transport,
-    guarded: GuardedSocket,
-    known: list[HostKey],
-    config: HostConfig,
-    settings: Settings,
-) -> None:
-    """Agree on keys with the server, asking for a host key of a type that is known already."""
+def _begin_handshake(
+    transport: paramiko.Transport, guarded: GuardedSocket, known: list[HostKey], settings: Settings
+) -> threading.Event:
+    """Begin to agree on keys, asking for a host key of a type that is known already.
+
+    Returns what is set at the end of it, be it good or bad.
+    """
     options = transport.get_security_options()
     options.ciphers = CIPHERS
     options.digests = MACS
@@ -265,12 +272,26 @@ def _handshake(
     transport.auth_timeout = settings.authentication_seconds
     transport.channel_timeout = settings.channel_seconds
     guarded.begin_phase("SSH handshake", settings.handshake_seconds)
-    try:
-        transport.start_client()
-    except Exception as error:  # paramiko lets any exception of its parser through
+    agreed = threading.Event()
+    transport.start_client(event=agreed)
+    return agreed
+
+
+def _end_handshake(
+    transport: paramiko.Transport,
+    agreed: threading.Event,
+    guarded: GuardedSocket,
+    config: HostConfig,
+) -> None:
+    """Wait for the end of the handshake, which the guarded socket bounds."""
+    while not agreed.wait(ROUND_SECONDS) and transport.is_alive():
+        pass
+    if not transport.is_active() or not agreed.is_set():
+        error = transport.get_exception()
+        why = "" if error is None else reason(error)
         raise ConnectError(
             f"no SSH with {config.host} port {config.port}",
-            why=guarded.failure or reason(error) or "it closed the connection",
+            why=guarded.failure or why or "it closed the connection",
         ) from error
     guarded.end_phase()
 

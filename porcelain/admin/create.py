@@ -7,8 +7,9 @@ from pathlib import Path
 from msglog.account.account import DATABASE_NAME, DEFAULT_REPOSITORY, Account
 from msglog.account.database import AccountError
 from msglog.annotation import TYPE_CHECKING
+from msglog.layout import STORE_NAME
 from msglog.message_json import to_json
-from msglog.repository import STORE_NAME, Repository
+from msglog.repository import Repository
 from msglog.store.store import REPOSITORY_ID_BYTES
 from porcelain.admin.place import account_path
 from porcelain.display import one_line

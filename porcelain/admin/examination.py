@@ -23,7 +23,7 @@ from msglog.account.sshd_settings import Login, is_on, key_files, parse_settings
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass, replace
 from msglog.errors import MsglogError
-from msglog.repository import STORE_NAME
+from msglog.layout import STORE_NAME
 from msglog.repository import Repository as OpenRepository
 from msglog.version import __version__
 from porcelain.admin.place import account_path, inspected, key_file, probable_key_file

@@ -6,8 +6,9 @@ from msglog.account.account import REPOSITORIES_NAME
 from msglog.account.name import is_repository_name
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
+from msglog.layout import STORE_NAME
 from msglog.message_json import to_json
-from msglog.repository import STORE_NAME, Repository
+from msglog.repository import Repository
 from msglog.store.store import REPOSITORY_ID_BYTES, StoreError
 from porcelain.admin.place import add_place_options, opened
 

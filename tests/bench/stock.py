@@ -13,9 +13,10 @@ from itertools import islice
 from pathlib import Path
 
 from msglog.key import Key, make_key
+from msglog.layout import STORE_NAME
 from msglog.message import Message, object_key
 from msglog.objectid import object_id
-from msglog.repository import STORE_NAME, Repository
+from msglog.repository import Repository
 from msglog.store.sqlite import SqliteStore
 from tests.bench.corpus import START, Vocabulary, body
 

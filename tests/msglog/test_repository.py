@@ -9,11 +9,11 @@ import pytest
 from msglog.index.change import build, insert
 from msglog.index.node import EMPTY_ROOT
 from msglog.key import Key, key_object_id
+from msglog.layout import STORE_NAME
 from msglog.message import Message, object_key
 from msglog.objectid import DamagedObjectError, ObjectIdError, object_id
 from msglog.refname import InvalidNameError
 from msglog.repository import (
-    STORE_NAME,
     Insertion,
     Log,
     LogExistsError,

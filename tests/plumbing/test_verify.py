@@ -7,8 +7,9 @@ import cbor2
 import pytest
 
 from msglog.key import Key, key_object_id, key_time, make_key
+from msglog.layout import STORE_NAME
 from msglog.objectid import object_id
-from msglog.repository import STORE_NAME, Repository
+from msglog.repository import Repository
 from msglog.store.store import Commit, Ref, RefUpdate
 from plumbing import verify
 from tests.plumbing.running import fill, message, run

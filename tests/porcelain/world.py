@@ -93,7 +93,7 @@ class World:
             self.lines.append(line)
             return line
 
-        return Session(wrapped, early)
+        return Session(wrapped, early())
 
     def run(self, *logs: str, every: str = "30s", **changes: Any) -> int:
         """Run until something ends it; return the status, or -1 when the test has seen enough."""

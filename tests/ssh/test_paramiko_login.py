@@ -121,7 +121,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def log_in(settings: Settings) -> None:
-    channel = connect(parse_url("server"), command="a command", settings=settings)
+    channel = connect(parse_url("server"), command=lambda: "a command", settings=settings)
     with contextlib.closing(channel):
         assert channel.receive() == b"a command"
 
@@ -153,7 +153,7 @@ def test_a_server_that_knows_one_name_of_the_key_exchange(tmp_path: Path, name: 
         user = sshd.make_user("user")
         sshd.authorize(user, "cat")
         settings = Settings(home=user.home, login=sshd.login, system_config=NOWHERE)
-        channel = connect(parse_url("server"), command="x", settings=settings)
+        channel = connect(parse_url("server"), command=lambda: "x", settings=settings)
         with contextlib.closing(channel):
             channel.send(b"x")
             assert channel.receive() == b"x"

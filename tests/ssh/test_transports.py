@@ -49,7 +49,7 @@ class Client:
 
     def open(self, url: str = "server", *, command: str = COMMAND, **changes: Any) -> Channel:
         settings = replace(self.settings, **changes)
-        channel = connect(parse_url(url), command=command, settings=settings)
+        channel = connect(parse_url(url), command=lambda: command, settings=settings)
         self.at_end.callback(channel.close)
         return channel
 
@@ -218,7 +218,7 @@ def test_a_command_that_never_speaks_has_a_deadline_of_its_own(sshd: Sshd) -> No
         home=user.home, login=sshd.login, system_config=NOWHERE, channel_seconds=2.0
     )
     with contextlib.closing(
-        connect(parse_url("server"), command=COMMAND, settings=settings)
+        connect(parse_url("server"), command=lambda: COMMAND, settings=settings)
     ) as channel:
         with pytest.raises(SilenceError, match="for 2 seconds"):
             channel.receive()
@@ -361,7 +361,7 @@ def test_an_agent_with_more_keys_than_the_server_tries(
     user.config.write_text(text.replace("IdentityAgent none", f"IdentityAgent {agent}"))
     settings = Settings(home=user.home, login=sshd.login, system_config=NOWHERE)
     with pytest.raises(RemoteError, match="does not let us in") as caught:
-        connect(parse_url("server"), command=COMMAND, settings=settings)
+        connect(parse_url("server"), command=lambda: COMMAND, settings=settings)
     assert caught.value.why.count("(agent)") == 6
     assert "IdentitiesOnly yes" in caught.value.hint
 
@@ -423,10 +423,10 @@ def test_a_person_may_accept_a_host_key(sshd: Sshd, *, hashed: bool) -> None:
 
     settings = Settings(home=user.home, login=sshd.login, ask_host_key=ask, system_config=NOWHERE)
     with pytest.raises(RemoteError, match="not known"):
-        connect(parse_url("server"), command=COMMAND, settings=settings)
+        connect(parse_url("server"), command=lambda: COMMAND, settings=settings)
     answer = True
     for _ in range(2):
-        connect(parse_url("server"), command=COMMAND, settings=settings).close()
+        connect(parse_url("server"), command=lambda: COMMAND, settings=settings).close()
     name = f"[127.0.0.1]:{sshd.port}"
     question = HostKeyQuestion(name, "ssh-ed25519", fingerprint_of(sshd.host_key), user.known_hosts)
     assert asked == [question, question]
@@ -617,7 +617,7 @@ def test_what_paramiko_lacks_goes_to_openssh_by_itself(sshd: Sshd, tmp_path: Pat
     text = user.config.read_text()
     user.config.write_text(f"{text}    ProxyCommand {sys.executable} {proxy} %h %p\n")
     settings = Settings(home=user.home, login=sshd.login, system_config=NOWHERE)
-    channel = connect(parse_url("server"), command=COMMAND, settings=settings)
+    channel = connect(parse_url("server"), command=lambda: COMMAND, settings=settings)
     assert isinstance(channel, OpensshChannel)
     channel.send(b"x")
     assert channel.receive() == b"x"
@@ -633,7 +633,7 @@ from plumbing.transport.settings import Settings
 from plumbing.transport.url import parse_url
 for port in sys.argv[2:]:
     try:
-        connect(parse_url(f"ssh://127.0.0.1:{port}"), command="x", settings=Settings(
+        connect(parse_url(f"ssh://127.0.0.1:{port}"), command=lambda: "x", settings=Settings(
             home=Path(sys.argv[1]), login="ann", system_config=Path("/nonexistent")))
     except RemoteError:
         for thread in set(threading.enumerate()) - {threading.main_thread()}:

@@ -66,7 +66,7 @@ class Finder:
             raise SystemExit
 sys.meta_path.insert(0, Finder())
 settings = Settings(home=Path("/nonexistent"), login="me", system_config=Path("/nonexistent"))
-connect(parse_url(f"ssh://127.0.0.1:{sys.argv[1]}"), command="x", settings=settings)
+connect(parse_url(f"ssh://127.0.0.1:{sys.argv[1]}"), command=lambda: "x", settings=settings)
 """
 
 

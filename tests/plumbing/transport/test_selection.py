@@ -38,7 +38,7 @@ def test_paramiko_alone_says_what_it_lacks(tmp_path: Path) -> None:
         home=tmp_path, login="me", paramiko_only=True, system_config=tmp_path / "no"
     )
     with pytest.raises(ParamikoLacksError, match=r"far by paramiko .*proxyjump"):
-        connect(parse_url("far"), command="msglog receive-pack", settings=settings)
+        connect(parse_url("far"), command=lambda: "msglog receive-pack", settings=settings)
 
 
 PROGRAM = """
@@ -50,7 +50,7 @@ from plumbing.transport.settings import Settings
 from plumbing.transport.url import parse_url
 settings = Settings(home=Path("/nonexistent"), login="me", ssh_command="/nowhere/ssh")
 try:
-    connect(parse_url("host"), command="msglog receive-pack", settings=settings)
+    connect(parse_url("host"), command=lambda: "msglog receive-pack", settings=settings)
 except ChannelError:
     print([name for name in ("paramiko", "logging", "rich") if name in sys.modules])
 """

@@ -1,6 +1,6 @@
 """`admin gc`."""
 
-from msglog.repository import STORE_NAME
+from msglog.layout import STORE_NAME
 from tests.porcelain.admin.running import Home
 
 

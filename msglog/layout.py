@@ -1,0 +1,9 @@
+"""What lies in the folder of a repository."""
+
+from __future__ import annotations
+
+STORE_NAME = "store.db"
+"""The store: messages, index nodes, refs."""
+
+CONFIG_NAME = "config.toml"
+"""The configuration file."""

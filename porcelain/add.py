@@ -12,7 +12,6 @@ from msglog.objectid import DIGEST_BYTES, ObjectId, ObjectIdError, object_id, pa
 from msglog.refname import DEFAULT_LOG
 from porcelain.authorship import default_author
 from porcelain.discovery import open_repository
-from porcelain.selection import UnknownMessageError, abbreviate, find_message
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -84,7 +83,7 @@ def _report(context: Context, repository: Repository, added: list[tuple[Key, Mes
         for key, message in added:
             context.write(to_json(message_fields(key_object_id(key), message)))
     elif not context.quiet and added:
-        length = len(abbreviate(repository, added[0][0]))
+        length = repository.abbreviation_length()
         for key, _ in added:
             context.write(f"{key[-DIGEST_BYTES:].hex()[:length]}\n")
 
@@ -190,6 +189,11 @@ def _template(arguments: Namespace, context: Context, repository: Repository) ->
 
 def _find(repository: Repository, text: str) -> ObjectId:
     """Return the id of the message that is answered; a whole id may be of one not here yet."""
+    from porcelain.selection import (  # noqa: PLC0415 - only with --reply-to
+        UnknownMessageError,
+        find_message,
+    )
+
     try:
         return ObjectId(find_message(repository, text)[-DIGEST_BYTES:])
     except UnknownMessageError:

@@ -15,7 +15,6 @@ from msglog.dataclass import replace
 from msglog.errors import LocalError, MsglogError, UsageError
 from plumbing.context import Context
 from porcelain.commands import COMMANDS, description, load
-from porcelain.display import one_line
 from porcelain.places import user_config
 from porcelain.words import Namespace, Words, declare_global_options
 
@@ -263,6 +262,8 @@ def _explain(
 
             stderr.write("".join(traceback.format_exception(error)).encode("utf-8", "replace"))
         if text:
+            from porcelain.display import one_line  # noqa: PLC0415 - only for errors
+
             stderr.write(f"msglog: error: {one_line(text)}\n".encode())
         stderr.flush()
     except (OSError, ValueError):

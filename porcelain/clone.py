@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.config import change, load
+from msglog.config import load
+from msglog.config_change import change
 from msglog.errors import LocalError, UsageError
 from msglog.layout import STORE_NAME
 from msglog.refname import DEFAULT_REMOTE

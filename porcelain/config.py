@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.config import change, check_setting, load, read
+from msglog.config import load, read
+from msglog.config_change import change, check_setting
 from msglog.errors import NegativeAnswer
 from porcelain.discovery import NoRepositoryError, find_repository
 from porcelain.display import one_line
@@ -13,7 +14,6 @@ from porcelain.settings import load_settings
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from pathlib import Path
 
     from msglog.config import Config
     from plumbing.context import Context
@@ -85,7 +85,7 @@ def _settings(context: Context, *, of_user: bool) -> Config:
         return load_settings(context)
 
 
-def _print(context: Context, key: str, value: object, path: Path, *, bare: bool = False) -> None:
+def _print(context: Context, key: str, value: object, path: str, *, bare: bool = False) -> None:
     plain = value if isinstance(value, str | int | float | bool) else str(value)
     if context.json:
         context.write(to_json({"key": key, "value": plain, "file": str(path)}))

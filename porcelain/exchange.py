@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.config import change
 from msglog.dataclass import dataclass, field, replace
 from msglog.errors import NotAuthorisedError, UsageError
 from msglog.key import key_object_id
@@ -129,6 +128,8 @@ class Exchange:
             self.repository.store.commit(
                 Commit(self.context.now(), "the remote is another repository", refs=updates)
             )
+        from msglog.config_change import change  # noqa: PLC0415 - once a remote
+
         change(repository_file(self.folder), {f"remote.{name}.repository": identity})
         self.target = replace(self.target, repository=identity)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from contextlib import closing
 from itertools import islice
 
 from msglog.annotation import TYPE_CHECKING
@@ -16,7 +14,8 @@ from msglog.repository import Repository
 from porcelain.discovery import open_repository
 from porcelain.printing import make_printer, paged
 
-if TYPE_CHECKING:  # what shows messages is loaded only once they can be
+if TYPE_CHECKING:
+    import re  # what shows messages is loaded only once they can be
     from argparse import ArgumentParser, Namespace
     from collections.abc import Generator, Iterator
     from typing import TypeAlias
@@ -99,10 +98,12 @@ def _write(context: Context, selection: _Selection, render: Render, *, between: 
     else:
         texts = work.texts()
     unwanted = len(between)
-    with closing(texts):
+    try:
         for text in texts:
             context.stdout.write(text[unwanted:])
             unwanted = 0
+    finally:
+        texts.close()
 
 
 class _Rendering:
@@ -159,9 +160,9 @@ class _Selection:
         self._received = _time(arguments.received_since, context)
         self._limit: int | None = arguments.max_count
         self._reverse: bool = arguments.reverse
-        flags = re.IGNORECASE if arguments.regexp_ignore_case else re.NOFLAG
-        self._authors = [_pattern(text, flags) for text in arguments.author]
-        self._bodies = [_pattern(text, flags) for text in arguments.grep]
+        fold: bool = arguments.regexp_ignore_case
+        self._authors = [_pattern(text, fold=fold) for text in arguments.author]
+        self._bodies = [_pattern(text, fold=fold) for text in arguments.grep]
         self._tags = frozenset(arguments.tag)
         self._filtered = bool(self._authors or self._bodies or self._tags)
 
@@ -281,9 +282,11 @@ def _any_matches(patterns: list[re.Pattern[str]], text: str) -> bool:
     return not patterns or any(pattern.search(text) for pattern in patterns)
 
 
-def _pattern(text: str, flags: re.RegexFlag) -> re.Pattern[str]:
+def _pattern(text: str, *, fold: bool) -> re.Pattern[str]:
+    import re  # noqa: PLC0415 - few lists are filtered, and all of them start
+
     try:
-        return re.compile(text, flags | re.MULTILINE)
+        return re.compile(text, re.MULTILINE | (re.IGNORECASE if fold else re.NOFLAG))
     except (re.error, RecursionError, OverflowError) as error:
         raise PatternError(f"{text[:80]!r} is not a regular expression", why=str(error)) from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.config import change
+from msglog.config_change import change
 from msglog.errors import UsageError
 from msglog.refname import REMOTE_PREFIX, check_remote_name, tracking_ref
 from msglog.store.store import Commit, RefUpdate

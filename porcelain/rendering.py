@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
-from msglog.key import SECOND, Key, key_object_id, key_time
+from msglog.key import SECOND, key_object_id, key_time
 from msglog.message import Foreign, Message
 from msglog.timestamp import readable, rfc3339
 from porcelain.display import block, one_line, shorten
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from msglog.key import Key
+
+    _Field = Callable[[Key, Message, int], str]
     from collections.abc import Sequence
 
     from msglog.message import MetaValue
@@ -89,8 +91,6 @@ def meta_text(value: str | float) -> str:
     return one_line(value) if isinstance(value, str) else repr(value)
 
 
-_Field = Callable[[Key, Message, int], str]
-
 _FIELDS: dict[str, _Field] = {
     "H": lambda key, _message, _length: key_object_id(key).hex(),
     "h": lambda key, _message, length: key_object_id(key).hex()[:length],
@@ -108,7 +108,7 @@ _FIELDS: dict[str, _Field] = {
         "" if message.reply_to is None else message.reply_to.hex()
     ),
 }
-_PLACEHOLDER = re.compile(r"%(\([a-z_]+(?::[^)]*)?\)|a[a-zA-Z]|x[0-9a-fA-F]{2}|.|$)", re.DOTALL)
+_PLACEHOLDER = r"(?s)%(\([a-z_]+(?::[^)]*)?\)|a[a-zA-Z]|x[0-9a-fA-F]{2}|.|$)"
 _META = "(meta:"
 _NO_META: dict[str, MetaValue] = {}
 
@@ -119,7 +119,9 @@ class Format:
     def __init__(self, text: str) -> None:
         self._parts: list[str | _Field] = []
         end = 0
-        for match in _PLACEHOLDER.finditer(text):
+        import re  # noqa: PLC0415 - only with --format
+
+        for match in re.finditer(_PLACEHOLDER, text):
             self._parts += [text[end : match.start()], self._field(match[1])]
             end = match.end()
         self._parts.append(text[end:])

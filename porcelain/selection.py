@@ -37,8 +37,3 @@ def find_message(repository: Repository, text: str) -> Key:
         more = " and others" if len(ids) > _CANDIDATES else ""
         raise AmbiguousIdError(f"{text} is the beginning of several ids", why=f"{shown}{more}")
     return found[0]
-
-
-def abbreviate(repository: Repository, key: Key) -> str:
-    """Return the shortest beginning of a message's id that we show for it."""
-    return key_object_id(key).hex()[: repository.abbreviation_length()]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.compression import CompressionError, Dictionary
 from msglog.message import OBJECT_BYTES_LIMIT
 from msglog.objectid import object_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from msglog.compression import Dictionary
     from msglog.store.sqlite_link import Link
 
 PLAIN = 0
@@ -38,6 +38,8 @@ class Dictionaries:
         dictionary = self._known.get(number) or self.find(number)
         if dictionary is None:
             return b""
+        from msglog.compression import CompressionError  # noqa: PLC0415 - of compressed rows only
+
         try:
             return dictionary.expand(data, OBJECT_BYTES_LIMIT)
         except CompressionError:
@@ -46,6 +48,8 @@ class Dictionaries:
     def find(self, number: int) -> Dictionary | None:
         """Return a dictionary, or None if it is not there as it was put there."""
         if number not in self._known:
+            from msglog.compression import Dictionary  # noqa: PLC0415 - as above
+
             rows = self._link.select(
                 "SELECT digest, data FROM dictionaries WHERE id = ?", (number,)
             )

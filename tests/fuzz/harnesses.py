@@ -14,7 +14,8 @@ from pathlib import Path
 from msglog.account.authorized_keys import Entry, parse_authorized_keys
 from msglog.account.certificate import parse_certificate
 from msglog.account.publickey import parse_public_key, parse_public_keys
-from msglog.config import check_setting, load
+from msglog.config import load
+from msglog.config_change import check_setting
 from msglog.encoding import decode, encode
 from msglog.errors import MsglogError
 from msglog.index.node import Leaf, decode_node, encode_inner, encode_leaf

@@ -11,12 +11,10 @@ from msglog.config import (
     ConfigError,
     ConfigKeyError,
     Remote,
-    change,
-    check_setting,
     load,
     read,
-    split_key,
 )
+from msglog.config_change import change, check_setting, split_key
 from msglog.errors import UsageError
 
 
@@ -39,8 +37,8 @@ def test_the_more_particular_file_wins(tmp_path: Path) -> None:
     assert config.text("user.author") == "near"
     assert config.text("ssh.transport") == "openssh"
     assert list(config.entries()) == [
-        ("ssh.transport", "openssh", far),
-        ("user.author", "near", near),
+        ("ssh.transport", "openssh", str(far)),
+        ("user.author", "near", str(near)),
     ]
 
 

@@ -28,7 +28,7 @@ def context(folder: Path) -> Context:
 
 
 def config(url: str) -> Config:
-    return Config((Layer(Path("config.toml"), {"remote.origin.url": url}, trusted=True),))
+    return Config((Layer("config.toml", {"remote.origin.url": url}, trusted=True),))
 
 
 def make(path: Path) -> bytes:

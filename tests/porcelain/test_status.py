@@ -1,4 +1,4 @@
-from msglog.config import change
+from msglog.config_change import change
 from msglog.index.change import build, insert
 from msglog.key import Key
 from msglog.repository import Repository

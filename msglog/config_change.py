@@ -1,0 +1,180 @@
+"""Changing configuration files: what may be set, and writing it without losing anything."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.config import (
+    FREE_TABLE,
+    KNOWN,
+    ConfigError,
+    ConfigKeyError,
+    known_key,
+    read_bytes,
+    syntax_error,
+)
+from msglog.refname import check_remote_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from os import PathLike
+    from typing import Any
+
+_BARE = r"[A-Za-z0-9_-]{1,64}"
+_INTEGER = r"[+-]?(?:0|[1-9][0-9]{0,17})"
+_FLOAT = r"[+-]?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,17}"
+
+
+def split_key(key: str) -> tuple[str, ...]:
+    """Return the tables and the name that a dotted key means; raises ConfigKeyError.
+
+    The name of a remote may itself have dots: `remote.my.host.url` is `url` of `my.host`.
+    """
+    section, _, rest = key.partition(".")
+    middle, dot, name = rest.rpartition(".")
+    parts = plain = tuple(key.split("."))
+    if section == "remote" and dot:
+        parts, plain = (section, check_remote_name(middle), name), (section, name)
+    if len(parts) < 2 or not all(re.fullmatch(_BARE, part, re.ASCII) for part in plain):
+        raise ConfigKeyError(f"{key[:80]!r} is not a key", hint="A key is like user.author.")
+    return parts
+
+
+def check_setting(key: str, text: str, *, trusted: bool) -> str | int | float | bool:
+    """Return the value that a text is for a key; raises ConfigKeyError for what cannot be set.
+
+    trusted: it is for the user's own file.
+    """
+    parts = split_key(key)
+    if parts[0] == FREE_TABLE and len(parts) > 2:
+        return _guess(text)
+    known = known_key(key)
+    if known is None:
+        import difflib  # noqa: PLC0415 - only where something was mistyped
+
+        near = difflib.get_close_matches(key, [*KNOWN, "remote.NAME.url"], n=1, cutoff=0.5)
+        raise ConfigKeyError(
+            f"unknown key {key[:80]!r}",
+            hint=f"Did you mean {near[0]}?" if near else f"Known are {', '.join(KNOWN)}.",
+        )
+    if known.runs and not trusted:
+        raise ConfigKeyError(
+            f"{key} cannot be set for a repository",
+            why="it names a command, and repositories are copied",
+            hint=f"Use `msglog config --global set {key} ...`.",
+        )
+    if why := known.why_not(text):
+        raise ConfigKeyError(f"{text[:80]!r} cannot be {key}", why=why)
+    if not text or not text.isprintable():
+        raise ConfigKeyError(
+            f"{text[:80]!r} cannot be {key}", why="it is empty or has control characters"
+        )
+    return text
+
+
+def _guess(text: str) -> str | int | float | bool:
+    if text in ("true", "false"):
+        return text == "true"
+    if re.fullmatch(_INTEGER, text, re.ASCII):
+        return int(text)
+    if re.fullmatch(_FLOAT, text, re.ASCII):
+        return float(text)
+    return text
+
+
+def change(
+    file: str | PathLike[str], values: Mapping[str, str | int | float | bool | None]
+) -> None:
+    """Set keys of a file, or remove those that are None, all at once; comments are kept.
+
+    The file is replaced whole or not at all; concurrent changes wait for each other.
+    """
+    import tomlkit  # noqa: PLC0415 - costs 28 ms, and only changes need it
+    from tomlkit.exceptions import TOMLKitError  # noqa: PLC0415 - as above
+
+    path = Path(file)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _locked(path.parent):
+        data = read_bytes(str(path)) or b""
+        try:
+            document = tomlkit.parse(data.decode())
+            for key, value in values.items():
+                if value is None:
+                    _remove(document, key)
+                else:
+                    _put(document, split_key(key), value)
+            text = tomlkit.dumps(document)
+        except (ValueError, TOMLKitError, RecursionError) as error:
+            raise ConfigError(f"{path} is not TOML", why=syntax_error(error)) from error
+        _replace(path, text.encode())
+
+
+def _put(table: Any, parts: Sequence[str], value: object) -> None:  # noqa: ANN401 - tomlkit's tables
+    import tomlkit  # noqa: PLC0415 - see change
+
+    for depth, part in enumerate(parts[:-1]):
+        below = table.get(part)
+        if not isinstance(below, dict):
+            if below is not None:
+                raise ConfigError(f"{part!r} is a value, not a table")
+            below = tomlkit.table(is_super_table=depth < len(parts) - 2)
+            table[part] = below
+            below = table[part]
+        table = below
+    table[parts[-1]] = value
+
+
+def _remove(table: Any, key: str) -> bool:  # noqa: ANN401 - tomlkit's tables
+    """Remove a dotted key and the tables that it leaves empty; tell whether it was there."""
+    for name in list(table):
+        value = table[name]
+        if name == key and not isinstance(value, dict):
+            del table[name]
+            return True
+        if (
+            isinstance(value, dict)
+            and key.startswith(f"{name}.")
+            and _remove(value, key[len(name) + 1 :])
+        ):
+            if not value:
+                del table[name]
+            return True
+    return False
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a lock on a folder, where its file system has locks; the kernel frees it at any exit."""
+    import fcntl  # noqa: PLC0415 - only changes need it
+
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # NFS may have no locks for folders; the replacement is atomic all the same.
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise ConfigError(f"cannot write {path}", why=error.strerror or "") from error

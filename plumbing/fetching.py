@@ -99,6 +99,8 @@ class Fetcher:
                 raise ForgedTransferError("the remote chose a base that it was not offered")
             self._intake = _Intake(answer.base)
             self._receive(self._intake, answer)
+        elif answer.root is None or answer.base is not None:
+            raise ForgedTransferError("the remote answered a fetch without its root")
         self._answer = answer
 
     def run(self) -> Fetched:
@@ -106,6 +108,8 @@ class Fetcher:
         tracking = self._tracking
         if self._answer is None:
             self.take_answer()
+        if isinstance(self._answer, Base):
+            self._offer_further()
         known, intake, answer = self._known, self._intake, self._answer
         if isinstance(answer, Base):
             intake, ref = self._fetch_without_base(answer)
@@ -133,10 +137,19 @@ class Fetcher:
     def _reader(self, intake: _Intake) -> NodeReader:
         return overlay(self._store.read_nodes, intake.made)
 
+    def _offer_further(self) -> None:
+        """Offer the roots that the request left out, if there are any, and take the answer."""
+        tracking = self._tracking
+        assert self._request is not None
+        further = tracking.have_further(self._request.have)
+        if further:
+            self._request = Fetch(tracking.log, further, tracking.view)
+            self._session.send(self._request)
+            self.take_answer()
+
     def _fetch_without_base(self, answer: Base) -> tuple[_Intake, Ref]:
         """Fetch when the remote holds none of the roots that we offered."""
-        if answer.root is None or answer.base is not None:
-            raise ForgedTransferError("the remote answered a fetch without its root")
+        assert answer.root is not None
         for careful in (False, True):
             held, made = self._tracking.held()
             ground = find_common_ground(
@@ -251,4 +264,4 @@ class Fetcher:
 
 def fetch_request(tracking: Tracking) -> Fetch:
     """Return the request with which fetching a log begins."""
-    return Fetch(tracking.log, tracking.have(), tracking.view)
+    return Fetch(tracking.log, tracking.have_first(), tracking.view)

@@ -104,6 +104,8 @@ class Pusher:
         self._progress = progress or _ignore
         answer = self._answer or self.take_answer()
         local = tracking.part()
+        if answer.base is None and local.count and answer.count != 0:
+            answer = self._offer_further() or answer
         lost = 0
         if answer.base is None and answer.root is not None and local.count and answer.count:
             done, lost = self._push_without_base(local, answer.root)
@@ -116,6 +118,17 @@ class Pusher:
             before = Pusher(self._session, older).run(progress)
             accepted, refused = accepted + before.messages, refused + before.refused
         return Pushed(tracking.log, accepted, refused, root, number, lost)
+
+    def _offer_further(self) -> Base | None:
+        """Offer the roots that the request left out; None if there are none."""
+        tracking = self._tracking
+        assert self._request is not None
+        further = tracking.have_further(self._request.have)
+        if not further:
+            return None
+        self._request = Push(tracking.log, further, tracking.view)
+        self._session.send(self._request)
+        return self.take_answer()
 
     def _push_without_base(self, local: Index, root: ObjectId) -> tuple[Done | None, int]:
         """Push when the remote holds none of the roots that we offered."""
@@ -241,4 +254,4 @@ def _ignore(_done: int, _total: int) -> None:
 
 def push_request(tracking: Tracking) -> Push:
     """Return the request with which pushing a log begins."""
-    return Push(tracking.log, tracking.have(), tracking.view)
+    return Push(tracking.log, tracking.have_first(), tracking.view)

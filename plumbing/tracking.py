@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
+from msglog.errors import IntegrityError
 from msglog.index.change import Index, merge, slice_from, splice
 from msglog.index.node import EMPTY_ROOT
+from msglog.index.walk import count
 from msglog.key import FIRST_KEY
 from msglog.refname import log_ref, tracking_ref
 from msglog.store.store import Agreement, Ref
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from msglog.store.store import HeldBack
 
 _NEWEST = 6
+_FEW = 16
+"""How many messages may travel twice to save a root (65 bytes) in each request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +100,48 @@ class Tracking:
         After the newest few, agreed roots are taken ever further apart, so that a remote which was
         restored from a backup still finds one that it knows.
         """
-        agreed = self.repository.store.agreed(self.remote.peer, self.log, self.view)
+        agreed = self._agreed()
         spaced = agreed[:_NEWEST]
         position = 2 * _NEWEST
         while position < len(agreed):
             spaced.append(agreed[position])
             position *= 2
+        return tuple(dict.fromkeys([*self._own(), *spaced]))[:HAVE_LIMIT]
+
+    def have_first(self) -> tuple[ObjectId, ...]:
+        """Return those of `have` to offer first, nearly always enough: the newest agreed root.
+
+        Our own comes before it, unless it has about as many messages: should the remote hold it
+        all the same, those few travel once more, which is less than each session would pay for it.
+        """
+        own, agreed = self._own(), self._agreed()[:1]
+        if agreed and self._is_near(agreed[0]):
+            return tuple(agreed)
+        return tuple(dict.fromkeys([*own, *agreed]))
+
+    def have_further(self, offered: Sequence[ObjectId]) -> tuple[ObjectId, ...]:
+        """Return the roots to offer to a remote that holds none of those offered."""
+        return tuple([root for root in self.have() if root not in offered])
+
+    def _own(self) -> list[ObjectId]:
+        root = self.local().root
         whole = self.view == FIRST_KEY and self.before is None
-        candidates = dict.fromkeys([*([self.local().root] if whole else []), *spaced])
-        candidates.pop(EMPTY_ROOT, None)
-        return tuple(candidates)[:HAVE_LIMIT]
+        return [root] if whole and root != EMPTY_ROOT else []
+
+    def _agreed(self) -> list[ObjectId]:
+        agreed = self.repository.store.agreed(self.remote.peer, self.log, self.view)
+        return [root for root in agreed if root != EMPTY_ROOT]
+
+    def _is_near(self, root: ObjectId) -> bool:
+        """Return whether our log has nearly as many messages as an index, or as many."""
+        local = self.local()
+        if root == local.root:
+            return True
+        try:
+            there = count(self.repository.store.read_nodes, root)
+        except IntegrityError:
+            return False
+        return abs(local.count - there) <= _FEW
 
     def agree(
         self,

@@ -17,11 +17,15 @@ from msglog.objectid import object_id
 from msglog.refname import log_ref
 from msglog.store.memory import MemoryStore
 from msglog.store.store import Commit, Ref, RefUpdate
-from tests.plumbing.peers import START, Client, Server, message
+from tests.plumbing.peers import START, Client, Server, backup, message
 
 SIZES = (10_000, 100_000, 1_000_000)
 GAP = 60_000_000
 """A message a minute, in microseconds."""
+
+PUSHES = 10
+BEHIND = 3
+"""How many pushes there were before, and how many of them a backup lacks."""
 
 
 def main(sizes: Sequence[int]) -> None:
@@ -30,6 +34,9 @@ def main(sizes: Sequence[int]) -> None:
         report(size, "pull of nothing", small(put, "pull"))
         report(size, "push of 1 of 200 bytes", small(put, "push"))
         report(size, "pull of 1 of 200 bytes", small(put, "take"))
+        for lost in ("client", "server"):
+            for way in ("pull", "push"):
+                report(size, f"{way}, {lost} restored", small(put, way, lost=lost))
         for name, count, recent in (
             ("1 recent", 1, True),
             ("100 recent", 100, True),
@@ -63,19 +70,36 @@ def put_index(index: Index) -> Put:
     return put
 
 
-def small(put: Put, way: str) -> tuple[Client, float]:
+def small(put: Put, way: str, *, lost: str = "") -> tuple[Client, float]:
+    """Exchange one message, or none, after a history of pushes of one each.
+
+    lost: who was restored from a backup before that, made before the last BEHIND of them.
+    """
     server = Server()
     client = Client(1, server)
-    for site in (server, client):
+    sites: dict[str, Server | Client] = {"server": server, "client": client}
+    for site in sites.values():
         assert isinstance(site.repository.store, MemoryStore)
         put(site.repository.store, [])
     client.pull()
-    one = message(1, body="x" * 200, time=START + GAP * 10**8)
+    saved = client.repository.store
+    for number in range(PUSHES):
+        if lost and number == PUSHES - BEHIND:
+            saved = backup(sites[lost].repository)
+        client.add(later(number))
+        client.push()
+    if lost:
+        sites[lost].repository.store = saved
+    one = later(PUSHES)
     if way == "push":
         client.add(one)
     elif way == "take":
         server.repository.add("main", {object_key(one): one}, time=START)
     return timed(client, client.push if way == "push" else client.pull)
+
+
+def later(number: int) -> bytes:
+    return message(number, body="x" * 200, time=START + GAP * (10**8 + number))
 
 
 def descent(put: Put, size: int, count: int, *, recent: bool) -> tuple[Client, float]:

@@ -1,5 +1,6 @@
 """Clients and a server in memory, for tests of everything between them."""
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,3 +169,19 @@ def forget_log(repository: Repository, log: str = "main") -> None:
     fresh = MemoryStore(repository.store.identity)
     fresh.commit(Commit(0, "made", refs=[RefUpdate(log_ref(log), None, Ref(EMPTY_ROOT, 0))]))
     repository.store = fresh
+
+
+def backup(repository: Repository) -> MemoryStore:
+    """Return a copy of a repository's store as it is now, to be restored one day."""
+    store = repository.store
+    assert isinstance(store, MemoryStore)
+    copied = MemoryStore(store.identity)
+    vars(copied).update({name: _copied(value) for name, value in vars(store).items()})
+    return copied
+
+
+def _copied(value: object) -> object:
+    """Return a copy of collections within collections; what they hold in the end is frozen."""
+    if isinstance(value, dict):
+        return type(value)({key: _copied(one) for key, one in value.items()})
+    return copy.copy(value) if isinstance(value, list | set) else value

@@ -21,6 +21,7 @@ from msglog.refname import log_ref
 from msglog.repository import Insertion, UnknownLogError, overlay
 from msglog.store.store import (
     Agreement,
+    MissingObjectError,
     OverQuotaError,
     Receipt,
     Ref,
@@ -301,7 +302,10 @@ class Service:
     def _choose_base(
         self, log: str, view: Key, have: Sequence[ObjectId], snapshot: Ref
     ) -> ObjectId | None:
-        """Return the first root offered that both sides hold and that is a part of the log."""
+        """Return the first root offered that both sides hold and that is a part of the log.
+
+        An agreed root of which nodes are gone is passed over: others may do, or a descent.
+        """
         store = self._repository.store
         agreed = set(store.agreed(self._peer, log, view))
         may_fetch = self._permissions.may(Capability.FETCH, log)
@@ -313,10 +317,16 @@ class Service:
                     or (view == FIRST_KEY and store.in_reflog(log_ref(log), root))
                 )
             )
-            if held and next(difference(self._read, snapshot.root, root), None) is None:
+            if held and self._is_part(root, snapshot.root):
                 self._bases.add(log, view, root)
                 return root
         return None
+
+    def _is_part(self, root: ObjectId, whole: ObjectId) -> bool:
+        try:
+            return next(difference(self._read, whole, root), None) is None
+        except MissingObjectError:
+            return False
 
     @property
     def _peer(self) -> str:

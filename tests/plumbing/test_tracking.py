@@ -5,7 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from msglog.account.role import Role
+from msglog.errors import IntegrityError
 from msglog.objectid import object_id
+from msglog.store.memory import MemoryStore
 from msglog.store.store import Agreement, Commit
 from plumbing.tracking import Remote
 from tests.plumbing.peers import START, Client, Server, add, backup, keys, message
@@ -126,3 +128,37 @@ def test_a_client_restored_from_a_backup_pays_nothing(act: Callable[[Client], ob
     act(client)
     assert client.traffic.round_trips == (2 if act is Client.push else 1)
     assert keys(client.repository) <= keys(server.repository)
+
+
+@pytest.mark.parametrize("holes", [1, 2, PUSHES - 1])
+@pytest.mark.parametrize("act", [Client.push, Client.pull])
+def test_an_agreed_root_with_holes_at_the_server_is_passed_over(
+    act: Callable[[Client], object], holes: int
+) -> None:
+    server = Server()
+    client = pushed(server)
+    add(server.repository, message(3000))
+    store = server.repository.store
+    assert isinstance(store, MemoryStore)
+    for root in store.agreed(f"user:{client.rights.user}", "main", client.tracking().view)[:holes]:
+        del store._nodes[root]
+    act(client)
+    if act is Client.push:
+        assert (
+            message(1000 + PUSHES - 1)
+            in store.read_messages(sorted(keys(server.repository))).values()
+        )
+    else:
+        assert keys(server.repository) < keys(client.repository)
+
+
+@pytest.mark.parametrize("act", [Client.push, Client.pull])
+def test_a_log_with_holes_is_damaged_whatever_was_offered(act: Callable[[Client], object]) -> None:
+    server = Server()
+    client = pushed(server)
+    add(server.repository, message(3000))
+    store = server.repository.store
+    assert isinstance(store, MemoryStore)
+    del store._nodes[server.repository.log("main").root]
+    with pytest.raises(IntegrityError, match="remote reports an error"):
+        act(client)

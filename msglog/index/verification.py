@@ -17,7 +17,8 @@ from msglog.index.node import (
 from msglog.objectid import object_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
+    from typing import TypeAlias
 
     from msglog.key import Key
     from msglog.objectid import ObjectId
@@ -31,6 +32,10 @@ class Fault:
     why: str
 
 
+Trail: TypeAlias = "tuple[ObjectId, Trail | None]"
+"""A node, and the trail of the one above it: how a walk came there from its root."""
+
+
 def verify(
     find: Callable[[Sequence[ObjectId]], dict[ObjectId, bytes]],
     root: ObjectId,
@@ -42,45 +47,67 @@ def verify(
     find returns raw bytes without checking them, and leaves out what is missing. What is below a
     faulty node cannot be judged and is not visited.
     """
+    for _, found in examine(find, root, leaf_limit=leaf_limit):
+        assert not isinstance(found, int)  # nothing is known
+        yield found
+
+
+def examine(
+    find: Callable[[Sequence[ObjectId]], dict[ObjectId, bytes]],
+    root: ObjectId,
+    *,
+    known: Container[ObjectId] = (),
+    leaf_limit: int = LEAF_LIMIT,
+) -> Iterator[tuple[Trail, Fault | tuple[Key, ...] | int]]:
+    """Walk an index as `verify` does, and yield with each thing found the trail to its node.
+
+    known: inner nodes below which all is sound. Such a node is read, since its place and its
+    count are this index's affair, but nothing below it; its number of keys is yielded.
+    """
     if root == EMPTY_ROOT:
         return
-    stack: list[tuple[ObjectId, int, bytes, int | None]] = [(root, 0, b"", None)]
+    stack: list[tuple[Trail, int, bytes, int | None]] = [((root, None), 0, b"", None)]
     while stack:
         level = [stack.pop() for _ in range(min(len(stack), 64))]
-        found = find([oid for oid, _, _, _ in level])
-        for oid, depth, prefix, counted in level:
+        found = find([trail[0] for trail, _, _, _ in level])
+        for trail, depth, prefix, counted in level:
+            oid = trail[0]
             data = found.get(oid)
             if data is None:
-                yield Fault(oid, "it is missing")
+                yield trail, Fault(oid, "it is missing")
                 continue
             if object_id(data) != oid:
-                yield Fault(oid, "its bytes have another SHA-256")
+                yield trail, Fault(oid, "its bytes have another SHA-256")
                 continue
             try:
                 node = decode_node(data, leaf_limit=leaf_limit)
             except NodeError as error:
-                yield Fault(oid, error.why)
+                yield trail, Fault(oid, error.why)
                 continue
             if not node.count:
-                yield Fault(oid, "it is empty, which only a root may be")
+                yield trail, Fault(oid, "it is empty, which only a root may be")
                 continue
             sample = node.prefix if isinstance(node, Inner) else node.keys[0]
             if (isinstance(node, Inner) and node.depth < depth) or not shares_prefix(
                 sample.ljust(1, b"\0"), prefix, depth
             ):
-                yield Fault(oid, "it is not in its place")
+                yield trail, Fault(oid, "it is not in its place")
                 continue
             if counted is not None and node.count != counted:
-                yield Fault(oid, f"it has {node.count} keys, and the node above counts {counted}")
+                why = f"it has {node.count} keys, and the node above counts {counted}"
+                yield trail, Fault(oid, why)
             if isinstance(node, Inner):
+                if oid in known:
+                    yield trail, node.count
+                    continue
                 base = node.prefix.ljust(40, b"\0")
                 for position, child, below in node.children:
                     path = _append(base, node.depth, position)
-                    stack.append((child, node.depth + 1, path, below))
+                    stack.append(((child, trail), node.depth + 1, path, below))
             elif not all(shares_prefix(key, prefix, depth) for key in node.keys):
-                yield Fault(oid, "it is not in its place")
+                yield trail, Fault(oid, "it is not in its place")
             else:
-                yield node.keys
+                yield trail, node.keys
 
 
 def _append(base: bytes, depth: int, position: int) -> bytes:

@@ -1,17 +1,26 @@
 """`verify`: each kind of damage is named on a line of its own."""
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import cbor2
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from msglog.index.node import LEAF_LIMIT, Inner, encode_inner, load_node
 from msglog.key import Key, key_object_id, key_time, make_key
+from msglog.message import object_key
+from msglog.objectid import ObjectId, object_id
 from msglog.layout import STORE_NAME
-from msglog.objectid import object_id
 from msglog.repository import Repository
+from msglog.store.memory import MemoryStore
 from msglog.store.store import Commit, Ref, RefUpdate
 from plumbing import verify
+from tests.plumbing.peers import add, make_repository
+from tests.plumbing.peers import message as peers_message
 from tests.plumbing.running import fill, message, run
 
 
@@ -129,6 +138,116 @@ def test_every_ref_is_checked_also_after_a_damaged_one(folder: Path) -> None:
     ]
     assert result.lines[1].endswith("sound")
     assert "it is missing" in result.lines[2]
+
+
+def test_what_refs_share_is_visited_once() -> None:
+    repository = make_repository(1)
+    store = repository.store
+    assert isinstance(store, MemoryStore)
+    add(repository, *map(peers_message, range(3000)))
+    older = ref_of(repository, "main")
+    more = add(repository, peers_message(1_000_000), peers_message(17, author="bob"))
+    refs = [older, ref_of(repository, "main"), older, ref_of(repository, "main")]
+    asked: list[Key] = []
+    read: list[ObjectId] = []
+    reading = Watched(store, asked, read)
+    inspection = verify.Inspection(cast("Repository", reading))
+    for ref in refs:
+        at_first = len(read)
+        assert list(inspection.check_ref("x", ref, remember=True)) == []
+        if ref is not refs[0]:
+            assert len(read) - at_first < 80
+    assert len(asked) - len(set(asked)) < 2 * LEAF_LIMIT
+    assert {*more, *repository.keys(older.root)} == set(asked)
+
+
+def ref_of(repository: Repository, log: str) -> Ref:
+    found = repository.log(log)
+    return Ref(found.root, found.count)
+
+
+class Watched:
+    """What verification uses of a repository, and a list of what it has asked for."""
+
+    def __init__(self, store: MemoryStore, asked: list[Key], read: list[ObjectId]) -> None:
+        self.folder = "memory"
+        self.store = self
+        self._store = store
+        self._asked = asked
+        self._read = read
+
+    def find_nodes(self, ids: Sequence[ObjectId]) -> dict[ObjectId, bytes]:
+        self._read.extend(ids)
+        return self._store.find_nodes(ids)
+
+    def find_messages(self, keys: Sequence[Key]) -> dict[Key, bytes]:
+        self._asked.extend(keys)
+        return self._store.find_messages(keys)
+
+
+parts = st.sets(st.integers(0, 5), min_size=1)
+"""Which seventies of messages a log has: many of its nodes are those of another log."""
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    logs=st.lists(parts, min_size=2, max_size=5),
+    bad_messages=st.sets(st.integers(0, 419), max_size=4),
+    bad_nodes=st.sets(st.integers(0, 10_000), max_size=3),
+    drop=st.booleans(),
+    forged=st.booleans(),
+)
+def test_each_ref_names_what_it_would_name_alone(
+    logs: list[set[int]],
+    bad_messages: set[int],
+    bad_nodes: set[int],
+    drop: bool,  # noqa: FBT001 - drawn by Hypothesis
+    forged: bool,  # noqa: FBT001
+) -> None:
+    repository = make_repository(1)
+    store = repository.store
+    assert isinstance(store, MemoryStore)
+    refs = []
+    for number, chosen in enumerate(logs):
+        name = f"log{number}"
+        repository.create_log(name, time=1)
+        seventies = [range(70 * part, 70 * part + 70) for part in sorted(chosen)]
+        add(repository, *[peers_message(one) for many in seventies for one in many], log=name)
+        refs.append(ref_of(repository, name))
+    if forged:
+        refs += [forge(store, ref.root) for ref in refs]
+    for number in bad_messages:
+        key = object_key(peers_message(number))
+        if key in store._messages:
+            damage(store._messages, key, drop=drop)
+    nodes = sorted(store._nodes)
+    for number in bad_nodes:
+        damage(store._nodes, nodes[number % len(nodes)], drop=drop)
+    together = verify.Inspection(repository)
+    for number, ref in enumerate(refs):
+        alone = verify.Inspection(repository).check_ref(str(number), ref, remember=False)
+        found = list(together.check_ref(str(number), ref, remember=True))
+        assert sorted(map(repr, found)) == sorted(map(repr, alone))
+
+
+def damage(things: dict[Any, bytes], name: Any, *, drop: bool) -> None:
+    if drop:
+        things.pop(name, None)
+    elif name in things:
+        things[name] = things[name][:-1] + b"?"
+
+
+def forge(store: MemoryStore, root: ObjectId) -> Ref:
+    """Store a root like another, but for its first child, which comes last once more."""
+    node = load_node(store._nodes[root])
+    if not isinstance(node, Inner):
+        return Ref(root, node.count)
+    first, last = node.children[0], node.children[-1]
+    children = [*node.children[:-1], (last[0], first[1], first[2])]
+    data = encode_inner(node.depth, node.prefix, children)
+    oid = object_id(data)
+    store._nodes[oid] = data
+    return Ref(oid, sum(child[2] for child in children))
 
 
 @pytest.mark.parametrize("part", range(8))

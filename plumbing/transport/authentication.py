@@ -201,7 +201,7 @@ def _load_key(path: Path, notes: list[str], *, chosen: bool) -> paramiko.PKey | 
             return None
         if is_plain_ed25519(path):
             return paramiko.Ed25519Key.from_private_key_file(str(path))
-        return paramiko.PKey.from_path(path)
+        return _read_key(path)
     except FileNotFoundError:
         if chosen:
             notes.append(f"{path}: no such file")
@@ -210,3 +210,34 @@ def _load_key(path: Path, notes: list[str], *, chosen: bool) -> paramiko.PKey | 
     except Exception as error:  # noqa: BLE001 - whatever the file holds, it is no key of ours
         notes.append(f"{path}: {reason(error)}")
     return None
+
+
+def _read_key(path: Path) -> paramiko.PKey:
+    """Return a private key of any type, with its certificate if there is one."""
+    try:
+        return paramiko.PKey.from_path(path)
+    except paramiko.PasswordRequiredException:
+        raise
+    except paramiko.SSHException:
+        key = _read_ecdsa(path)
+        if key is None:
+            raise
+        certificate = path.with_name(f"{path.name}-cert.pub")
+        if certificate.exists():
+            key.load_certificate(str(certificate))
+        return key
+
+
+def _read_ecdsa(path: Path) -> paramiko.ECDSAKey | None:
+    """Return the ECDSA key of a file, or None if it has another.
+
+    paramiko takes the last byte for the length of the padding (`_unpad_openssh`). With an empty
+    comment, every other such file has no padding and ends with a zero: nothing is left of it then.
+    """
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - loaded by now
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+
+    key = serialization.load_ssh_private_key(path.read_bytes(), None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        return None
+    return paramiko.ECDSAKey(vals=(key, key.public_key()))

@@ -7,6 +7,7 @@ from msglog.annotation import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from msglog.repository import Log
     from msglog.wire.events import Push
     from msglog.wire.request_line import EarlyRequest
     from plumbing.pushing import Pushed, Pusher
@@ -22,7 +23,7 @@ def give(one: Exchange, logs: Sequence[str]) -> None:
     def ask() -> Sequence[EarlyRequest]:
         from plumbing.pushing import push_request  # noqa: PLC0415 - while the server gets ready
 
-        for log in list(logs) or [log.name for log in one.repository.logs()]:
+        for log in list(logs) or _own_logs(one):
             asked[log] = push_request(one.tracking(log))
         return list(asked.values())
 
@@ -44,6 +45,18 @@ def give(one: Exchange, logs: Sequence[str]) -> None:
 
     one.each(chosen, take_answer)
     one.each(list(ready), finish)
+
+
+def _own_logs(one: Exchange) -> list[str]:
+    """Return all our logs, those first of which the remote probably lacks least.
+
+    A log that comes after a larger one of the same time changes a page for nearly each message.
+    """
+
+    def lacking(log: Log) -> int:
+        return log.count - one.tracking(log.name).known().count
+
+    return [log.name for log in sorted(one.repository.logs(), key=lacking)]
 
 
 def _report(one: Exchange, pushed: Pushed) -> None:

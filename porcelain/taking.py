@@ -8,7 +8,7 @@ from msglog.refname import DEFAULT_LOG, REMOTE_PREFIX
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from msglog.wire.events import Fetch
+    from msglog.wire.events import AdvertisedRef, Fetch
     from msglog.wire.request_line import EarlyRequest
     from plumbing.fetching import Fetched, Fetcher
     from plumbing.session import Session
@@ -24,19 +24,21 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
 
     def ask() -> Sequence[EarlyRequest]:
         from msglog.wire.events import ListRefs  # noqa: PLC0415 - while the server gets ready
-        from plumbing.fetching import fetch_request  # noqa: PLC0415 - as above
+        from plumbing.fetching import fetch_request as request_of  # noqa: PLC0415 - as above
 
         for log in list(logs) or _known_logs(one):
-            asked[log] = fetch_request(one.tracking(log))
+            asked[log] = request_of(one.tracking(log))
         return [*asked.values()] if logs else [ListRefs(), *asked.values()]
 
     session = one.open(ask)
-    from plumbing.fetching import Fetcher  # noqa: PLC0415 - while the server starts
+    from plumbing.fetching import Fetcher, fetch_request  # noqa: PLC0415 - while it starts
     from plumbing.session import UnknownRemoteLogError  # noqa: PLC0415 - as above
     from porcelain.progress import Progress  # noqa: PLC0415 - as above
 
     guesses = list(asked)
-    listed = [] if logs else [ref.log for ref in session.listed_refs()]
+    listed = [] if logs else session.listed_refs()
+    # A log that comes after a larger one of the same time changes a page for nearly each message.
+    unknown = [ref.log for ref in sorted(listed, key=_size) if ref.log not in asked]
     answered: dict[str, Fetcher] = {}
 
     def take_answer(log: str) -> None:
@@ -60,20 +62,30 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
     def finish(log: str) -> None:
         _report(one, answered[log].run(), pull=pull)
 
-    one.each(guesses, take_answer)
-    one.each(list(answered), finish)
-    for log in listed:
-        if log not in asked:
-            one.each([log], take_answer)
-            one.each([log] if log in answered else [], finish)
+    for some in (guesses, unknown):
+        for log in some:
+            if log not in asked:
+                asked[log] = fetch_request(one.tracking(log))
+                session.send(asked[log])
+        one.each(some, take_answer)
+        one.each([log for log in some if log in answered], finish)
     return session
 
 
+def _size(listed: AdvertisedRef) -> int:
+    return listed.count
+
+
 def _known_logs(one: Exchange) -> list[str]:
-    """Return the logs that the remote had when it was last seen, `main` if it never was."""
+    """Return the logs that the remote had when it was last seen, else `main` if we have that.
+
+    Where we have nothing, all has to travel: then it is worth asking first what there is.
+    """
     prefix = f"{REMOTE_PREFIX}{one.target.name}/"
     known = one.repository.store.refs(prefix) if one.target.name else {}
-    return [name.removeprefix(prefix) for name in known] or [DEFAULT_LOG]
+    if known:
+        return [name.removeprefix(prefix) for name in known]
+    return [DEFAULT_LOG] if one.tracking(DEFAULT_LOG).local().count else []
 
 
 def _report(one: Exchange, fetched: Fetched, *, pull: bool) -> None:

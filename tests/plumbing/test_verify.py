@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from msglog.index.node import LEAF_LIMIT, Inner, encode_inner, load_node
 from msglog.key import Key, key_object_id, key_time, make_key
+from msglog.layout import STORE_NAME
 from msglog.message import object_key
 from msglog.objectid import ObjectId, object_id
-from msglog.layout import STORE_NAME
 from msglog.repository import Repository
 from msglog.store.memory import MemoryStore
 from msglog.store.store import Commit, Ref, RefUpdate

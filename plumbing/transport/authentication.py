@@ -14,7 +14,7 @@ from plumbing.transport.known_hosts import fingerprint
 from plumbing.transport.lean_paramiko import paramiko
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from plumbing.transport.agent import Agent
@@ -75,9 +75,16 @@ class _Login(paramiko.transport.AuthHandler):  # type: ignore[misc]
 
 
 def authenticate(
-    transport: paramiko.Transport, guarded: GuardedSocket, config: HostConfig, settings: Settings
+    transport: paramiko.Transport,
+    guarded: GuardedSocket,
+    config: HostConfig,
+    settings: Settings,
+    meanwhile: Callable[[], None],
 ) -> None:
-    """Log in by the first key that the host takes; raises AuthenticationError or ConnectError."""
+    """Log in by the first key that the host takes; raises AuthenticationError or ConnectError.
+
+    meanwhile: is called each time that the host's answer is waited for, and raises nothing.
+    """
     tried: list[str] = []
     notes: list[str] = []
     account = f"{config.user}@{config.host}"
@@ -86,7 +93,7 @@ def authenticate(
         for name, key in _identities(agent, config, notes):
             tried.append(name)
             try:
-                if not _log_in(transport, config.user, key):
+                if not _log_in(transport, config.user, key, meanwhile):
                     return
                 notes.append("the host wants more than a key")
             except paramiko.BadAuthenticationType:
@@ -121,13 +128,16 @@ def authenticate(
     )
 
 
-def _log_in(transport: paramiko.Transport, user: str, key: paramiko.PKey) -> list[str]:
+def _log_in(
+    transport: paramiko.Transport, user: str, key: paramiko.PKey, meanwhile: Callable[[], None]
+) -> list[str]:
     """Log in as `Transport.auth_publickey` does, in a round trip less."""
     if not _CAN_GO_AHEAD or not transport.is_active():
         return [*transport.auth_publickey(user, key)]
     event = threading.Event()
     transport.auth_handler = _Login(transport)
     transport.auth_handler.auth_publickey(user, key, event)
+    meanwhile()
     return [*transport.auth_handler.wait_for_response(event)]
 
 

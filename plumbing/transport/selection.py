@@ -23,10 +23,21 @@ class ParamikoLacksError(RemoteError):
     """A host needs what only OpenSSH's client can do, and the settings forbid that."""
 
 
-def connect(url: RemoteUrl, *, command: Callable[[], str], settings: Settings) -> Channel:
+def _prepare_nothing() -> None:
+    """Make nothing ready."""
+
+
+def connect(
+    url: RemoteUrl,
+    *,
+    command: Callable[[], str],
+    settings: Settings,
+    prepare: Callable[[], None] = _prepare_nothing,
+) -> Channel:
     """Start a command on an ssh remote and return the channel to it.
 
-    command: is called for it when the server is being waited for anyway.
+    command: is called for it when the server is being waited for anyway; prepare: before that,
+    where there is something to wait for.
 
     OpenSSH's client is used where settings.ssh_command names it, where the host's ssh_config asks
     for what paramiko lacks, and where keys fail but both systems know GSSAPI; else paramiko, which
@@ -68,7 +79,7 @@ def connect(url: RemoteUrl, *, command: Callable[[], str], settings: Settings) -
         guarded.close()
         raise
     try:
-        return connect_ssh(guarded, config, command, settings)
+        return connect_ssh(guarded, config, command, settings, prepare)
     except AuthenticationError as error:
         if settings.paramiko_only:
             raise

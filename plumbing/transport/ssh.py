@@ -221,12 +221,44 @@ class SshChannel:
         return ChannelError("the connection was lost", why=why)
 
 
+class _Deferred:
+    """A text that is made while something else is waited for, and its failure with it."""
+
+    __slots__ = ("_error", "_make", "_text")
+
+    def __init__(self, make: Callable[[], str]) -> None:
+        self._make = make
+        self._text: str | None = None
+        self._error: Exception | None = None
+
+    def make(self) -> None:
+        """Make the text, unless that was tried before; raises nothing."""
+        if self._text is None and self._error is None:
+            try:
+                self._text = self._make()
+            except Exception as error:  # noqa: BLE001 - raised by `result`
+                self._error = error
+
+    def result(self) -> str:
+        """Return the text, or raise what making it has raised."""
+        self.make()
+        if self._error is not None:
+            raise self._error
+        assert self._text is not None
+        return self._text
+
+
 def connect_ssh(
-    guarded: GuardedSocket, config: HostConfig, command: Callable[[], str], settings: Settings
+    guarded: GuardedSocket,
+    config: HostConfig,
+    command: Callable[[], str],
+    settings: Settings,
+    prepare: Callable[[], None],
 ) -> SshChannel:
     """Log in to a host that was dialled and start a command there.
 
-    command: is called for it while the server's part of the key exchange is waited for.
+    prepare: is called while the server's part of the key exchange is waited for, to make ready
+    what command needs. command: is called for the command while the login is waited for.
 
     The connection is the channel's from here on, and closed if this raises ConnectError,
     HostKeyError, AuthenticationError or ChannelError.
@@ -240,13 +272,14 @@ def connect_ssh(
         name = host_name(config.host, config.port)
         known = read_host_keys(config.known_hosts, name)
         agreed = _begin_handshake(transport, guarded, known, settings)
-        line = command()
+        prepare()
         _end_handshake(transport, agreed, guarded, config)
         _check_host_key(transport.get_remote_server_key(), known, name, config, settings)
         guarded.begin_phase("authentication", settings.authentication_seconds)
-        authenticate(transport, guarded, config, settings)
+        line = _Deferred(command)
+        authenticate(transport, guarded, config, settings, line.make)
         guarded.begin_phase("start of the command", settings.channel_seconds)
-        channel = _start(transport, guarded, line, config)
+        channel = _start(transport, guarded, line.result(), config)
         guarded.end_phase()
         return SshChannel(transport, channel, guarded, settings)
     except BaseException:

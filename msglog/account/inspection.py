@@ -17,27 +17,35 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from msglog.account.account import Account
     from msglog.account.forced_command import Program
+    from msglog.account.record import UserKey
 
 
 def expected_commands(account: Account, program: Program) -> dict[str, ForcedCommand]:
     """Return the forced command of every key of an account, by fingerprint."""
+    return _commands(account, program, account.keys_of())
+
+
+def _commands(
+    account: Account, program: Program, keys: Sequence[UserKey]
+) -> dict[str, ForcedCommand]:
     folder = account.path.resolve()
     default = default_account(folder.stat().st_uid)
     named = None if default is not None and folder == default.resolve() else str(folder)
     return {
         key.key.fingerprint: ForcedCommand(program, key.user, key.key.fingerprint, named)
-        for key in account.keys_of()
+        for key in keys
     }
 
 
 def block_lines(account: Account, program: Program) -> list[str]:
     """Return the lines of an account's managed block; raises UnsafePathError."""
-    commands = expected_commands(account, program)
-    return [key_line(commands[key.key.fingerprint], key.key) for key in account.keys_of()]
+    keys = account.keys_of()  # once: others may add keys meanwhile
+    commands = _commands(account, program, keys)
+    return [key_line(commands[key.key.fingerprint], key.key) for key in keys]
 
 
 def default_account(owner: int) -> Path | None:

@@ -10,6 +10,7 @@ from msglog.enumeration import Enum, auto
 from msglog.wire.encoder import encode_event
 from msglog.wire.events import (
     BATCH_MESSAGES_LIMIT,
+    SAID,
     Acknowledged,
     Administer,
     AdvertisedRef,
@@ -37,6 +38,7 @@ from msglog.wire.reader import EventReader
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from msglog.objectid import ObjectId
     from msglog.wire.events import (
         Event,
     )
@@ -216,6 +218,68 @@ class _Tally:
         return ""
 
 
+class _Named:
+    """Remembers the roots that a session has named, so that packets need not name them again.
+
+    Both sides keep the same ones, from the same events, whoever has said them.
+    """
+
+    def __init__(self) -> None:
+        self._bases: dict[str, ObjectId] = {}
+        self._result = SAID
+        self._checkpoints: list[ObjectId] = []
+
+    def shorten(self, speaker: Side, event: Event) -> Event:
+        """Take note of an event that is said now, and return it without the roots known by then."""
+        short = event
+        match event:
+            case Transfer() if self._base(speaker, event) == event.base:
+                short = Transfer(event.log, SAID, event.root, event.count, event.view)
+            case Batch() if self._result == event.root:
+                short = Batch(event.number, event.messages, SAID, event.content)
+            case Acknowledged() if self._checkpoint(speaker) == event.root:
+                short = Acknowledged(event.number, SAID)
+        self._note(speaker, event)
+        return short
+
+    def complete(self, speaker: Side, event: Event) -> Event:
+        """Return an event that was heard with all its roots, and take note of it."""
+        whole = event
+        match event:
+            case Transfer() if event.base == SAID:
+                base = self._base(speaker, event)
+                whole = Transfer(event.log, base, event.root, event.count, event.view)
+            case Batch() if event.root == SAID:
+                whole = Batch(event.number, event.messages, self._result, event.content)
+            case Acknowledged() if event.root == SAID:
+                whole = Acknowledged(event.number, self._checkpoint(speaker))
+        if isinstance(whole, Transfer) and whole.base == SAID:
+            raise ProtocolError("it sent a transfer from a base that was not said")
+        if isinstance(whole, Acknowledged) and whole.root == SAID:
+            raise ProtocolError("it acknowledged a root that was not said")
+        self._note(speaker, whole)
+        return whole
+
+    def _base(self, speaker: Side, event: Transfer) -> ObjectId:
+        """Return the base that the server named last for the log, to a client."""
+        return self._bases.get(event.log, SAID) if speaker is Side.CLIENT else SAID
+
+    def _checkpoint(self, speaker: Side) -> ObjectId:
+        """Return the root of the client's batch that the server acknowledges now."""
+        return self._checkpoints[0] if speaker is Side.SERVER else SAID
+
+    def _note(self, speaker: Side, event: Event) -> None:
+        match event:
+            case Base() if event.base is not None:
+                self._bases[event.log] = event.base
+            case Transfer():
+                self._result = event.root
+            case Batch() if speaker is Side.CLIENT:
+                self._checkpoints.append(event.root)
+            case Acknowledged() if speaker is Side.SERVER:
+                self._checkpoints.pop(0)
+
+
 class Connection:
     """One side of a session.
 
@@ -229,6 +293,7 @@ class Connection:
         self._reader = EventReader()
         self._ahead: list[Event] = []
         self._tally = _Tally()
+        self._named = _Named()
 
     def has_opened(self) -> bool:
         """Tell whether the server has said its first words."""
@@ -245,7 +310,7 @@ class Connection:
     def send(self, event: Event) -> bytes:
         """Return the bytes of an event of ours."""
         self.presume(event)
-        return encode_event(event)
+        return encode_event(self._named.shorten(self.side, event))
 
     def presume(self, event: Event) -> None:
         """Take note of an event of ours that reaches the peer by another way than this stream."""
@@ -266,8 +331,7 @@ class Connection:
         batches are not held as such.
         """
         for event in self._reader.receive(data):
-            self._heard(event)
-            yield event
+            yield self._heard(event)
 
     def inject(self, event: Event) -> None:
         """Take note of an event of the peer that came by another way than this stream."""
@@ -283,7 +347,8 @@ class Connection:
         if self.state not in (State.READY, State.FAILED):
             raise ProtocolError(f"it closed the stream while {self.state.name.lower()}")
 
-    def _heard(self, event: Event) -> None:
+    def _heard(self, event: Event) -> Event:
+        """Return an event of the peer as it is meant; raises when it may not be said now."""
         peer = Side.SERVER if self.side is Side.CLIENT else Side.CLIENT
         if not self._step(peer, event):
             raise ProtocolError(
@@ -291,6 +356,7 @@ class Connection:
             )
         if objection := self._tally.objection(peer, event):
             raise ProtocolError(f"it sent {objection}")
+        return self._named.complete(peer, event)
 
     def _step(self, speaker: Side, event: Event) -> bool:
         """Move on by one event; False if the speaker may not say it now."""

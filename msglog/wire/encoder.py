@@ -8,6 +8,7 @@ from msglog.refname import LOG_PREFIX
 from msglog.wire import batch
 from msglog.wire.events import (
     PROTOCOL_VERSION,
+    SAID,
     TEXT_BYTES_LIMIT,
     Acknowledged,
     Administer,
@@ -105,20 +106,21 @@ def _encode(event: Event) -> Iterator[bytes]:
             yield _text("transfer")
             yield _text(f"log={event.log}")
             yield from _view(event.view)
-            yield _text(f"base={event.base.hex()}")
+            if event.base != SAID:
+                yield _text(f"base={event.base.hex()}")
             yield from _state(event.root, event.count)
             yield DELIMITER_PACKET
         case Batch():
             form, data = batch.compress(event.content)
             size = len(event.content)
-            yield _text(f"batch {event.number} {event.messages} {size} {form} {event.root.hex()}")
+            yield _text(f"batch {event.number} {event.messages} {size} {form}{_unsaid(event.root)}")
             for start in range(0, len(data), _DATA_BYTES):
                 yield encode_packet(_DATA + data[start : start + _DATA_BYTES])
             yield DELIMITER_PACKET
         case Refused():
             yield _text(f"refused {event.key.hex()} {event.code} {_cut(event.why)}")
         case Acknowledged():
-            yield _text(f"ack {event.number} {event.root.hex()}")
+            yield _text(f"ack {event.number}{_unsaid(event.root)}")
         case Done():
             yield _text("done")
             yield _text(f"log={event.log}")
@@ -155,6 +157,11 @@ def _text(text: str) -> bytes:
 def _cut(text: str) -> str:
     one_line = " ".join(text.split()) or "-"
     return one_line.encode("utf-8", "replace")[:TEXT_BYTES_LIMIT].decode("utf-8", "ignore")
+
+
+def _unsaid(root: ObjectId) -> str:
+    """Return the last field of a packet for a root, or nothing where it was said already."""
+    return "" if root == SAID else f" {root.hex()}"
 
 
 def _view(view: Key) -> Iterator[bytes]:

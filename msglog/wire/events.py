@@ -9,15 +9,18 @@ from __future__ import annotations
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 from msglog.key import FIRST_KEY
+from msglog.objectid import ObjectId
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
     from msglog.index.change import Path
     from msglog.key import Key
-    from msglog.objectid import ObjectId
 
 PROTOCOL_VERSION = 1
+SAID = ObjectId(b"")
+"""Stands in a packet for a root that the session has named already; no root is equal to it."""
+
 HAVE_LIMIT = 8
 """How many roots a request may offer."""
 
@@ -133,7 +136,8 @@ class Base:
 class Transfer:
     """The head of a stream of batches: what both sides start from, and what it will come to.
 
-    count: how many keys root has, from a server only.
+    base: SAID in a packet of a client that takes the base which the server has named last for this
+    log. count: how many keys root has, from a server only.
     """
 
     log: str
@@ -148,7 +152,8 @@ class Batch:
     """A part of a transfer that is made durable as a whole.
 
     number: counts the sender's batches through the session, from 1. root: base and all batches of
-    the transfer up to and with this one. content: the items, see `msglog.wire.batch`.
+    the transfer up to and with this one; SAID in the packet of the last, which comes to the root of
+    the transfer. content: the items, see `msglog.wire.batch`.
     """
 
     number: int
@@ -168,7 +173,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """A batch is durable; root: the base and all that was accepted of the transfer so far."""
+    """A batch is durable; root: the base and all that was accepted of the transfer so far.
+
+    SAID in the packet of a server that has come to the root which the client gave the batch.
+    """
 
     number: int
     root: ObjectId

@@ -12,6 +12,7 @@ from msglog.wire.events import (
     HAVE_LIMIT,
     LINES_LIMIT,
     PATH_LIMIT,
+    SAID,
     TEXT_BYTES_LIMIT,
     WORDS_LIMIT,
     Acknowledged,
@@ -216,21 +217,23 @@ def _single_refused(rest: str) -> Refused:
 
 
 def _single_acknowledged(rest: str) -> Acknowledged:
-    number, root = _fields(rest, 2)
-    return Acknowledged(_parse_number(number), _parse_root(root))
+    number, space, root = rest.partition(" ")
+    return Acknowledged(_parse_number(number), _parse_root(root) if space else SAID)
 
 
 def batch_sizes(rest: str) -> tuple[int, int]:
     """Return how many messages and bytes the head of a batch declares."""
-    _, messages, size, _, _ = _fields(rest, 5)
+    _, messages, size, _ = _fields(rest, 4)
     return _parse_number(messages), _parse_number(size)
 
 
 def parse_batch(rest: str, data: bytes) -> Batch:
     """Return a batch from its head and the data that came with it."""
-    number, messages, size, form, root = _fields(rest, 5)
+    number, messages, size, tail = _fields(rest, 4)
+    form, space, root = tail.partition(" ")
     content = batch.expand(form, data, _parse_number(size))
-    return Batch(_parse_number(number), _parse_number(messages), _parse_root(root), content)
+    checkpoint = _parse_root(root) if space else SAID
+    return Batch(_parse_number(number), _parse_number(messages), checkpoint, content)
 
 
 def _parse_greeting(arguments: Arguments) -> Greeting:
@@ -297,7 +300,7 @@ def _parse_transfer(arguments: Arguments) -> Transfer:
     event = Transfer(
         log=arguments.log(),
         view=arguments.view(),
-        base=arguments.root("base"),
+        base=arguments.optional_root("base") or SAID,
         root=arguments.root(),
         count=arguments.count(),
     )

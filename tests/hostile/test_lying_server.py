@@ -292,7 +292,7 @@ def test_a_descent_into_a_liars_index_harms_nothing(change: Change, way: str) ->
 
 def test_a_server_that_lists_a_root_that_it_does_not_have_is_caught() -> None:
     _, client = sites(instead(Transfer, Transfer("main", EMPTY_ROOT, ROOT, 40)))
-    with pytest.raises(IntegrityError, match="do not come to the root"):
+    with pytest.raises(IntegrityError, match="does not come to the root"):
         client.pull()
 
 

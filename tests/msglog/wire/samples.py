@@ -9,6 +9,7 @@ from msglog.refname import is_log_name
 from msglog.wire.batch import pack_item
 from msglog.wire.events import (
     HAVE_LIMIT,
+    SAID,
     Acknowledged,
     Administer,
     AdvertisedRef,
@@ -68,10 +69,13 @@ SAMPLES: list[Event] = [
     Base("main", None, OTHER, 0),
     Transfer("main", ROOT, OTHER),
     Transfer("main", ROOT, OTHER, 17, KEY),
+    Transfer("main", SAID, OTHER),
     Batch(1, 1, ROOT, content_of(an_object(1))),
+    Batch(1, 1, SAID, content_of(an_object(1))),
     Batch(2, 2, ROOT, content_of(an_object(1), an_object(2, "x" * 9000))),
     Refused(KEY, "quota", "too many"),
     Acknowledged(1, ROOT),
+    Acknowledged(1, SAID),
     Done("main"),
     Done("main", ROOT, 3),
     GetNodes("main", ROOT, 16, (((0, b""), b""), ((3, b"\x80\x10"), bytes(range(64))))),

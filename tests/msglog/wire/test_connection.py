@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice, product
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msglog.errors import MsglogError, RemoteError
+from msglog.objectid import ObjectId
 from msglog.wire.connection import (
     AHEAD_LIMIT,
     KEEP_ALIVE_LIMIT,
@@ -25,6 +27,7 @@ from msglog.wire.connection import (
 from msglog.wire.encoder import encode_event
 from msglog.wire.events import (
     BATCH_MESSAGES_LIMIT,
+    SAID,
     Acknowledged,
     Administer,
     AdvertisedRef,
@@ -53,6 +56,7 @@ from tests.msglog.wire.samples import KEY, OTHER, ROOT, an_object, content_of
 C, S = Side.CLIENT, Side.SERVER
 GREETING = (S, Greeting("m", bytes(16), "ann", "write"))
 CONTENT = content_of(an_object(1))
+THIRD = ObjectId(b"3" * 32)
 ONE: dict[type[Event], Event] = {
     Greeting: GREETING[1],
     PeerError: PeerError("busy", "later"),
@@ -113,6 +117,92 @@ def test_every_state_can_be_reached_and_every_event_has_a_sample() -> None:
     assert set(WAYS) == set(State) == set(TRANSITIONS)
     for side, (state, way) in product(Side, WAYS.items()):
         assert play(Connection(side), way).state is state
+
+
+@dataclass
+class Pair:
+    """Both sides of a session, and the bytes of what was said last."""
+
+    client: Connection
+    server: Connection
+    said: bytes = b""
+
+    def says(self, speaker: Side, *events: Event) -> list[Event]:
+        """One side says events; return what the other side understands."""
+        heard: list[Event] = []
+        for event in events:
+            mine, other = (self.client, self.server) if speaker is C else (self.server, self.client)
+            self.said = mine.send(event)
+            heard += other.receive(self.said)
+        return heard
+
+
+def a_push(base: ObjectId | None) -> Pair:
+    pair = Pair(Connection(C), Connection(S))
+    pair.says(*GREETING)
+    pair.says(C, Push("main", (ROOT,)))
+    pair.says(S, Base("main", base))
+    return pair
+
+
+def test_a_push_names_no_root_twice() -> None:
+    pair = a_push(ROOT)
+    head = Transfer("main", ROOT, OTHER)
+    assert pair.says(C, head) == [head]
+    assert ROOT.hex().encode() not in pair.said
+    for event in (Batch(1, 1, THIRD, CONTENT), Batch(2, 1, OTHER, CONTENT)):
+        assert pair.says(C, event) == [event]
+        assert (OTHER.hex().encode() in pair.said, THIRD.hex().encode() in pair.said) == (
+            False,
+            event.root == THIRD,
+        )
+    for event in (Acknowledged(1, THIRD), Acknowledged(2, ROOT)):
+        assert pair.says(S, event) == [event]
+        assert (ROOT.hex().encode() in pair.said) == (event.root == ROOT)
+        assert THIRD.hex().encode() not in pair.said
+
+
+@pytest.mark.parametrize("base", [None, OTHER])
+def test_a_transfer_from_another_base_than_the_servers_names_it(base: ObjectId | None) -> None:
+    head = Transfer("main", ROOT, OTHER)
+    pair = a_push(base)
+    assert pair.says(C, head) == [head]
+    assert ROOT.hex().encode() in pair.said
+
+
+def test_the_base_of_one_log_is_not_that_of_another() -> None:
+    pair = a_push(ROOT)
+    head = Transfer("other", ROOT, OTHER)
+    assert pair.says(C, head) == [head]
+    assert ROOT.hex().encode() in pair.said
+
+
+def test_a_fetch_names_its_base_and_what_a_client_acknowledges() -> None:
+    pair = a_push(ROOT)
+    pair.says(C, Fetch("main", (ROOT,)))
+    for speaker, event, names in [
+        (S, Transfer("main", ROOT, OTHER), True),
+        (S, Batch(1, 1, OTHER, CONTENT), False),
+        (C, Acknowledged(1, OTHER), True),
+    ]:
+        assert pair.says(speaker, event) == [event]
+        assert (b"base=" in pair.said or OTHER.hex().encode() in pair.said) == names
+
+
+@pytest.mark.parametrize(
+    ("side", "way", "event"),
+    [
+        (S, [GREETING], Transfer("main", SAID, OTHER)),
+        (C, [GREETING, (C, Fetch("main", (ROOT,)))], Transfer("main", SAID, OTHER)),
+        (S, [GREETING, (C, Fetch("main"))], Acknowledged(1, SAID)),
+    ],
+)
+def test_roots_that_were_not_said_are_missed(
+    side: Side, way: list[tuple[Side, Event]], event: Event
+) -> None:
+    connection = play(Connection(side), way)
+    with pytest.raises(ProtocolError, match="that was not said"):
+        list(connection.receive(encode_event(event)))
 
 
 @pytest.mark.parametrize(

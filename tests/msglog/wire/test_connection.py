@@ -156,9 +156,9 @@ def test_a_push_names_no_root_twice() -> None:
             False,
             event.root == THIRD,
         )
-    for event in (Acknowledged(1, THIRD), Acknowledged(2, ROOT)):
-        assert pair.says(S, event) == [event]
-        assert (ROOT.hex().encode() in pair.said) == (event.root == ROOT)
+    for answer in (Acknowledged(1, THIRD), Acknowledged(2, ROOT)):
+        assert pair.says(S, answer) == [answer]
+        assert (ROOT.hex().encode() in pair.said) == (answer.root == ROOT)
         assert THIRD.hex().encode() not in pair.said
 
 
@@ -180,11 +180,12 @@ def test_the_base_of_one_log_is_not_that_of_another() -> None:
 def test_a_fetch_names_its_base_and_what_a_client_acknowledges() -> None:
     pair = a_push(ROOT)
     pair.says(C, Fetch("main", (ROOT,)))
-    for speaker, event, names in [
+    steps: list[tuple[Side, Event, bool]] = [
         (S, Transfer("main", ROOT, OTHER), True),
         (S, Batch(1, 1, OTHER, CONTENT), False),
         (C, Acknowledged(1, OTHER), True),
-    ]:
+    ]
+    for speaker, event, names in steps:
         assert pair.says(speaker, event) == [event]
         assert (b"base=" in pair.said or OTHER.hex().encode() in pair.said) == names
 

@@ -12,11 +12,18 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import ModuleType
     from typing import Any
 
 EXTENSION = "zstandard.backend_c"
+
+
+_LONG_FRAME = b"\x80"
+"""A frame without magic number that begins with less says its size in two bytes, or not at all."""
+
+_SHORT_FRAME_BYTES = 65_791
+"""How much such a frame expands to at most (RFC 8878, section 3.1.1.1.4)."""
 
 
 class CompressionError(IntegrityError):
@@ -85,8 +92,6 @@ class Dictionary:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._expander: Any = None
-        self._library: Any = None
         self._compressor: Any = None
 
     def compress(self, content: bytes, level: int) -> bytes:
@@ -111,23 +116,31 @@ class Dictionary:
 
     def expand(self, frame: bytes, limit: int) -> bytes:
         """Return the content of a frame; raises CompressionError if it says more than limit."""
-        library = self._library
-        if library is None:
-            library = self._library = zstd()
+        return self.expander(limit)(frame)
+
+    def expander(self, limit: int) -> Callable[[bytes], bytes]:
+        """Return what `expand` is for this limit, for many frames."""
+        library = zstd()
         magicless = library.FORMAT_ZSTD1_MAGICLESS
-        try:
-            if self._expander is None:
-                self._expander = library.ZstdDecompressor(
-                    dict_data=self._shared(library), format=magicless
-                )
-            # By position: naming arguments takes as long as expanding half a message.
-            # What a frame says of its size is what the library would believe, whatever it is.
-            if library.get_frame_parameters(frame, magicless).content_size > limit:
-                raise CompressionError("a frame expands to more than is allowed")
-            content: bytes = self._expander.decompress(frame, 0, False, False)  # noqa: FBT003
-        except library.ZstdError as error:
-            raise CompressionError("a frame cannot be read") from error
-        return content
+        failure = library.ZstdError
+        read = library.ZstdDecompressor(dict_data=self._shared(library), format=magicless)
+        decompress: Callable[[bytes, int, bool, bool], bytes] = read.decompress
+        first_to_check = b"" if limit < _SHORT_FRAME_BYTES else _LONG_FRAME
+
+        def expand(frame: bytes) -> bytes:
+            try:
+                # What a frame says of its size is what the library would believe, whatever it is.
+                if (
+                    frame[:1] >= first_to_check
+                    and library.get_frame_parameters(frame, magicless).content_size > limit
+                ):
+                    raise CompressionError("a frame expands to more than is allowed")
+                # By position: naming arguments takes as long as expanding half a message.
+                return decompress(frame, 0, False, False)  # noqa: FBT003
+            except failure as error:
+                raise CompressionError("a frame cannot be read") from error
+
+        return expand
 
     def _shared(self, library: Any) -> Any:  # noqa: ANN401 - see zstd
         return library.ZstdCompressionDict(self._data) if self._data else None

@@ -46,6 +46,12 @@ def cut_batches(
     parts: list[bytes] = []
     size = 0
     for some, objects in repository.parts(difference(read, base, source or target)):
+        total = batch.HEAD_BYTES * len(some) + sum(map(len, objects))
+        if len(keys) + len(some) <= BATCH_MESSAGES_LIMIT and size + total <= BATCH_BYTES_LIMIT:
+            keys += some
+            parts.append(batch.pack_items(some, objects))
+            size += total
+            continue
         for key, data in zip(some, objects, strict=True):
             length = batch.HEAD_BYTES + len(data)
             if keys and (len(keys) >= BATCH_MESSAGES_LIMIT or size + length > BATCH_BYTES_LIMIT):
@@ -53,7 +59,7 @@ def cut_batches(
                 yield OutgoingBatch(keys, b"".join(parts), index)
                 keys, parts, size = [], [], 0
             keys.append(key)
-            parts += (batch.pack_head(key, data), data)
+            parts.append(batch.pack_item(key, data))
             size += length
     if keys:
         yield OutgoingBatch(keys, b"".join(parts), Index(target, count(read, target), {}))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
+from msglog.errors import IntegrityError
 from msglog.message import OBJECT_BYTES_LIMIT
 from msglog.objectid import object_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from msglog.compression import Dictionary
     from msglog.store.sqlite_link import Link
@@ -27,34 +28,29 @@ class Dictionaries:
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._known: dict[int, Dictionary | None] = {}
+        self._expanders: dict[object, Callable[[bytes], bytes]] = {PLAIN: _same, LEFT_PLAIN: _same}
 
     def expanded(self, data: object, number: object) -> bytes:
         """Return a row's data as they were staged; number: of the dictionary, PLAIN, LEFT_PLAIN."""
-        if not isinstance(data, bytes) or not isinstance(number, int):
-            return b""
-        if number in (PLAIN, LEFT_PLAIN):
-            return data
-        dictionary = self._known.get(number) or self.find(number)
-        if dictionary is None:
-            return b""
-        from msglog.compression import CompressionError  # noqa: PLC0415 - of compressed rows only
-
+        expand = self._expanders.get(number)
+        if expand is None:
+            expand = self._expanders[number] = self._expander(number)
         try:
-            return dictionary.expand(data, OBJECT_BYTES_LIMIT)
-        except CompressionError:
+            return expand(data) if isinstance(data, bytes) else b""
+        except IntegrityError:
             return b""
+
+    def _expander(self, number: object) -> Callable[[bytes], bytes]:
+        """Return what expands rows that were compressed by a dictionary."""
+        dictionary = self.find(number) if isinstance(number, int) else None
+        return _nothing if dictionary is None else dictionary.expander(OBJECT_BYTES_LIMIT)
 
     def find(self, number: int) -> Dictionary | None:
         """Return a dictionary, or None if it is not there as it was put there."""
-        if number not in self._known:
-            from msglog.compression import Dictionary  # noqa: PLC0415 - as above
+        from msglog.compression import Dictionary  # noqa: PLC0415 - where rows are compressed
 
-            rows = self._link.select(
-                "SELECT digest, data FROM dictionaries WHERE id = ?", (number,)
-            )
-            self._known[number] = Dictionary(rows[0][1]) if rows and _sound(*rows[0]) else None
-        return self._known[number]
+        rows = self._link.select("SELECT digest, data FROM dictionaries WHERE id = ?", (number,))
+        return Dictionary(rows[0][1]) if rows and _sound(*rows[0]) else None
 
     def newest(self) -> tuple[int, int]:
         """Return the number and the bytes of the dictionary that was made last; 0 for none."""
@@ -83,6 +79,14 @@ class Dictionaries:
         )
         for (number,) in used:
             yield f"dictionary {str(number)[:20]}: it is missing"
+
+
+def _same(data: bytes) -> bytes:
+    return data
+
+
+def _nothing(_: bytes) -> bytes:
+    return b""
 
 
 def _sound(digest: object, data: object) -> bool:

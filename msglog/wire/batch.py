@@ -16,6 +16,8 @@ from msglog.objectid import DIGEST_BYTES, object_id
 from msglog.wire.events import BATCH_BYTES_LIMIT, BATCH_MESSAGES_LIMIT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from msglog.message import Foreign, Message
 
 OBJECT = 0
@@ -66,12 +68,14 @@ class Item:
 
 def pack_item(key: Key, data: bytes) -> bytes:
     """Return the bytes of one item."""
-    return pack_head(key, data) + data
+    return _KEYED_HEAD.pack(OBJECT, key, len(data)) + data
 
 
-def pack_head(key: Key, data: bytes) -> bytes:
-    """Return the bytes of an item but for its payload, which follows."""
-    return _KEYED_HEAD.pack(OBJECT, key, len(data))
+def pack_items(keys: Sequence[Key], objects: Sequence[bytes]) -> bytes:
+    """Return the bytes of the items of as many keys and objects."""
+    pack = _KEYED_HEAD.pack
+    heads = [pack(OBJECT, key, len(data)) for key, data in zip(keys, objects, strict=True)]
+    return b"".join([part for item in zip(heads, objects, strict=True) for part in item])
 
 
 def unpack(content: bytes, messages: int) -> dict[Key, bytes]:

@@ -72,6 +72,26 @@ def test_what_says_it_is_larger_than_allowed_is_refused(shared: bytes) -> None:
         Dictionary(shared).expand(frame, (1 << 20) - 1)
 
 
+@pytest.mark.parametrize("size", [255, 256, 65_791, 65_792, 200_000])
+def test_a_frame_says_at_most_the_limit_whatever_the_form_of_its_size(size: int) -> None:
+    frame = Dictionary(TRAINED).compress(bytes(size), 9)
+    assert (frame[:1] >= b"\x80") == (size > 65_791)
+    for limit in (size, max(size, 70_000)):
+        assert Dictionary(TRAINED).expander(limit)(frame) == bytes(size)
+    with pytest.raises(CompressionError, match="more than is allowed"):
+        Dictionary(TRAINED).expander(size - 1)(frame)
+
+
+def test_a_frame_that_does_not_say_its_size_is_refused() -> None:
+    library = compression.zstd()
+    parameters = library.ZstdCompressionParameters.from_level(
+        3, format=library.FORMAT_ZSTD1_MAGICLESS, write_content_size=0
+    )
+    frame = library.ZstdCompressor(compression_params=parameters).compress(b"x" * 300)
+    with pytest.raises(CompressionError, match="cannot be read"):
+        Dictionary(b"").expand(frame, 1 << 20)
+
+
 @given(st.binary(max_size=200), st.sampled_from([b"", TRAINED]))
 def test_what_is_no_frame_is_refused_or_expands_within_the_limit(
     data: bytes, shared: bytes

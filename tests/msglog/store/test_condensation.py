@@ -281,13 +281,13 @@ def test_a_damaged_dictionary_is_named_and_nothing_is_read_by_it(
 
 
 def test_a_row_expands_to_no_more_than_an_object_may_have(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     messages = texts(600)
     store.commit(Commit(1, "", messages=messages))
     store.condense()
     key = sorted(messages)[9]
-    monkeypatch.setattr(sqlite_dictionaries, "OBJECT_BYTES_LIMIT", len(messages[key]))
-    assert store.read_messages([key]) == {key: messages[key]}
-    monkeypatch.setattr(sqlite_dictionaries, "OBJECT_BYTES_LIMIT", len(messages[key]) - 1)
-    assert store.find_messages([key]) == {key: b""}
+    for less, found in ((0, messages[key]), (1, b"")):
+        monkeypatch.setattr(sqlite_dictionaries, "OBJECT_BYTES_LIMIT", len(messages[key]) - less)
+        with closing(SqliteStore.open(path)) as other:
+            assert other.find_messages([key]) == {key: found}

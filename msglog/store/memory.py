@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.index.node import EMPTY_ROOT, Inner, load_node
-from msglog.key import FIRST_KEY, key_object_id
+from msglog.key import FIRST_KEY, SECOND, key_object_id
 from msglog.objectid import object_id
 from msglog.refname import LOG_PREFIX
 from msglog.store.checking import checked_beginning, checked_messages, checked_nodes
@@ -205,7 +205,8 @@ class MemoryStore:
         )
 
     def _may_go(self, name: bytes, reached: set[bytes], retention: Retention) -> bool:
-        return name not in reached and self._seen[name] < retention.before
+        before = retention.before // SECOND  # stores remember in seconds when they saw an object
+        return name not in reached and self._seen[name] // SECOND < before
 
     def _expired_entries(self, retention: Retention) -> list[tuple[str, ReflogEntry]]:
         old = retention.now - retention.remembered

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from msglog.index.node import EMPTY_ROOT
@@ -253,6 +253,7 @@ STEP = st.one_of(
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(STEP, max_size=30))
+@example([("put", "a", 0, 1), ("delete", "a", 0, 0), ("wait", "a", 14, 0), ("gc", "a", 1, 0)])
 def test_both_stores_keep_and_remove_the_same(steps: list[tuple[str, str, int, int]]) -> None:
     """Whatever is done in whatever order, all that any root reaches can be read."""
     with TemporaryDirectory() as folder:

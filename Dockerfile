@@ -1,5 +1,5 @@
 # An msglog server: sshd for one account, whose keys may start `msglog receive-pack` and nothing else.
-# docs/deploy/container.md says how to build and run it, and docs/adr/0018 why it is as it is.
+# docs/deploy/container.md says how to build and run it, and docs/adr/0017 why it is as it is.
 ARG BASE=docker.io/library/debian:bookworm-slim
 
 FROM ${BASE} AS build

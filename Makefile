@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test check demo fuzz bench bench-full profiles clean
+.PHONY: test check demo fuzz bench bench-full profiles container test-container demo-container clean
 
 SECONDS := 60
 
@@ -44,6 +44,17 @@ bench-full: $(VENV)/ready
 profiles: $(VENV)/ready
 	@tests/ssh/need-sshd
 	$(BIN)/python -m tests.bench.profile
+
+# The image, with podman or docker. Where packages come through a proxy, PIP_CERT names its certificates.
+container: $(VENV)/ready
+	$(BIN)/python -m tests.container.engine
+
+# All that docs/deploy/container.md says, played: about three minutes.
+test-container: $(VENV)/ready
+	MSGLOG_TEST_CONTAINER=1 $(BIN)/pytest tests/container
+
+demo-container: $(VENV)/ready
+	@$(BIN)/python -m tests.container.demo
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

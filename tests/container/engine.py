@@ -61,15 +61,15 @@ class Engine:
             raise EngineError(f"{self.program} {' '.join(words)}: {''.join(lines)[-3000:]}")
         return Done(done.returncode, "".join(lines))
 
-    def build(self, tag: str = IMAGE) -> str:
-        """Build the image of this working tree and return its name."""
+    def build(self, tag: str = IMAGE, folder: Path = ROOT) -> str:
+        """Build the image of a folder, this working tree's, and return its name."""
         words = ["build", "--tag", tag, "--network", "host"]
         if self.is_podman:
             words += ["--format", "docker", "--isolation", "chroot"]
         # Where packages come through a proxy whose certificate only the host knows.
         if bundle := os.environ.get("PIP_CERT"):
             words += ["--volume", f"{bundle}:/hostca.crt:ro", "--build-arg", "PIP_CERT=/hostca.crt"]
-        self.call(*words, str(ROOT))
+        self.call(*words, str(folder))
         return tag
 
 
@@ -182,3 +182,7 @@ def running(
         yield Container(engine, name, port)
     finally:
         engine.call("rm", "--force", "--volumes", name, check=False)
+
+
+if __name__ == "__main__":
+    find_engine().build("msglog")

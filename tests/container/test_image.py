@@ -312,3 +312,32 @@ def test_what_runs(server: Container, admin: Client) -> None:
         ours = [uid for uid, _, line in processes(server) if "receive-pack" in line]
         assert set(ours) == {"10022"}
         session.terminate()
+
+
+NEWER = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('PRAGMA user_version = 99')"
+
+
+def make_newer(server: Container, path: str) -> None:
+    """Say of a database that a msglog of later days has written it."""
+    python = ("/opt/msglog/bin/python", "-c", NEWER, f"/data/.msglog-server/{path}")
+    server.exec(*python, user="server")
+
+
+def test_a_repository_of_a_newer_format_is_refused_and_left_alone(
+    server: Container, admin: Client
+) -> None:
+    path = "repositories/main/store.db"
+    make_newer(server, path)
+    before = server.exec("sha256sum", f"/data/.msglog-server/{path}").output
+    admin.msglog("add", "-q", "later")
+    said = admin.msglog("push", "origin", status=4)
+    assert len(said.splitlines()) == 1
+    assert server.exec("sha256sum", f"/data/.msglog-server/{path}").output == before
+
+
+def test_an_account_of_a_newer_format_ends_the_start(server: Container) -> None:
+    make_newer(server, "account.db")
+    server.stop()
+    server.start()
+    assert server.wait_until_it_ends() not in (0, None)
+    assert "newer" in server.logs()

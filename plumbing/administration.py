@@ -104,6 +104,15 @@ class AccountAdministration:
         yield Concluded(status, error)
 
 
+def administration_of(
+    account: Account, visit: Visit, access: Access, context: Context
+) -> Administration:
+    """Return what runs the commands of administrators for a session on an account."""
+    if context.administer is None:
+        return NoAdministration()
+    return AccountAdministration(account, Delegation(visit, access), context.administer, context)
+
+
 class _Bounded(BytesIO):
     def write(self, data: bytes, /) -> int:  # type: ignore[override] # bytes are all we write
         if self.tell() + len(data) > OUTPUT_BYTES_LIMIT:

@@ -14,7 +14,6 @@ from msglog.repository import Insertion, overlay
 from msglog.store.store import Agreement, Receipt, Ref
 from msglog.wire import batch
 from msglog.wire.events import Acknowledged, Base, Batch, End, Fetch, Transfer
-from plumbing.navigation import find_common_ground
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,6 +148,8 @@ class Fetcher:
 
     def _fetch_without_base(self, answer: Base) -> tuple[_Intake, Ref]:
         """Fetch when the remote holds none of the roots that we offered."""
+        from plumbing.navigation import find_common_ground  # noqa: PLC0415 - seldom needed
+
         assert answer.root is not None
         for careful in (False, True):
             held, made = self._tracking.held()

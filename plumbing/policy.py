@@ -35,11 +35,6 @@ class Rules:
     quota: Quota | None = None
 
 
-def no_rules(log: str) -> Rules:  # noqa: ARG001 - the same for all
-    """Ask nothing of messages, for any log."""
-    return Rules()
-
-
 @dataclass(frozen=True, slots=True)
 class AccountRules:
     """The rules that an account has for one user in one repository, looked up when called."""

@@ -15,7 +15,6 @@ from msglog.key import FIRST_KEY
 from msglog.repository import overlay
 from msglog.store.store import HeldBack, Refusal
 from msglog.wire.events import Acknowledged, Base, Batch, Done, End, Push, Refused, Transfer
-from plumbing.navigation import find_common_ground
 from plumbing.outgoing import cut_batches
 from plumbing.transport.channel import ChannelError
 
@@ -176,6 +175,8 @@ class Pusher:
 
     def _push_without_base(self, local: Index, root: ObjectId) -> tuple[Done | None, int]:
         """Push when the remote holds none of the roots that we offered."""
+        from plumbing.navigation import find_common_ground  # noqa: PLC0415 - seldom needed
+
         tracking = self._tracking
         read = self._repository.store.read_nodes
         for careful in (False, True):

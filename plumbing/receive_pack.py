@@ -20,11 +20,9 @@ from msglog.wire.request_line import (
     parse_request_line,
     parse_requests,
 )
-from plumbing.administration import AccountAdministration, Delegation
 from plumbing.conversation import converse
 from plumbing.direct import DirectPermissions
 from plumbing.heartbeat import Heartbeat
-from plumbing.policy import AccountRules, no_rules
 from plumbing.service import Service
 from plumbing.transport.channel import ChannelError
 from plumbing.transport.patience import Patience
@@ -154,11 +152,17 @@ def _serve_account(arguments: Namespace, context: Context) -> int:
             answer = PeerError("no-such-repository", f"there is no repository {name!r}")
             return _refuse(context, trail, answer, error)
         permissions = AccountPermissions(account, access)
-        rules = AccountRules(account.database, name, access.user, context.now)
-        administration = None
-        if context.administer is not None:
-            delegation = Delegation(trail.visit, access)
-            administration = AccountAdministration(account, delegation, context.administer, context)
+
+        def rules(log: str) -> Rules:
+            from plumbing.policy import AccountRules  # noqa: PLC0415 - where something is pushed
+
+            return AccountRules(account.database, name, access.user, context.now)(log)
+
+        def administration() -> Administration:
+            from plumbing.administration import administration_of  # noqa: PLC0415 - seldom asked
+
+            return administration_of(account, trail.visit, access, context)
+
         return _serve(
             repository,
             permissions,
@@ -218,8 +222,8 @@ def _serve(
     *,
     key: str | None = None,
     audit: Audit | None = None,
-    rules: Callable[[str], Rules] = no_rules,
-    administration: Administration | None = None,
+    rules: Callable[[str], Rules] | None = None,
+    administration: Callable[[], Administration] | None = None,
 ) -> int:
     """Run a session over the process's standard streams until the client has gone."""
     service = Service(

@@ -27,7 +27,7 @@ from msglog.store.store import (
     Ref,
     Refusal,
 )
-from msglog.wire import batch, descent
+from msglog.wire import batch
 from msglog.wire.connection import Connection, Side
 from msglog.wire.events import (
     Acknowledged,
@@ -46,7 +46,6 @@ from msglog.wire.events import (
     Refused,
     Transfer,
 )
-from plumbing.administration import NoAdministration
 from plumbing.complaint import (
     ForgedTransferError,
     NoSuchLogError,
@@ -54,8 +53,6 @@ from plumbing.complaint import (
     peer_error,
 )
 from plumbing.known_roots import KnownRoots
-from plumbing.outgoing import cut_batches
-from plumbing.policy import accept_all, excess, no_rules
 from plumbing.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -120,17 +117,17 @@ class Service:
         agent: str,
         clock: Callable[[], int],
         key: str = "",
-        rules: Callable[[str], Rules] = no_rules,
+        rules: Callable[[str], Rules] | None = None,
         audit: Audit | None = None,
-        administration: Administration | None = None,
+        administration: Callable[[], Administration] | None = None,
     ) -> None:
         self._repository = repository
         self._permissions = permissions
         self._agent = agent
         self._clock = clock
         self._key = key
-        self._rules = rules
-        self._administration = administration or NoAdministration()
+        self._rules = rules or _no_rules
+        self._administration = administration or _no_administration
         self._recorder = Recorder(NoAudit() if audit is None else audit)
         self._connection = Connection(Side.SERVER)
         self._events: deque[Event] = deque()
@@ -250,7 +247,7 @@ class Service:
             case GetNodes():
                 return self._get_nodes(event)
             case Administer():
-                return map(self._connection.send, self._administration.run(event))
+                return map(self._connection.send, self._administration().run(event))
             case Transfer():
                 return self._transfer(event)
             case Batch():
@@ -352,7 +349,19 @@ class Service:
             base = index.root
         head = Transfer(event.log, base, snapshot.root, snapshot.count, event.view)
         yield self._connection.send(head)
-        for made in cut_batches(self._repository, base, snapshot.root, overlaid=self._made):
+        if base != snapshot.root:
+            yield from self._send_batches(event, base, snapshot.root)
+        yield self._connection.send(End())
+
+    def _check_advertised(self, log: str, view: Key, root: ObjectId) -> None:
+        if not self._advertised.has(log, view, root):
+            raise NotAuthorisedError("not authorised to read a root that was not advertised")
+
+    def _send_batches(self, event: Fetch, base: ObjectId, root: ObjectId) -> Iterator[bytes]:
+        """Send what root has and base has not, and note what the client may acknowledge."""
+        from plumbing.outgoing import cut_batches  # noqa: PLC0415 - most fetches bring nothing
+
+        for made in cut_batches(self._repository, base, root, overlaid=self._made):
             self._permissions.check()
             self._sent_batches += 1
             number = self._sent_batches
@@ -366,11 +375,6 @@ class Service:
             yield self._connection.send(
                 Batch(number, len(made.keys), made.index.root, made.content)
             )
-        yield self._connection.send(End())
-
-    def _check_advertised(self, log: str, view: Key, root: ObjectId) -> None:
-        if not self._advertised.has(log, view, root):
-            raise NotAuthorisedError("not authorised to read a root that was not advertised")
 
     def _remember(self, event: Acknowledged) -> None:
         """Remember what the client now has, at once: the stream may be cut at any time."""
@@ -393,8 +397,10 @@ class Service:
     def _get_nodes(self, event: GetNodes) -> Iterator[bytes]:
         self._check_readable(event.log)
         self._check_advertised(event.log, event.view, event.root)
+        from msglog.wire.descent import describe  # noqa: PLC0415 - seldom asked
+
         for path, known in event.nodes:
-            for node in descent.describe(self._read, event.root, path, known, event.width):
+            for node in describe(self._read, event.root, path, known, event.width):
                 self._recorder.sent(0, len(node))
                 yield self._connection.send(NodeData(node))
         yield self._connection.send(End())
@@ -418,6 +424,8 @@ class Service:
             yield self._connection.send(Base(event.log, base, snapshot.root, snapshot.count))
         else:
             yield self._connection.send(Base(event.log, base))
+        # While the client reads that: what the batches need that it sends.
+        import plumbing.policy  # noqa: F401, PLC0415 - nothing else of a session needs it
 
     def _transfer(self, event: Transfer) -> Iterator[bytes]:
         self._check(Capability.APPEND, event.log)
@@ -433,6 +441,8 @@ class Service:
         incoming = self._incoming
         if incoming is None:
             raise ForgedTransferError("a batch belongs to no transfer")
+        from plumbing.policy import accept_all, excess  # noqa: PLC0415 - see _push
+
         rules = self._rules(incoming.log)
         accepted = batch.unpack(event.content, event.messages)
         keys = list(accepted)
@@ -503,6 +513,18 @@ class Service:
             self._advertised.add(incoming.log, incoming.view, snapshot.root)
             done = Done(incoming.log, snapshot.root, snapshot.count)
         yield self._connection.send(done)
+
+
+def _no_rules(_: str) -> Rules:
+    from plumbing.policy import Rules  # noqa: PLC0415 - where something is pushed
+
+    return Rules()
+
+
+def _no_administration() -> Administration:
+    from plumbing.administration import NoAdministration  # noqa: PLC0415 - where it is asked for
+
+    return NoAdministration()
 
 
 def _refusals(policy: Policy, messages: Mapping[Key, bytes]) -> list[Refusal]:

@@ -59,24 +59,26 @@ LIST = names(
 )
 SERVE = names(
     "msglog.account msglog.account.access msglog.account.account msglog.account.audit"
-    " msglog.account.database msglog.account.name msglog.account.policy msglog.account.record"
+    " msglog.account.database msglog.account.name msglog.account.record"
     " msglog.account.role msglog.account.setting msglog.compression msglog.duration"
     " msglog.enumeration msglog.message_scan msglog.timestamp msglog.unsafe_text msglog.version"
-    " msglog.wire msglog.wire.abbreviated msglog.wire.batch msglog.wire.connection"
-    " msglog.wire.descent msglog.wire.encoder msglog.wire.events msglog.wire.grammar"
-    " msglog.wire.pktline msglog.wire.reader msglog.wire.request_line plumbing.administration"
-    " plumbing.complaint plumbing.conversation plumbing.direct plumbing.heartbeat"
-    " plumbing.known_roots plumbing.outgoing plumbing.policy plumbing.receive_pack"
-    " plumbing.recorder plumbing.service plumbing.transport plumbing.transport.channel"
+    " msglog.wire msglog.wire.batch msglog.wire.connection msglog.wire.encoder"
+    " msglog.wire.events msglog.wire.grammar msglog.wire.pktline msglog.wire.reader"
+    " msglog.wire.request_line plumbing.complaint plumbing.conversation plumbing.direct"
+    " plumbing.heartbeat plumbing.known_roots plumbing.receive_pack plumbing.recorder"
+    " plumbing.service plumbing.transport plumbing.transport.channel"
     " plumbing.transport.patience plumbing.transport.pipe"
 )
+JUDGE = names("msglog.account.policy plumbing.policy")
+"""What the server needs besides, once something is pushed."""
+
 EXCHANGE = SETTINGS | names(
-    "msglog.wire msglog.wire.events plumbing.navigation plumbing.opening plumbing.session"
+    "msglog.wire msglog.wire.events plumbing.opening plumbing.session"
     " plumbing.tracking plumbing.transport plumbing.transport.channel plumbing.transport.local"
     " plumbing.transport.settings plumbing.transport.url porcelain.discovery porcelain.display"
     " porcelain.exchange porcelain.printing porcelain.progress porcelain.settings"
 )
-PUSH = names("plumbing.pushing porcelain.giving porcelain.push")
+PUSH = JUDGE | names("plumbing.outgoing plumbing.pushing porcelain.giving porcelain.push")
 PULL = names("plumbing.fetching porcelain.pull porcelain.taking")
 
 HEAVY = names(

@@ -13,6 +13,7 @@ from tests.bench import protocol_costs, rows
 from tests.bench.command import Commands, timed
 from tests.bench.corpus import Vocabulary, body, entries
 from tests.bench.git import Git
+from tests.bench.machine import busy_seconds
 from tests.bench.msglog import Msglog, empty_script
 from tests.bench.peak import watch
 from tests.bench.peer import Peer
@@ -118,7 +119,7 @@ class Campaign:
             taking = stand.taking(turn)
             pushing = {name: peer.push_all(DEFAULT, place) for name, peer in taking.items()}
             if "initial" in self.selected:
-                self._alternate(stand, rows.INITIAL, 1, pushing, warm=False)
+                self._alternate(stand, rows.INITIAL, 1, pushing, warm=False, busy=rows.INITIAL_BUSY)
             else:
                 for commands in pushing.values():
                     timed(commands)
@@ -134,7 +135,7 @@ class Campaign:
                     name: peer.clone(DEFAULT, stand.origin, into[name])
                     for name, peer in taking.items()
                 }
-                self._alternate(stand, rows.CLONE, 1, cloning, warm=False)
+                self._alternate(stand, rows.CLONE, 1, cloning, warm=False, busy=rows.CLONE_BUSY)
                 for path in into.values():
                     shutil.rmtree(path, ignore_errors=True)
 
@@ -281,14 +282,22 @@ class Campaign:
         contenders: Mapping[str, Commands],
         *,
         warm: bool = True,
+        busy: str = "",
     ) -> None:
-        """Run all contenders in turn. warm: one turn more, first, that is not counted."""
+        """Run all contenders in turn. warm: one turn more, first, that is not counted.
+
+        busy: the row for what all processors of the machine worked meanwhile, for whomever.
+        """
         for turn in range(-1 if warm else 0, (self.turns or turns) if warm else turns):
             for name, commands in contenders.items():
                 if commands:
+                    worked = busy_seconds()
                     seconds = timed(commands)
+                    worked = busy_seconds() - worked
                     if turn >= 0:
                         self.result.append(row, name, stand.size, "s", seconds)
+                    if turn >= 0 and busy:
+                        self.result.append(busy, name, stand.size, "s", worked)
         self._tell(stand, row)
 
     def _tell(self, stand: Stand, row: str) -> None:

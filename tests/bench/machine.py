@@ -13,6 +13,16 @@ from tests.bench.command import output
 LIBRARIES = ("cbor2", "paramiko", "cryptography", "zstandard")
 
 
+def busy_seconds(statistics: Path = Path("/proc/stat")) -> float:
+    """Return how long all processors have worked since the machine started, in seconds.
+
+    Of the first line (proc_stat(5)): user, nice, system, irq and softirq; not idle, not waiting.
+    """
+    ticks = [int(word) for word in statistics.read_text().split("\n", 1)[0].split()[1:]]
+    user, nice, system, _, _, irq, softirq = ticks[:7]
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+
+
 def describe(folder: Path) -> dict[str, str]:
     """Return the machine's parts and the versions of programs. folder: where the benchmark works."""
     described = {

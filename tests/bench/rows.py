@@ -8,6 +8,7 @@ PULL, PULL_CURVE, PULL_FAR = "no-op pull", "no-op pull, curve25519", "no-op pull
 GIVE, GIVE_CURVE = "add and push of 1", "add and push of 1, curve25519"
 GIVE_FAR = "add and push of 1, 100 ms link"
 INITIAL, CLONE = "initial push", "clone"
+INITIAL_BUSY, CLONE_BUSY = "initial push: processor time", "clone: processor time"
 ADD, ADD_SYNCED = "add", "add, all synced"
 NEWEST, ALL = "list the newest 20", "list all"
 GROWTH = "push of 1"
@@ -69,8 +70,8 @@ LOAD_CLIENT, LOAD_SERVER, LOAD_FAILURES = (
 LOAD_CLIENTS = (1, 8, 32, 128)
 
 GROUPS = {
-    "initial": (INITIAL,),
-    "clone": (CLONE,),
+    "initial": (INITIAL, INITIAL_BUSY),
+    "clone": (CLONE, CLONE_BUSY),
     "pull": (PULL, PULL_CURVE),
     "give": (GIVE, GIVE_CURVE),
     "far": (PULL_FAR, GIVE_FAR),

@@ -8,6 +8,7 @@ from msglog.annotation import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
     from os import PathLike
     from typing import Final
 else:
@@ -43,6 +44,24 @@ def connect(path: str | PathLike[str]) -> sqlite3.Connection:
         timeout=BUSY_SECONDS,
         isolation_level=None,
     )
+
+
+def copy_into(connection: sqlite3.Connection, path: str) -> None:
+    """Write all of a database, as it is at one moment, into a new file, for its owner alone.
+
+    By VACUUM: in one read, beside writers, and without the free pages, where what was deleted is
+    still to be found. SQLite's backup begins anew whenever somebody writes between two of its
+    steps. Raises sqlite3.Error; then, nothing is left where there was nothing before.
+    """
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise sqlite3.OperationalError(error.strerror or str(error)) from error
+    try:
+        connection.execute("VACUUM INTO ?", (path,))  # which takes an empty file for none
+    except BaseException:
+        os.unlink(path)
+        raise
 
 
 def _quoted(path: str) -> str:
@@ -82,6 +101,7 @@ FAILURES = (sqlite3.Error, UnicodeDecodeError, MemoryError)
 UTF-8, and the third also where a damaged size makes SQLite ask for what nobody has."""
 
 _REASON_CHARACTERS = 200
+_FAULTS_LIMIT = 100
 
 
 def reason(error: Exception) -> str:
@@ -93,7 +113,11 @@ def reason(error: Exception) -> str:
         return "it has bad text"
     if isinstance(error, MemoryError):
         return "a record asks for more memory than there is"
-    text = " ".join(str(error).split())[:_REASON_CHARACTERS]
+    return _one_line(str(error))
+
+
+def _one_line(text: str) -> str:
+    text = " ".join(text.split())[:_REASON_CHARACTERS]
     return (
         text if text.isprintable() else text.encode("unicode_escape").decode()[:_REASON_CHARACTERS]
     )
@@ -114,6 +138,18 @@ def trouble(error: Exception) -> str:
     if code == sqlite3.SQLITE_CORRUPT or str(error).startswith(("no such", "Could not decode")):
         return Trouble.DAMAGED
     return Trouble.OTHER
+
+
+def faults(connection: sqlite3.Connection) -> Iterator[str]:
+    """Yield in words, each on one line, what SQLite finds wrong with a file.
+
+    Pages, the order of rows, and that rows and the indexes over them have the same values. Raises
+    sqlite3.Error where that cannot even be looked for.
+    """
+    for (text,) in connection.execute(f"PRAGMA integrity_check({_FAULTS_LIMIT})"):
+        if text != "ok":
+            for line in str(text).splitlines():
+                yield _one_line(line)
 
 
 DatabaseError = sqlite3.Error

@@ -7,7 +7,17 @@ from contextlib import contextmanager
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError, LocalError
-from msglog.sqlite_file import FAILURES, DatabaseError, Making, Trouble, connect, reason, trouble
+from msglog.sqlite_file import (
+    FAILURES,
+    DatabaseError,
+    Making,
+    Trouble,
+    connect,
+    copy_into,
+    faults,
+    reason,
+    trouble,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -213,6 +223,19 @@ class Database:
 
     def _is_within(self) -> bool:
         return self._connection.in_transaction
+
+    def snapshot(self, path: str) -> None:
+        """Write all, as it is at one moment, into a new file; raises AccountError and its kin.
+
+        Others may read and write meanwhile. The file is not yet durable.
+        """
+        with self._translated():
+            copy_into(self._connection, path)
+
+    def faults(self) -> Iterator[str]:
+        """Yield in words what is damaged in the file; raises DamagedAccountError."""
+        with self._translated():
+            yield from faults(self._connection)
 
     def close(self) -> None:
         """Close the connection."""

@@ -8,7 +8,7 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.index.node import EMPTY_ROOT
 from msglog.key import Key, key_object_id, key_time, make_key
 from msglog.objectid import DIGEST_BYTES, ObjectId
-from msglog.sqlite_file import DatabaseError, Making, connect
+from msglog.sqlite_file import DatabaseError, Making, connect, copy_into
 from msglog.store import sqlite_commit, sqlite_schema
 from msglog.store.checking import (
     beginning_among,
@@ -280,6 +280,11 @@ class SqliteStore:
         before = self.size()
         messages = Condensation(self._link, self._dictionaries).run()
         return Condensed(messages, before, self.size())
+
+    def snapshot(self, path: str) -> None:
+        """Write all into a new file, which has no free pages."""
+        with self._link.translated():
+            copy_into(self._link.connection, path)
 
     def size(self) -> int:
         """Return the bytes of the file, and of its write-ahead log."""

@@ -46,6 +46,11 @@ def connect(path: str | PathLike[str]) -> sqlite3.Connection:
     )
 
 
+def make_in_memory() -> sqlite3.Connection:
+    """Return a connection to an empty database that is nowhere."""
+    return sqlite3.connect(":memory:", isolation_level=None)
+
+
 def copy_into(connection: sqlite3.Connection, path: str) -> None:
     """Write all of a database, as it is at one moment, into a new file, for its owner alone.
 
@@ -149,7 +154,34 @@ def faults(connection: sqlite3.Connection) -> Iterator[str]:
     for (text,) in connection.execute(f"PRAGMA integrity_check({_FAULTS_LIMIT})"):
         if text != "ok":
             for line in str(text).splitlines():
-                yield _one_line(line)
+                if not line.startswith("***"):  # a heading
+                    yield _one_line(line)
+
+
+def shape(connection: sqlite3.Connection) -> set[tuple[str, ...]]:
+    """Return the tables and all else of a file with their columns, as text, for comparison.
+
+    But for what SQLite makes by itself. Raises sqlite3.Error.
+    """
+    found: set[tuple[str, ...]] = set()
+    names = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
+    for kind, name, sql in names:
+        kind, name = str(kind), str(name)  # noqa: PLW2901 - damage can make them of other types
+        if name.startswith(("sqlite_stat", "sqlite_autoindex")):
+            continue
+        found.add((kind, name))
+        if kind not in ("table", "index"):
+            found.add((kind, name, str(sql)))
+            continue
+        pragma = "index_xinfo" if kind == "index" else "table_xinfo"
+        rows = connection.execute(f"SELECT * FROM pragma_{pragma}(?)", (name,)).fetchall()  # noqa: S608
+        # Where a column stands in its table depends on the format that the table was made with.
+        if kind == "index":
+            rows = [(row[0], *row[2:]) for row in rows]
+        else:
+            rows = [row[1:] for row in rows]
+        found.update((kind, name, *map(str, row)) for row in rows)
+    return found
 
 
 DatabaseError = sqlite3.Error

@@ -54,8 +54,11 @@ def _insert(link: Link, contents: Contents) -> None:
     for receipt in contents.receipts.values():
         counts[receipt] += 1
     insert(
-        "INSERT INTO receipts (id, user, key, log, time) VALUES (?, ?, ?, ?, ?)",
-        [(number, one.user, one.key, one.log, one.time) for one, number in numbers.items()],
+        "INSERT INTO receipts (id, user, key, log, time, messages) VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (number, one.user, one.key, one.log, one.time, counts[one])
+            for one, number in numbers.items()
+        ],
     )
     seen = {name: time // SECOND for name, time in contents.seen.items()}
     receipts = {key: numbers[receipt] for key, receipt in contents.receipts.items()}

@@ -7,7 +7,19 @@ from contextlib import contextmanager
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError, LocalError
-from msglog.sqlite_file import FAILURES, DatabaseError, Making, Trouble, connect, reason, trouble
+from msglog.sqlite_file import (
+    FAILURES,
+    PRIVATE,
+    SHARED,
+    DatabaseError,
+    Making,
+    Trouble,
+    connect,
+    keep_log_short,
+    prepare,
+    reason,
+    trouble,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -93,7 +105,7 @@ class Database:
         """
         try:
             with Making(path, suffix) as unfinished:
-                database = cls(_connect(unfinished), path)
+                database = cls(_connect(unfinished, PRIVATE), path)
                 try:
                     database._make_tables()
                 finally:
@@ -103,9 +115,6 @@ class Database:
         return cls.open(path)
 
     def _make_tables(self) -> None:
-        with self._translated():
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
         with self.transaction():
             self._run(_SCHEMA)
             self.execute(f"PRAGMA user_version = {FORMAT}")
@@ -131,6 +140,11 @@ class Database:
         return database
 
     def _prepare(self) -> None:
+        with self._translated():
+            prepare(self._connection, self._path, self._identify)
+        self.execute("PRAGMA foreign_keys = ON")
+
+    def _identify(self) -> None:
         (application,) = self.select("PRAGMA application_id")[0]
         (version,) = self.select("PRAGMA user_version")[0]
         if application != APPLICATION_ID or version < 1:
@@ -141,8 +155,6 @@ class Database:
                 why=f"it has format {version}, this version knows up to {FORMAT}",
                 hint="Install a newer msglog.",
             )
-        self.execute("PRAGMA foreign_keys = ON")
-        self.execute("PRAGMA synchronous = FULL")
 
     def select(self, sql: str, *values: Value) -> list[Row]:
         """Return the rows of a question."""
@@ -166,12 +178,20 @@ class Database:
     def execute(self, sql: str, *values: Value) -> int:
         """Run a statement and return how many rows it changed."""
         with self._translated():
-            return self._connection.execute(sql, values).rowcount
+            changed = self._connection.execute(sql, values).rowcount
+        self._keep_log_short()
+        return changed
 
     def insert(self, sql: str, *values: Value) -> int:
         """Run a statement that adds one row and return the row's number."""
         with self._translated():
-            return self._connection.execute(sql, values).lastrowid or 0
+            number = self._connection.execute(sql, values).lastrowid or 0
+        self._keep_log_short()
+        return number
+
+    def _keep_log_short(self) -> None:
+        if not self._is_within():
+            keep_log_short(self._connection, self._path)
 
     @contextmanager
     def durability(self, *, full: bool) -> Iterator[None]:
@@ -182,11 +202,12 @@ class Database:
         if full:
             yield
             return
+        ((before,),) = self.select("PRAGMA synchronous")
         self.execute("PRAGMA synchronous = NORMAL")
         try:
             yield
         finally:
-            self.execute("PRAGMA synchronous = FULL")
+            self.execute(f"PRAGMA synchronous = {before}")
 
     def version(self) -> int:
         """Return a number that changes when another connection has committed a change."""
@@ -226,9 +247,9 @@ class Database:
             raise _translation(error, self._path) from error
 
 
-def _connect(path: str | PathLike[str]) -> sqlite3.Connection:
+def _connect(path: str | PathLike[str], how: str = SHARED) -> sqlite3.Connection:
     try:
-        return connect(path)
+        return connect(path, how=how)
     except DatabaseError as error:
         raise _translation(error, path) from error
 

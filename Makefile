@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test check demo fuzz bench bench-full profiles clean
+.PHONY: test check demo fuzz shared-disks bench bench-full profiles clean
 
 SECONDS := 60
+ADDS := 300
 
 test: $(VENV)/ready
 	@tests/ssh/need-sshd
+	@tests/shared/need-cc
 	$(MAKE) check
 
 check: $(VENV)/ready
@@ -26,6 +28,11 @@ demo: $(VENV)/ready
 fuzz: $(VENV)/ready
 	-$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+
+# Two machines on one shared disk, with locks that work, fail and lie: four writers add ADDS each.
+shared-disks: $(VENV)/ready
+	@tests/shared/need-cc
+	MSGLOG_SHARED_ADDS=$(ADDS) $(BIN)/pytest tests/shared -k two_machines
 
 # Against git, fossil and muchsync on a private sshd; writes docs/performance.md. It names what is not
 # installed. BENCH takes more options, such as `BENCH='--rows add list --turns 5'`.

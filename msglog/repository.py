@@ -114,7 +114,11 @@ class Repository:
             pass
         main = RefUpdate(log_ref(DEFAULT_LOG), None, _EMPTY)
         first = Commit(time, "made", refs=[main])
-        store = SqliteStore.create(os.path.join(folder, STORE_NAME), identity=identity, first=first)
+        path = os.path.join(folder, STORE_NAME)
+        try:
+            store = SqliteStore.create(path, identity=identity, first=first)
+        except LocksError:  # it is made all the same: until then nobody else knows the file
+            return cls.open(folder)
         return cls(store, folder)
 
     @classmethod

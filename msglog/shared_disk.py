@@ -106,6 +106,14 @@ def is_seen_elsewhere(path: str | PathLike[str]) -> bool:
     return noted.strip() == b"%d" % os.stat(path).st_ino
 
 
+def forget(path: str | PathLike[str]) -> None:
+    """Forget that a file, or what it is a copy of, was used over a network."""
+    try:
+        os.unlink(f"{os.fspath(path)}{_SEEN_SUFFIX}")
+    except OSError:
+        pass  # mostly there is none, and otherwise it says that of another file
+
+
 def _note_that_it_is_shared(path: str) -> None:
     note = f"{path}{_SEEN_SUFFIX}"
     number = b"%d\n" % os.stat(path).st_ino

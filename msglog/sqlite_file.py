@@ -30,6 +30,9 @@ SHARED = "mode=rw"
 PRIVATE = "mode=rw&nolock=1"
 """Nobody else knows the file: it is just being made, maybe where locks do not work."""
 
+COPY = "mode=rw&vfs=unix-dotfile"
+"""A private one with a write-ahead log, which SQLite reads only where there are locks of a kind."""
+
 STILL = "mode=ro&immutable=1"
 """To read a file as it is, without locks: what changes meanwhile looks damaged."""
 
@@ -67,7 +70,7 @@ def connect(
 ) -> sqlite3.Connection:
     """Return a connection to a file that must exist; transactions are begun by hand.
 
-    how: SHARED, PRIVATE or STILL. patience: how many seconds it waits for other writers.
+    how: SHARED, PRIVATE, COPY or STILL. patience: how many seconds it waits for other writers.
     Raises sqlite3.Error.
     """
     return sqlite3.connect(
@@ -136,12 +139,13 @@ def prepare(
     identify()
     ((mode,),) = connection.execute("PRAGMA journal_mode")
     if mode != "wal":
-        from msglog.shared_disk import is_seen_elsewhere, set_journal  # noqa: PLC0415 - once
+        from msglog.shared_disk import forget, is_seen_elsewhere, set_journal  # noqa: PLC0415 - once
 
         if is_seen_elsewhere(path):
             set_journal(connection)
             return
-        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        forget(path)
     connection.execute("PRAGMA synchronous = FULL")
     # See keep_log_short. The limit makes the length of the file tell how long the log is.
     connection.execute("PRAGMA wal_autocheckpoint = 0")

@@ -104,6 +104,8 @@ class SqliteStore:
         """
         store = cls(_connect(file, how), path)
         try:
+            # So a write-ahead log is read without the memory that others would share.
+            store._link.select("PRAGMA locking_mode = EXCLUSIVE")
             sqlite_schema.bring_up_to_date(store._link)
             store._read_identity()
         except BaseException:

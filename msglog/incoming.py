@@ -145,15 +145,15 @@ def _read(path: str) -> tuple[bytes, int]:
         if error.errno == errno.ELOOP:
             return b"", 0
         raise
-    with open(descriptor, "rb", closefd=False) as file:
-        try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode) or status.st_size > _FILE_BYTES_LIMIT:
-                return b"", 0
-            time = max(0, min(_LAST_TIME, status.st_mtime_ns // _MICROSECOND))
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _FILE_BYTES_LIMIT:
+            return b"", 0
+        time = max(0, min(_LAST_TIME, status.st_mtime_ns // _MICROSECOND))
+        with open(descriptor, "rb", closefd=False) as file:
             return file.read(_FILE_BYTES_LIMIT), time
-        finally:
-            os.close(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _parse(name: str, data: bytes, time: int) -> Waiting | None:

@@ -152,15 +152,15 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 LINE = b"27 1 0:44 / /home rw,relatime shared:3 master:1 - nfs4 server:/home rw,vers=4.2"
 
 
-@given(before=st.integers(0, 3000), after=st.integers(0, 3), cut=st.booleans())
-def test_the_line_of_a_mount_is_found_among_any_others(before: int, after: int, cut: bool) -> None:
+@given(before=st.integers(0, 3000), after=st.integers(0, 3), size=st.integers(100, 200_000))
+def test_the_line_of_a_mount_is_found_among_any_others(before: int, after: int, size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         lines = [b"%d 1 254:0 / /27 rw - ext4 27 rw" % (270 + n) for n in range(before)]
         lines += [LINE, *[b"2%d 27 0:1 / / rw - proc 27 rw" % n for n in range(after)]]
         text = b"".join(line + b"\n" for line in lines)
-        parts = [text[i : i + 4000] for i in range(0, len(text), 4000)] if cut else [text]
+        parts = [text[i : i + size] for i in range(0, len(text), size)]
         reads = iter([b"mnt_id:\t27\n", b"", *parts, b""])
-        patch.setattr(sqlite_file.os, "read", lambda *_: next(reads))
+        patch.setattr(os, "read", lambda *_: next(reads))
         assert mount_of("/") == LINE
 
 
@@ -241,8 +241,7 @@ class Watched(sqlite3.Connection):
 
 def test_nobody_writes_while_the_log_is_moved(store: Path) -> None:
     Watched.path, Watched.seen = store, []
-    options = {"uri": True, "isolation_level": None, "factory": Watched}
-    watched = sqlite3.connect(f"file://{store}?mode=rw", **options)  # type: ignore[call-overload]
+    watched = sqlite3.connect(store, isolation_level=None, factory=Watched)
     with closing(watched) as connection, closing(connect(store)) as other:
         prepare(connection, store, identified)
         prepare(other, store, identified)

@@ -3,14 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test check demo fuzz bench bench-full profiles container test-container demo-container damage clean
+.PHONY: test check demo fuzz bench bench-full profiles container test-container demo-container damage shared-disks clean
 
 SECONDS := 60
 FLIPS := 4000
 SEED := 1
+ADDS := 300
 
 test: $(VENV)/ready
 	@tests/ssh/need-sshd
+	@tests/shared/need-cc
 	$(MAKE) check
 
 check: $(VENV)/ready
@@ -33,6 +35,11 @@ fuzz: $(VENV)/ready
 # chooses which.
 damage: $(VENV)/ready
 	$(BIN)/python -m tests.hostile.flips --count $(FLIPS) --seed $(SEED)
+
+# Two machines on one shared disk, with locks that work, fail and lie: four writers add ADDS each.
+shared-disks: $(VENV)/ready
+	@tests/shared/need-cc
+	MSGLOG_SHARED_ADDS=$(ADDS) $(BIN)/pytest tests/shared -k two_machines
 
 # Against git, fossil and muchsync on a private sshd; writes docs/performance.md. It names what is not
 # installed. BENCH takes more options, such as `BENCH='--rows add list --turns 5'`.

@@ -7,3 +7,6 @@ STORE_NAME = "store.db"
 
 CONFIG_NAME = "config.toml"
 """The configuration file."""
+
+INCOMING_NAME = "incoming"
+"""The folder of messages that wait for a store that can be written."""

@@ -12,9 +12,10 @@ from msglog.index.change import insert, merge
 from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import difference, divide, iterate, iterate_below
 from msglog.key import FIRST_KEY, LAST_KEY
-from msglog.layout import STORE_NAME
+from msglog.layout import INCOMING_NAME, STORE_NAME
 from msglog.objectid import SHORTEST_ABBREVIATION, parse_abbreviation
 from msglog.refname import DEFAULT_LOG, LOG_PREFIX, REMOTE_PREFIX, check_log_name, log_ref
+from msglog.sqlite_file import LocksError
 from msglog.store.sqlite import SqliteStore
 from msglog.store.store import (
     Commit,
@@ -83,11 +84,15 @@ class Insertion:
 
 
 class Repository:
-    """Logs in one store. The folder is where the store lies, for messages to people."""
+    """Logs in one store. The folder is where the store lies, for messages to people.
+
+    notices: what opening it has to tell people, each on a line.
+    """
 
     def __init__(self, store: Store, folder: str | PathLike[str]) -> None:
         self.store = store
         self.folder = os.fspath(folder)
+        self.notices: list[str] = []
 
     @property
     def path(self) -> Path:
@@ -109,13 +114,35 @@ class Repository:
             pass
         main = RefUpdate(log_ref(DEFAULT_LOG), None, _EMPTY)
         first = Commit(time, "made", refs=[main])
-        store = SqliteStore.create(os.path.join(folder, STORE_NAME), identity=identity, first=first)
+        path = os.path.join(folder, STORE_NAME)
+        try:
+            store = SqliteStore.create(path, identity=identity, first=first)
+        except LocksError:  # it is made all the same: until then nobody else knows the file
+            return cls.open(folder)
         return cls(store, folder)
 
     @classmethod
     def open(cls, folder: str | PathLike[str]) -> Repository:
-        """Open the repository in a folder; raises StoreError and its kin."""
-        return cls(SqliteStore.open(os.path.join(folder, STORE_NAME)), folder)
+        """Open the repository in a folder; raises StoreError and its kin.
+
+        What waits there in `incoming` is taken in. Where locks do not work, nothing but additions
+        can be written, which wait there, and is read with the others; see `msglog.store.waiting`.
+        """
+        path = os.path.join(folder, STORE_NAME)
+        try:
+            repository = cls(SqliteStore.open(path), folder)
+        except LocksError as error:
+            from msglog.store.waiting import open_waiting  # noqa: PLC0415 - few need it
+
+            store, notices = open_waiting(path, error)
+            repository = cls(store, folder)
+            repository.notices = notices
+            return repository
+        if os.path.isdir(os.path.join(folder, INCOMING_NAME)):
+            from msglog.incoming import take_in  # noqa: PLC0415 - few have any
+
+            repository.notices = take_in(repository)
+        return repository
 
     def close(self) -> None:
         """Close the store."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 
 from msglog.annotation import TYPE_CHECKING
+from msglog.errors import LocalError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from os import PathLike
     from typing import Final
 else:
@@ -23,6 +24,33 @@ _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456
 BUSY_SECONDS = 30.0
 """How long a writer waits for another one."""
 
+SHARED = "mode=rw"
+"""Others may have the file open, too."""
+
+PRIVATE = "mode=rw&nolock=1"
+"""Nobody else knows the file: it is just being made, maybe where locks do not work."""
+
+COPY = "mode=rw&vfs=unix-dotfile"
+"""A private one with a write-ahead log, which SQLite reads only where there are locks of a kind."""
+
+STILL = "mode=ro&immutable=1"
+"""To read a file as it is, without locks: what changes meanwhile looks damaged."""
+
+LOG_BYTES = 8 << 20
+"""How long a write-ahead log becomes before what it holds is moved into its file."""
+
+_LONG_LOG_BYTES = 4 * LOG_BYTES
+"""From here on moving it waits for other writers, rather than they for the next chance."""
+
+LOCAL_KINDS = frozenset(
+    b"bcachefs btrfs exfat ext2 ext3 ext4 f2fs hfsplus jfs msdos nilfs2 ntfs3 overlay ramfs"
+    b" reiserfs tmpfs vfat xfs zfs".split()
+)
+"""File systems that no other machine writes to, whose locks and shared memory are the kernel's."""
+
+_MOUNTS = "/proc/self/mountinfo"
+_DESCRIPTORS = "/proc/self/fdinfo"
+
 
 class Trouble:
     """What an error of SQLite means for whoever meets it: one of these texts."""
@@ -33,15 +61,22 @@ class Trouble:
     OTHER: Final = "other"
 
 
-def connect(path: str | PathLike[str]) -> sqlite3.Connection:
+class LocksError(LocalError):
+    """Locks do not work where a file lies, so that it must not be written."""
+
+
+def connect(
+    path: str | PathLike[str], *, how: str = SHARED, patience: float = BUSY_SECONDS
+) -> sqlite3.Connection:
     """Return a connection to a file that must exist; transactions are begun by hand.
 
+    how: SHARED, PRIVATE, COPY or STILL. patience: how many seconds it waits for other writers.
     Raises sqlite3.Error.
     """
     return sqlite3.connect(
-        f"file://{_quoted(os.path.abspath(path))}?mode=rw",
+        f"file://{_quoted(os.path.abspath(path))}?{how}",
         uri=True,
-        timeout=BUSY_SECONDS,
+        timeout=patience,
         isolation_level=None,
     )
 
@@ -67,6 +102,103 @@ def copy_into(connection: sqlite3.Connection, path: str) -> None:
     except BaseException:
         os.unlink(path)
         raise
+
+
+def mount_of(folder: str) -> bytes:
+    """Return the line of /proc/self/mountinfo for what a folder lies on; b"" if nobody can tell.
+
+    By the number of the mount that the kernel names for the open folder: st_dev is not in that
+    table for btrfs, Lustre and others, and a path may go through links and mounts.
+    """
+    try:
+        descriptor = os.open(folder or ".", os.O_PATH | os.O_CLOEXEC)
+        try:
+            known = _read(f"{_DESCRIPTORS}/{descriptor}")
+        finally:
+            os.close(descriptor)
+        start = known.index(b"mnt_id:") + len(b"mnt_id:")
+        wanted = b"\n%b " % known[start : known.index(b"\n", start)].strip()
+        table = b"\n" + _read(_MOUNTS, wanted)
+        start = table.index(wanted) + 1
+        return table[start : table.index(b"\n", start)]
+    except (AttributeError, OSError, ValueError):  # another system, or no /proc
+        return b""
+
+
+def _read(path: str, wanted: bytes = b"") -> bytes:
+    """Return a file of /proc, at least up to the end of the line that begins with wanted."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        text = b""
+        while part := os.read(descriptor, 1 << 16):
+            text += part
+            if wanted and b"\n" in (b"\n" + text).partition(wanted)[2]:
+                break
+        return text
+    finally:
+        os.close(descriptor)
+
+
+def kind_of(mount: bytes) -> bytes:
+    """Return the kind of file system in a line of /proc/self/mountinfo."""
+    return mount.partition(b" - ")[2].partition(b" ")[0]
+
+
+def prepare(
+    connection: sqlite3.Connection, path: str | PathLike[str], identify: Callable[[], None]
+) -> None:
+    """Choose how a connection to a file writes durably where the file lies.
+
+    On a local disk that is a write-ahead log. Others go by `msglog.shared_disk`.
+    identify: raises if the file is none of ours; before that nothing is changed. Raises what
+    SQLite raises, and LocksError.
+    """
+    mount = mount_of(os.path.dirname(os.path.abspath(path)))
+    if kind_of(mount) not in LOCAL_KINDS:
+        from msglog.shared_disk import settle  # noqa: PLC0415 - few have one
+
+        settle(connection, path, mount, identify)
+        return
+    identify()
+    ((mode,),) = connection.execute("PRAGMA journal_mode")
+    if mode != "wal":
+        from msglog.shared_disk import forget, is_seen_elsewhere, set_journal  # noqa: PLC0415 - once
+
+        if is_seen_elsewhere(path):
+            set_journal(connection)
+            return
+        connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        forget(path)
+    connection.execute("PRAGMA synchronous = FULL")
+    # See keep_log_short. The limit makes the length of the file tell how long the log is.
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
+
+
+def keep_log_short(
+    connection: sqlite3.Connection, path: str | PathLike[str], *, limit: int = LOG_BYTES
+) -> None:
+    """Move what a long write-ahead log holds into its file; to be called after each commit.
+
+    SQLite does it by itself, but up to 3.51.2 wrongly where another connection writes at the very
+    same moment. Here a second connection holds the lock of the writers meanwhile: see ADR 14.
+    What fails is left to the next one: what was committed is durable either way.
+    """
+    try:
+        size = os.stat(f"{os.fspath(path)}-wal").st_size
+    except OSError:
+        return
+    if size <= limit:
+        return
+    try:
+        guard = connect(path, patience=BUSY_SECONDS if size > _LONG_LOG_BYTES else 0)
+        try:
+            guard.execute("BEGIN IMMEDIATE")
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        finally:
+            guard.close()
+    except sqlite3.Error:
+        return
 
 
 def _quoted(path: str) -> str:
@@ -96,9 +228,24 @@ class Making:
         """Give the file its name, unless there was an error, and remove the other one."""
         try:
             if error is None:
-                os.link(self._unfinished, self._path)
+                self._give_name()
         finally:
-            os.unlink(self._unfinished)
+            try:
+                os.unlink(self._unfinished)
+            except FileNotFoundError:
+                pass
+
+    def _give_name(self) -> None:
+        try:
+            os.link(self._unfinished, self._path)
+        except FileExistsError:
+            # NFS repeats a request whose answer was lost, and then finds what it has made itself.
+            if not os.path.samefile(self._unfinished, self._path):
+                raise
+        except OSError:
+            # File systems without links. Only who makes the name may put the file there.
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            os.rename(self._unfinished, self._path)
 
 
 FAILURES = (sqlite3.Error, UnicodeDecodeError, MemoryError)

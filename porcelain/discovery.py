@@ -63,7 +63,12 @@ def open_repository(context: Context) -> Repository:
     """Open the repository that is meant; raises NoRepositoryError, StoreError and their kin."""
     from msglog.repository import Repository  # noqa: PLC0415 - who talks to a remote dials first
 
-    return Repository.open(find_repository(context))
+    repository = Repository.open(find_repository(context))
+    if repository.notices:
+        from porcelain.printing import tell_all  # noqa: PLC0415 - rarely is there anything to say
+
+        tell_all(context, repository.notices)
+    return repository
 
 
 def _is_repository(folder: str) -> bool:

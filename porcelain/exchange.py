@@ -13,7 +13,7 @@ from plumbing.opening import ask_nothing, find_target, open_session
 from porcelain.discovery import find_repository
 from porcelain.display import one_line
 from porcelain.places import repository_file
-from porcelain.printing import note
+from porcelain.printing import note, tell_all
 from porcelain.settings import UnknownRemoteError, load_settings
 
 if TYPE_CHECKING:  # only rounds have one
@@ -77,6 +77,7 @@ class Exchange:
             from msglog.repository import Repository  # noqa: PLC0415 - as above
 
             self._repository = Repository.open(self.folder)
+            tell_all(self.context, self._repository.notices)
         return self._repository
 
     def open(self, early: Callable[[], Sequence[EarlyRequest]] = ask_nothing) -> Session:

@@ -8,7 +8,7 @@ from msglog.annotation import TYPE_CHECKING, Protocol
 from msglog.dataclass import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import TypeAlias
 
     from plumbing.context import Context
@@ -70,6 +70,18 @@ def note(context: Context, text: str) -> None:
     if not context.quiet:
         context.stderr.write(f"{text}\n".encode("utf-8", "surrogateescape"))
         context.stderr.flush()
+
+
+def tell_all(context: Context, notices: Sequence[str]) -> None:
+    """Say on standard error, a line each, what people must know, even with `-q`."""
+    if not notices:
+        return
+    from porcelain.display import one_line  # noqa: PLC0415 - rarely is there anything to say
+
+    for notice in notices:
+        text = f"msglog: {one_line(notice)}\n"
+        context.stderr.write(text.encode("utf-8", "surrogateescape"))
+    context.stderr.flush()
 
 
 @contextmanager

@@ -9,13 +9,17 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError, LocalError
 from msglog.sqlite_file import (
     FAILURES,
+    PRIVATE,
+    SHARED,
     DatabaseError,
     Making,
     Trouble,
     connect,
     copy_into,
     faults,
+    keep_log_short,
     make_in_memory,
+    prepare,
     reason,
     shape,
     trouble,
@@ -128,7 +132,7 @@ class Database:
         """
         try:
             with Making(path, suffix) as unfinished:
-                database = cls(_connect(unfinished), path)
+                database = cls(_connect(unfinished, PRIVATE), path)
                 try:
                     database._make_tables()
                 finally:
@@ -138,9 +142,6 @@ class Database:
         return cls.open(path)
 
     def _make_tables(self) -> None:
-        with self._translated():
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
         with self.transaction():
             self._run(_SCHEMA)
 
@@ -165,11 +166,15 @@ class Database:
         return database
 
     def _prepare(self) -> None:
-        version = self._format()
+        with self._translated():
+            prepare(self._connection, self._path, self._identify)
         self.execute("PRAGMA foreign_keys = ON")
-        self.execute("PRAGMA synchronous = FULL")
+        version = self._format()
         if version < FORMAT:
             self._upgrade(version)
+
+    def _identify(self) -> None:
+        self._format()
 
     def _format(self) -> int:
         (application,) = self.select("PRAGMA application_id")[0]
@@ -222,12 +227,20 @@ class Database:
     def execute(self, sql: str, *values: Value) -> int:
         """Run a statement and return how many rows it changed."""
         with self._translated():
-            return self._connection.execute(sql, values).rowcount
+            changed = self._connection.execute(sql, values).rowcount
+        self._keep_log_short()
+        return changed
 
     def insert(self, sql: str, *values: Value) -> int:
         """Run a statement that adds one row and return the row's number."""
         with self._translated():
-            return self._connection.execute(sql, values).lastrowid or 0
+            number = self._connection.execute(sql, values).lastrowid or 0
+        self._keep_log_short()
+        return number
+
+    def _keep_log_short(self) -> None:
+        if not self._is_within():
+            keep_log_short(self._connection, self._path)
 
     @contextmanager
     def durability(self, *, full: bool) -> Iterator[None]:
@@ -238,11 +251,12 @@ class Database:
         if full:
             yield
             return
+        ((before,),) = self.select("PRAGMA synchronous")
         self.execute("PRAGMA synchronous = NORMAL")
         try:
             yield
         finally:
-            self.execute("PRAGMA synchronous = FULL")
+            self.execute(f"PRAGMA synchronous = {before}")
 
     def version(self) -> int:
         """Return a number that changes when another connection has committed a change."""
@@ -301,9 +315,9 @@ class Database:
             raise _translation(error, self._path) from error
 
 
-def _connect(path: str | PathLike[str]) -> sqlite3.Connection:
+def _connect(path: str | PathLike[str], how: str = SHARED) -> sqlite3.Connection:
     try:
-        return connect(path)
+        return connect(path, how=how)
     except DatabaseError as error:
         raise _translation(error, path) from error
 

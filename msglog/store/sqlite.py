@@ -8,7 +8,15 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.index.node import EMPTY_ROOT
 from msglog.key import Key, key_object_id, key_time, make_key
 from msglog.objectid import DIGEST_BYTES, ObjectId
-from msglog.sqlite_file import DatabaseError, Making, connect, copy_into
+from msglog.sqlite_file import (
+    PRIVATE,
+    SHARED,
+    DatabaseError,
+    Making,
+    connect,
+    copy_into,
+    prepare,
+)
 from msglog.store import sqlite_commit, sqlite_schema
 from msglog.store.checking import (
     beginning_among,
@@ -64,7 +72,7 @@ class SqliteStore:
             raise ValueError(identity)
         try:
             with Making(path, identity.hex()) as unfinished:
-                store = cls(_connect(unfinished), unfinished)
+                store = cls(_connect(unfinished, PRIVATE), unfinished)
                 try:
                     store._make_tables(identity, first)
                 finally:
@@ -94,13 +102,34 @@ class SqliteStore:
             raise
         return store
 
+    @classmethod
+    def open_alone(
+        cls, file: str | PathLike[str], how: str, *, path: str | PathLike[str]
+    ) -> SqliteStore:
+        """Open a file that nobody else uses, or that is only read, without regard to where it is.
+
+        how: see `msglog.sqlite_file.connect`. path: what errors call it. Raises as `open` does.
+        """
+        store = cls(_connect(file, how), path)
+        try:
+            # So a write-ahead log is read without the memory that others would share.
+            store._link.select("PRAGMA locking_mode = EXCLUSIVE")
+            sqlite_schema.bring_up_to_date(store._link)
+            store._read_identity()
+        except BaseException:
+            store.close()
+            raise
+        return store
+
     def _identify(self) -> None:
         """Check that this is a store that we can use, prepare it, and read its identity."""
         link = self._link
-        sqlite_schema.bring_up_to_date(link)
         with link.translated():
-            link.connection.execute("PRAGMA journal_mode = WAL")
-            link.connection.execute("PRAGMA synchronous = FULL")
+            prepare(link.connection, link.path, lambda: sqlite_schema.bring_up_to_date(link))
+        self._read_identity()
+
+    def _read_identity(self) -> None:
+        link = self._link
         row = next(iter(link.select("SELECT identity FROM repository")), (None,))
         identity = row[0]
         if not isinstance(identity, bytes) or len(identity) != REPOSITORY_ID_BYTES:
@@ -322,8 +351,8 @@ def _as_bytes(data: object) -> bytes:
     return data if isinstance(data, bytes) else b""
 
 
-def _connect(path: str | PathLike[str]) -> sqlite3.Connection:
+def _connect(path: str | PathLike[str], how: str = SHARED) -> sqlite3.Connection:
     try:
-        return connect(path)
+        return connect(path) if how == SHARED else connect(path, how=how)
     except DatabaseError as error:
         raise translation(error, path) from error

@@ -12,7 +12,9 @@ from msglog.compression import CompressionError, Dictionary, train
 from msglog.key import Key, key_object_id
 from msglog.message import OBJECT_BYTES_LIMIT
 from msglog.objectid import object_id
+from msglog.sqlite_file import keep_log_short
 from msglog.store.sqlite_dictionaries import LEFT_PLAIN, PLAIN
+from msglog.store.sqlite_schema import FORMAT
 from msglog.store.store import StoreError
 
 if TYPE_CHECKING:
@@ -185,9 +187,37 @@ class Condensation:
         size = (pages - free) * link.number("PRAGMA page_size")
         if not (free >= VACUUM_FROM * pages and size <= VACUUM_BYTES_LIMIT and self._write_anew()):
             self._shorten()
-        # Who still reads an older state is not waited for; the log is then reused, or cut later.
-        with self._patience(0):
-            link.select("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._cut_log()
+
+    def _cut_log(self) -> None:
+        """Leave no write-ahead log; of one page if others have the file open; or what they read.
+
+        A checkpoint that truncates is not asked for: where it finds a writer at work it becomes one
+        without the writers' lock, see `keep_log_short`.
+        """
+        link = self._link
+        if link.select("PRAGMA journal_mode") != [("wal",)]:
+            return
+        keep_log_short(link.connection, link.path, limit=0)
+        try:
+            with self._patience(0):
+                link.select("PRAGMA journal_mode = DELETE")  # takes the file for itself
+            link.select("PRAGMA journal_mode = WAL")
+        except StoreError:
+            self._begin_log_anew()
+
+    def _begin_log_anew(self) -> None:
+        link = self._link
+        before = link.number("PRAGMA journal_size_limit")
+        link.select("PRAGMA journal_size_limit = 0")
+        try:
+            # The first commit after a complete checkpoint begins the log anew, and cuts it.
+            with self._patience(0), link.transaction():
+                link.select(f"PRAGMA user_version = {FORMAT}")
+        except StoreError:
+            pass  # busy: the log is used again, or cut later
+        finally:
+            link.select(f"PRAGMA journal_size_limit = {before}")
 
     def _write_anew(self) -> bool:
         """Tell whether the file could be written anew: nobody held it, and there was room."""
@@ -209,6 +239,7 @@ class Condensation:
             with link.translated():
                 # As a script: what sqlite3 calls a query is stopped at its first page.
                 link.connection.executescript(f"PRAGMA incremental_vacuum({_SLICE_PAGES})")
+            keep_log_short(link.connection, link.path)
             left = link.number("PRAGMA freelist_count")
             if left >= free:
                 return  # others fill it as fast

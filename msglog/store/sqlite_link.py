@@ -6,7 +6,7 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError
 from msglog.key import KEY_BYTES
 from msglog.objectid import DIGEST_BYTES
-from msglog.sqlite_file import FAILURES, Trouble, reason, trouble
+from msglog.sqlite_file import FAILURES, Trouble, keep_log_short, reason, trouble
 from msglog.store.store import ForeignStoreError, StoreBusyError, StoreError
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ class Transaction:
             try:
                 if link.connection.in_transaction:
                     link.connection.execute("COMMIT")
+                    keep_log_short(link.connection, link.path)
             except BaseException:
                 link.roll_back()
                 raise

@@ -45,7 +45,7 @@ class Killed(sqlite3.Connection):
             self.writing = True
         elif sql in ("COMMIT", "ROLLBACK") and self.writing:
             self.writing = False
-        elif not sql.startswith(("VACUUM", "PRAGMA incremental", "PRAGMA wal")):
+        elif not sql.startswith(("VACUUM", "PRAGMA incremental", "PRAGMA wal", "PRAGMA journal_mode =")):
             return
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -1,11 +1,29 @@
 """SQLite files: never made by opening, made whole or not at all."""
 
+import os
 import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from msglog.sqlite_file import Making, Trouble, connect, reason, trouble
+from msglog import sqlite_file
+from msglog.sqlite_file import (
+    LOG_BYTES,
+    Making,
+    Trouble,
+    connect,
+    keep_log_short,
+    kind_of,
+    mount_of,
+    prepare,
+    reason,
+    trouble,
+)
 
 
 def test_opening_makes_nothing(tmp_path: Path) -> None:
@@ -79,3 +97,193 @@ def test_a_path_is_taken_to_the_letter(tmp_path: Path, name: str) -> None:
     connection.close()
     assert path.stat().st_size > 0
     assert list(tmp_path.iterdir()) == [path]
+
+
+def no_links(error: int, *, made: bool) -> Callable[[Any, Any], None]:
+    real = os.link
+
+    def link(source: Any, target: Any) -> None:
+        if made:
+            real(source, target)
+        raise OSError(error, os.strerror(error))
+
+    return link
+
+
+def test_a_file_appears_where_there_are_no_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", no_links(1, made=False))
+    path = tmp_path / "x.db"
+    with Making(path, "a") as unfinished:
+        Path(unfinished).write_bytes(b"whole")
+    assert path.read_bytes() == b"whole"
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(FileExistsError), Making(path, "b") as unfinished:
+        Path(unfinished).write_bytes(b"new")
+    assert path.read_bytes() == b"whole"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_whose_answer_was_lost_is_recognised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", no_links(17, made=True))
+    path = tmp_path / "x.db"
+    with Making(path, "a") as unfinished:
+        Path(unfinished).write_bytes(b"whole")
+    assert path.read_bytes() == b"whole"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A table of mounts in place of the kernel's, in which every folder is on mount 27."""
+    descriptors = tmp_path / "fdinfo"
+    descriptors.mkdir()
+    for number in range(256):
+        (descriptors / str(number)).write_bytes(b"pos:\t0\nflags:\t012\nmnt_id:\t27\nino:\t2\n")
+    path = tmp_path / "mountinfo"
+    monkeypatch.setattr(sqlite_file, "_DESCRIPTORS", str(descriptors))
+    monkeypatch.setattr(sqlite_file, "_MOUNTS", str(path))
+    return path
+
+
+LINE = b"27 1 0:44 / /home rw,relatime shared:3 master:1 - nfs4 server:/home rw,vers=4.2"
+
+
+@given(before=st.integers(0, 3000), after=st.integers(0, 3), size=st.integers(100, 200_000))
+def test_the_line_of_a_mount_is_found_among_any_others(before: int, after: int, size: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        lines = [b"%d 1 254:0 / /27 rw - ext4 27 rw" % (270 + n) for n in range(before)]
+        lines += [LINE, *[b"2%d 27 0:1 / / rw - proc 27 rw" % n for n in range(after)]]
+        text = b"".join(line + b"\n" for line in lines)
+        parts = [text[i : i + size] for i in range(0, len(text), size)]
+        reads = iter([b"mnt_id:\t27\n", b"", *parts, b""])
+        patch.setattr(os, "read", lambda *_: next(reads))
+        assert mount_of("/") == LINE
+
+
+def test_the_kind_stands_behind_the_optional_fields() -> None:
+    assert kind_of(LINE) == b"nfs4"
+    assert kind_of(b"27 1 254:0 / / rw - ext4 /dev/vda rw") == b"ext4"
+    assert kind_of(b"") == b""
+
+
+def test_what_nobody_can_tell_is_no_mount(table: Path) -> None:
+    assert mount_of("/") == b""  # there is no table
+    table.write_bytes(b"")
+    assert mount_of("/") == b""
+    table.write_bytes(b"28 1 0:44 / /home rw - nfs4 server:/home rw\n")
+    assert mount_of("/") == b""
+    assert mount_of("/no such folder") == b""
+
+
+def test_the_mount_of_a_real_folder(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("/proc")
+    assert kind_of(mount_of(str(link))) == b"proc"
+    assert kind_of(mount_of("/proc/self")) == b"proc"
+
+
+def identified() -> None:
+    """It is ours."""
+
+
+def pragma(connection: sqlite3.Connection, name: str) -> Any:
+    return connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    path = tmp_path / "store" / "x.db"
+    path.parent.mkdir()
+    path.write_bytes(b"")
+    with closing(connect(path)) as connection:
+        connection.execute("CREATE TABLE t (x BLOB)")
+    return path
+
+
+def test_by_default_a_file_has_a_log_that_is_never_checkpointed_by_sqlite(store: Path) -> None:
+    with closing(connect(store)) as connection:
+        prepare(connection, store, identified)
+        assert pragma(connection, "journal_mode") == "wal"
+        assert pragma(connection, "synchronous") == 2
+        assert pragma(connection, "wal_autocheckpoint") == 0
+
+
+def test_nothing_is_changed_before_a_file_is_known_to_be_ours(store: Path) -> None:
+    def foreign() -> None:
+        raise ZeroDivisionError
+
+    with closing(connect(store)) as connection, pytest.raises(ZeroDivisionError):
+        prepare(connection, store, foreign)
+    with closing(connect(store)) as connection:
+        assert pragma(connection, "journal_mode") == "delete"
+
+
+class Watched(sqlite3.Connection):
+    """A connection that looks, before a checkpoint, whether another could write."""
+
+    path: Path
+    seen: list[str]
+
+    def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+        if "checkpoint" in sql and "auto" not in sql:
+            with closing(connect(self.path, patience=0)) as other:
+                try:
+                    other.execute("BEGIN IMMEDIATE")
+                    self.seen.append("anybody may write")
+                except sqlite3.OperationalError:
+                    self.seen.append("nobody else may write")
+        return super().execute(sql, *parameters)
+
+
+def test_nobody_writes_while_the_log_is_moved(store: Path) -> None:
+    Watched.path, Watched.seen = store, []
+    watched = sqlite3.connect(store, isolation_level=None, factory=Watched)
+    with closing(watched) as connection, closing(connect(store)) as other:
+        prepare(connection, store, identified)
+        prepare(other, store, identified)
+        connection.execute("INSERT INTO t VALUES (zeroblob(?))", (LOG_BYTES,))
+        keep_log_short(connection, store)
+        assert Watched.seen == ["nobody else may write"]
+        assert store.stat().st_size > LOG_BYTES
+
+
+def test_the_log_stays_short_although_others_have_the_file_open(store: Path) -> None:
+    log = store.with_name("x.db-wal")
+    with closing(connect(store)) as idle, closing(connect(store)) as connection:
+        for one in (idle, connection):
+            prepare(one, store, identified)
+        assert pragma(idle, "page_count")
+        longest = 0
+        for _ in range(64):
+            connection.execute("INSERT INTO t VALUES (zeroblob(?))", (LOG_BYTES // 16,))
+            keep_log_short(connection, store)
+            longest = max(longest, log.stat().st_size)
+        assert LOG_BYTES < longest < 1.25 * LOG_BYTES
+        assert store.stat().st_size > 3 * LOG_BYTES
+
+
+def test_a_writer_at_work_is_not_waited_for_until_the_log_is_very_long(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patience = []
+
+    def noted(path: Path, **options: Any) -> sqlite3.Connection:
+        patience.append(options["patience"])
+        return connect(path, patience=0)
+
+    with closing(connect(store)) as connection, closing(connect(store)) as writer:
+        prepare(connection, store, identified)
+        connection.execute("INSERT INTO t VALUES (zeroblob(?))", (LOG_BYTES,))
+        writer.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr(sqlite_file, "connect", noted)
+        keep_log_short(connection, store)  # it fails, and nothing is raised
+        assert store.stat().st_size < LOG_BYTES
+        writer.execute("ROLLBACK")
+        connection.execute("INSERT INTO t VALUES (zeroblob(?))", (4 * LOG_BYTES,))
+        keep_log_short(connection, store)
+        assert patience == [0, sqlite_file.BUSY_SECONDS]
+        assert store.stat().st_size > LOG_BYTES

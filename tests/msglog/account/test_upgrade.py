@@ -103,7 +103,7 @@ def test_one_that_cannot_be_upgraded_stays_as_it_is(
 ) -> None:
     monkeypatch.setattr(
         "msglog.account.database.connect",
-        lambda path: sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None),
+        lambda path, **_: sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None),
     )
     with pytest.raises(AccountFormatError, match="older format"):
         Database.open(path)

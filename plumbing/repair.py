@@ -189,7 +189,7 @@ class Mending:
             for messages in source.fetch(log, [_EVERYTHING], ()):
                 self._repository.add(log, messages, time=self._context.now(), reason=_REASON)
             count = self._repository.log(log).count
-            self._report.say(f"fetched {count} messages again", ref=log_ref(log))
+            self._report.say(f"fetched {_messages(count)} again", ref=log_ref(log))
         held = set(self._store.held_keys()) - self._keys_of_others("")
         held -= self._bad(held)
         if held:
@@ -226,7 +226,7 @@ class Mending:
                 bad = self._bad(keys)
         left = self._bad(bad)
         if len(left) < len(bad) or theirs:
-            self._report.say(f"fetched {len(theirs)} messages again", ref=name)
+            self._report.say(f"fetched {_messages(len(theirs))} again", ref=name)
         if left:
             return self._give_up_messages(name, ref, keys, left)
         return True
@@ -291,18 +291,18 @@ class Mending:
     def _give_up_messages(self, name: str, ref: Ref, keys: set[Key], lost: set[Key]) -> bool:
         if not self._give_up:
             who = "this remote does not have" if self._source else "a remote may still have"
-            self._report.say(f"{len(lost)} messages are left damaged, which {who}", ref=name)
+            self._report.say(f"left damaged: {_messages(len(lost))}, which {who}", ref=name)
             return True
         self._keep_aside()
         for key in sorted(lost):
             when = rfc3339(key_time(key), 0)
             self._report.say(f"lost message {key_object_id(key).hex()} of {when}", ref=name)
-        return self._rewrite(name, ref, keys - lost, f"gave up {len(lost)} messages")
+        return self._rewrite(name, ref, keys - lost, f"gave up {_messages(len(lost))}")
 
     def _give_up_gaps(self, name: str, ref: Ref, keys: set[Key], gaps: list[Path]) -> bool:
         missing = ref.count - len(keys)
         if not self._give_up:
-            what = f"about {max(missing, 0)} messages cannot be told: index nodes are missing"
+            what = f"about {_messages(max(missing, 0))} cannot be told: index nodes are missing"
             self._report.say(what, ref=name)
             return True
         self._keep_aside()
@@ -314,7 +314,7 @@ class Mending:
             if is_below(key, gaps) and key not in kept and key not in others
         }
         doubtful -= self._bad(doubtful)
-        what = f"gave up what could not be told: {len(kept)} messages of {ref.count} are left"
+        what = f"gave up what could not be told: {len(kept)} of {_messages(ref.count)} are left"
         if not self._rewrite(name, ref, kept, what):
             return False
         if doubtful:
@@ -329,7 +329,7 @@ class Mending:
         update = RefUpdate(name, None if old is None else old.root, Ref(index.root, index.count))
         commit = Commit(self._context.now(), _REASON, nodes=index.nodes, refs=[update])
         if isinstance(self._store.commit(commit), Committed):
-            what = f"{len(keys)} messages are here now, of which their log is not certain"
+            what = f"put here, since their log is not certain: {_messages(len(keys))}"
             self._report.say(what, ref=name)
 
     def _rewrite(self, name: str, ref: Ref, keys: set[Key], what: str) -> bool:
@@ -369,3 +369,7 @@ class Mending:
                 "nothing was given up", why=f"no copy could be made first: {error.what}"
             ) from error
         self._report.say(f"a copy of the store as it was is {aside}")
+
+
+def _messages(number: int) -> str:
+    return f"{number} message{'' if number == 1 else 's'}"

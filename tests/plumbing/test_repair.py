@@ -87,7 +87,7 @@ def test_without_a_remote_damaged_messages_stay_and_are_named(folder: Path) -> N
     alter(folder, f"DELETE FROM messages WHERE {TWELVE}")
     result = repaired(folder)
     assert result.status == 1
-    assert "refs/logs/main: 12 messages are left damaged, which a remote may still have" in (
+    assert "refs/logs/main: left damaged: 12 messages, which a remote may still have" in (
         result.lines
     )
     assert sum("it is missing" in line for line in result.lines) == 12
@@ -101,7 +101,7 @@ def test_a_remote_that_has_only_some(folder: Path) -> None:
     result = repaired(folder, str(other))
     assert result.status == 1
     assert "refs/logs/main: fetched 6 messages again" in result.lines
-    assert "refs/logs/main: 6 messages are left damaged, which this remote does not have" in (
+    assert "refs/logs/main: left damaged: 6 messages, which this remote does not have" in (
         result.lines
     )
     assert len(contents(folder, "small")["small"]) == 50

@@ -181,7 +181,7 @@ def keep_log_short(
     """Move what a long write-ahead log holds into its file; to be called after each commit.
 
     SQLite does it by itself, but up to 3.51.2 wrongly where another connection writes at the very
-    same moment. Here a second connection holds the lock of the writers meanwhile: see ADR 14.
+    same moment. Here a second connection holds the lock of the writers meanwhile: see ADR 15.
     What fails is left to the next one: what was committed is durable either way.
     """
     try:

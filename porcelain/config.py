@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.config import load, read
+from msglog.config import FREE_TABLE, known_key, load, read
 from msglog.config_change import change, check_setting
 from msglog.errors import NegativeAnswer
 from porcelain.discovery import NoRepositoryError, find_repository
 from porcelain.display import one_line
 from porcelain.message_json import to_json
 from porcelain.places import repository_file, user_file
+from porcelain.printing import note
 from porcelain.settings import load_settings
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def run(arguments: Namespace, context: Context) -> int:
         if arguments.action == "list":
             for key, value, path in settings.entries():
                 _print(context, key, value, path)
+            _warn_of_unknown(context, settings)
             return 0
         for key, value, path in settings.entries():
             if key == arguments.key:
@@ -83,6 +85,15 @@ def _settings(context: Context, *, of_user: bool) -> Config:
         return load_settings(context, find_repository(context))
     except NoRepositoryError:
         return load_settings(context)
+
+
+def _warn_of_unknown(context: Context, settings: Config) -> None:
+    """Name what is set and nobody heeds: mistyped, or of a newer msglog, for which it is kept."""
+    context.stdout.flush()
+    for key, _, path in settings.entries():
+        if known_key(key) is None and not key.startswith(f"{FREE_TABLE}."):
+            shown = f"{one_line(key)} in {one_line(path)}"
+            note(context, f"msglog: warning: this version does not know {shown}; it is kept")
 
 
 def _print(context: Context, key: str, value: object, path: str, *, bare: bool = False) -> None:

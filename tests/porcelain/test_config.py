@@ -76,3 +76,26 @@ def test_a_file_that_is_not_toml_is_named_with_its_line(cli: CommandLine) -> Non
         assert str(config) in line
         assert "line 2" in line
     assert config.read_text() == "[user]\nauthor = ann\n"
+
+
+def test_what_a_newer_version_has_set_is_kept_and_named(cli: CommandLine) -> None:
+    file = cli.folder / ".msglog" / "config.toml"
+    later = '[core]\nshine = "bright"\n\n[remote.origin]\nurl = "ann@lab"\nwindow = 3\n\n[moon]\nphase = 2\n'
+    file.write_text(later)
+    cli.ok("config", "set", "user.author", "ann")
+    cli.ok("remote", "set-url", "origin", "ben@lab")
+    cli.ok("config", "set", "user.author", "ben")
+    text = file.read_text()
+    for line in ('shine = "bright"', "window = 3", "phase = 2", 'url = "ben@lab"'):
+        assert line in text.splitlines()
+    listed = cli.run("config", "list")
+    assert listed.status == 0
+    assert "core.shine=bright\nmoon.phase=2\n" in listed.out
+    warned = listed.error.splitlines()
+    assert [line.split()[7] for line in warned] == [
+        "core.shine",
+        "moon.phase",
+        "remote.origin.window",
+    ]
+    assert cli.run("-q", "config", "list").error == ""
+    assert cli.run("add", "x").error == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from msglog.annotation import TYPE_CHECKING
 
@@ -20,7 +21,20 @@ else:
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/")
 
 BUSY_SECONDS = 30.0
-"""How long a writer waits for another one."""
+"""How long a writer waits for others, and a reader for whoever must be alone."""
+
+_FIRST_PAUSE = 0.02
+_LAST_PAUSE = 0.002
+_HASTE = 20.0
+"""Per second of waiting: after 50 ms of it, a writer asks twice as often as at first."""
+
+WAL_BYTES_LIMIT = 16 << 20
+"""From this size on, the write-ahead log is cut off whenever it has grown by `WAL_BYTES_STEP`."""
+
+WAL_BYTES_STEP = 8 << 20
+
+_CUTTING_MILLISECONDS = 200
+"""How long that waits for whoever reads just now; each of our statements is over long before."""
 
 
 class Trouble:
@@ -43,6 +57,56 @@ def connect(path: str | PathLike[str]) -> sqlite3.Connection:
         timeout=BUSY_SECONDS,
         isolation_level=None,
     )
+
+
+def begin_writing(connection: sqlite3.Connection) -> None:
+    """Begin a transaction as the only writer; raises sqlite3.Error, busy after BUSY_SECONDS.
+
+    SQLite itself would sleep the longer, up to a tenth of a second, the longer it has waited, so
+    that whoever comes later is first. Here the longest waiting ask most often.
+    """
+    execute = connection.execute
+    execute("PRAGMA busy_timeout = 0")
+    try:
+        begun = time.monotonic()
+        while True:
+            try:
+                execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                waited = time.monotonic() - begun
+                if trouble(error) != Trouble.BUSY or waited >= BUSY_SECONDS:
+                    raise
+                # By the clock's last digits, lest those who began together ask together for ever.
+                chance = 0.5 + time.monotonic_ns() % 1009 / 1009
+                time.sleep(chance * max(_LAST_PAUSE, _FIRST_PAUSE / (1 + _HASTE * waited)))
+            else:
+                return
+    finally:
+        execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+
+
+def wal_size(path: str | PathLike[str]) -> int:
+    """Return the bytes of the write-ahead log of a file; 0 where there is none."""
+    try:
+        return os.stat(f"{os.fspath(path)}-wal").st_size
+    except OSError:
+        return 0
+
+
+def cut_wal(connection: sqlite3.Connection, before: int, after: int) -> None:
+    """Cut off a long write-ahead log; before, after: its bytes before and after a transaction.
+
+    SQLite begins it anew only when nobody reads, which among many readers may never be so. Whoever
+    reads is waited for only briefly, and only at each step: somebody frozen stops nobody. Raises
+    sqlite3.Error.
+    """
+    if after < WAL_BYTES_LIMIT or after // WAL_BYTES_STEP == before // WAL_BYTES_STEP:
+        return
+    connection.execute(f"PRAGMA busy_timeout = {_CUTTING_MILLISECONDS}")
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
 
 
 def _quoted(path: str) -> str:
@@ -107,7 +171,8 @@ def trouble(error: Exception) -> str:
     if not isinstance(error, sqlite3.Error):
         return Trouble.DAMAGED
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+    # The last one is how waiting ends for somebody who holds the index of the write-ahead log.
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
         return Trouble.BUSY
     if code == sqlite3.SQLITE_NOTADB:
         return Trouble.FOREIGN

@@ -7,7 +7,16 @@ from contextlib import contextmanager
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError, LocalError
-from msglog.sqlite_file import FAILURES, DatabaseError, Making, Trouble, connect, reason, trouble
+from msglog.sqlite_file import (
+    FAILURES,
+    DatabaseError,
+    Making,
+    Trouble,
+    begin_writing,
+    connect,
+    reason,
+    trouble,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -202,7 +211,11 @@ class Database:
         if self._is_within():
             yield
             return
-        self.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+        if writing:
+            with self._translated():
+                begin_writing(self._connection)
+        else:
+            self.execute("BEGIN")
         try:
             yield
             self.execute("COMMIT")

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test check demo fuzz bench bench-full profiles clean
+.PHONY: test check demo fuzz busy bench bench-full profiles clean
 
 SECONDS := 60
 
@@ -26,6 +26,12 @@ demo: $(VENV)/ready
 fuzz: $(VENV)/ready
 	-$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+
+# Many processes at once, over sshd and in one repository, and races with gc step by step: SECONDS for
+# each of ten parts or so. BUSY takes more options, such as `BUSY='--seed 7 server'`.
+busy: $(VENV)/ready
+	@tests/ssh/need-sshd
+	$(BIN)/python -m tests.busy --seconds $(SECONDS) $(BUSY)
 
 # Against git, fossil and muchsync on a private sshd; writes docs/performance.md. It names what is not
 # installed. BENCH takes more options, such as `BENCH='--rows add list --turns 5'`.

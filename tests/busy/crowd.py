@@ -153,10 +153,10 @@ class Server:
     clients: list[Msglog]
 
     @classmethod
-    def make(cls, site: Site, words: Vocabulary, clients: int) -> "Server":
+    def make(cls, site: Site, words: Vocabulary, name: str, clients: int) -> "Server":
         history = islice(entries(words, 2 * HISTORY, 1), HISTORY)
         made = [replace(entry, log="main") for entry in history]
-        crowd = MsglogCrowd(site, site.folder / "busy" / "server", made)
+        crowd = MsglogCrowd(site, site.folder / name / "server", made)
         return cls([worker.peer for worker in crowd.workers(clients)])
 
     @property
@@ -350,7 +350,7 @@ def run_server(
     site: Site, words: Vocabulary, *, pushers: int, pullers: int, seconds: float, seed: int
 ) -> tuple[Tally, float]:
     """Run the load of a server, and check what came of it; return the figures and the seconds."""
-    server = Server.make(site, words, pushers + pullers)
+    server = Server.make(site, words, "busy", pushers + pullers)
     tally = Tally()
     crowd = Crowd(tally, seconds, seed)
     push_and_pull(server, crowd, pushers, pullers)
@@ -369,7 +369,7 @@ def run_local(
     site: Site, words: Vocabulary, *, people: int, seconds: float, seed: int
 ) -> tuple[Tally, float]:
     """Run people in one repository, and check what came of it."""
-    server = Server.make(site, words, 1)
+    server = Server.make(site, words, f"shared{people}", 1)
     (client,) = server.clients
     tally = Tally()
     crowd = Crowd(tally, seconds, seed)

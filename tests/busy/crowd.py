@@ -156,7 +156,7 @@ class Server:
     def make(cls, site: Site, words: Vocabulary, name: str, clients: int) -> "Server":
         history = islice(entries(words, 2 * HISTORY, 1), HISTORY)
         made = [replace(entry, log="main") for entry in history]
-        crowd = MsglogCrowd(site, site.folder / name / "server", made)
+        crowd = MsglogCrowd(site, site.folder / name / name, made)
         return cls([worker.peer for worker in crowd.workers(clients)])
 
     @property

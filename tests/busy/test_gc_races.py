@@ -30,7 +30,7 @@ def places(
 
 def test_races_by_chance(places: Places) -> None:
     exploration = Exploration(places, settling=0.2)
-    sample(exploration, seed=1, number=80 if isinstance(places, InMemory) else 25)
+    sample(exploration, seed=1, number=60 if isinstance(places, InMemory) else 20)
     assert exploration.steps > 50 * exploration.races
 
 

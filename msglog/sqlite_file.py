@@ -24,7 +24,7 @@ BUSY_SECONDS = 30.0
 """How long a writer waits for others, and a reader for whoever must be alone."""
 
 _FIRST_PAUSE = 0.02
-_LAST_PAUSE = 0.002
+_LAST_PAUSE = 0.005
 _HASTE = 20.0
 """Per second of waiting: after 50 ms of it, a writer asks twice as often as at first."""
 

@@ -149,9 +149,9 @@ def test_whoever_waits_longer_asks_more_often(
         begin_writing(second)
     assert trouble(caught.value) is Trouble.BUSY
     assert 30 <= sum(clock.pauses) < 30.1
-    early, late = clock.pauses[:3], clock.pauses[-500:]
-    assert min(early) > 2 * max(late)
-    assert min(late) >= 0.001
+    early, late = clock.pauses[:2], clock.pauses[-500:]
+    assert sum(early) / len(early) > 2 * sum(late) / len(late)
+    assert min(late) >= 0.0025  # forty of them are not to take the processor from who has the lock
     assert len(set(late)) > 10
     assert patience(second) == 30_000
     first.execute("COMMIT")

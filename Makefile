@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test check demo fuzz bench bench-full profiles container test-container demo-container damage shared-disks clean
+.PHONY: test check demo fuzz bench bench-full profiles container test-container demo-container damage shared-disks busy clean
 
 SECONDS := 60
 FLIPS := 4000
@@ -40,6 +40,12 @@ damage: $(VENV)/ready
 shared-disks: $(VENV)/ready
 	@tests/shared/need-cc
 	MSGLOG_SHARED_ADDS=$(ADDS) $(BIN)/pytest tests/shared -k two_machines
+
+# Many processes at once, over sshd and in one repository, and races with gc step by step: SECONDS for
+# each of ten parts or so. BUSY takes more options, such as `BUSY='--seed 7 server'`.
+busy: $(VENV)/ready
+	@tests/ssh/need-sshd
+	$(BIN)/python -m tests.busy --seconds $(SECONDS) $(BUSY)
 
 # Against git, fossil and muchsync on a private sshd; writes docs/performance.md. It names what is not
 # installed. BENCH takes more options, such as `BENCH='--rows add list --turns 5'`.

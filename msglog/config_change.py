@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -27,6 +28,17 @@ if TYPE_CHECKING:
 _BARE = r"[A-Za-z0-9_-]{1,64}"
 _INTEGER = r"[+-]?(?:0|[1-9][0-9]{0,17})"
 _FLOAT = r"[+-]?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,17}"
+
+LOCK_SECONDS = 10.0
+"""How long a change waits for another one."""
+
+_WAIT = 0.02
+
+
+class ConfigBusyError(ConfigError):
+    """Another process held a configuration file for too long."""
+
+    temporary = True
 
 
 def split_key(key: str) -> tuple[str, ...]:
@@ -91,7 +103,8 @@ def change(
 ) -> None:
     """Set keys of a file, or remove those that are None, all at once; comments are kept.
 
-    The file is replaced whole or not at all; concurrent changes wait for each other.
+    The file is replaced whole or not at all; concurrent changes wait for each other, and raise
+    ConfigBusyError after LOCK_SECONDS.
     """
     import tomlkit  # noqa: PLC0415 - costs 28 ms, and only changes need it
     from tomlkit.exceptions import TOMLKitError  # noqa: PLC0415 - as above
@@ -149,16 +162,32 @@ def _remove(table: Any, key: str) -> bool:  # noqa: ANN401 - tomlkit's tables
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Hold a lock on a folder, where its file system has locks; the kernel frees it at any exit."""
-    import fcntl  # noqa: PLC0415 - only changes need it
-
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        deadline = time.monotonic() + LOCK_SECONDS
         # NFS may have no locks for folders; the replacement is atomic all the same.
         with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            while not _try_lock(descriptor):
+                if time.monotonic() >= deadline:
+                    raise ConfigBusyError(
+                        f"cannot change the configuration in {folder}",
+                        why="another process holds it",
+                        hint="Try again in a moment.",
+                    )
+                time.sleep(_WAIT)
         yield
     finally:
         os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    import fcntl  # noqa: PLC0415 - only changes need it
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -21,6 +21,7 @@ from msglog.store.store import (
     Commit,
     Committed,
     Lost,
+    MissingObjectError,
     Ref,
     RefUpdate,
     StoreBusyError,
@@ -341,8 +342,17 @@ class Repository:
                 own = refs.get(log_ref(name.removeprefix(REMOTE_PREFIX).partition("/")[2]), _EMPTY)
                 known = own.root
             if known != ref.root:
-                self.store.extend_index(label, ref.root, self.difference(known, ref.root))
+                self._learn(label, known, ref.root)
         return self.store.look_up(digits, limit)
+
+    def _learn(self, label: str, known: ObjectId, root: ObjectId) -> None:
+        """Have the look-up by id learn what it does not know of an index."""
+        try:
+            self.store.extend_index(label, root, self.difference(known, root))
+        except MissingObjectError:
+            # Another look-up has gone on from what was known, and gc has removed that since; or it
+            # was gone when somebody who had slept for long took note of it.
+            self.store.extend_index(label, root, self.keys(root))
 
     def abbreviation_length(self) -> int:
         """Return how many hex digits tell all ids here apart, by git's rule of thumb."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError
@@ -22,7 +23,20 @@ else:
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/")
 
 BUSY_SECONDS = 30.0
-"""How long a writer waits for another one."""
+"""How long a writer waits for others, and a reader for whoever must be alone."""
+
+_FIRST_PAUSE = 0.02
+_LAST_PAUSE = 0.005
+_HASTE = 20.0
+"""Per second of waiting: after 50 ms of it, a writer asks twice as often as at first."""
+
+WAL_BYTES_LIMIT = 16 << 20
+"""From this size on, the write-ahead log is cut off whenever it has grown by `WAL_BYTES_STEP`."""
+
+WAL_BYTES_STEP = 8 << 20
+
+_CUTTING_MILLISECONDS = 200
+"""How long that waits for whoever reads just now; each of our statements is over long before."""
 
 SHARED = "mode=rw"
 """Others may have the file open, too."""
@@ -175,6 +189,14 @@ def prepare(
     connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
 
 
+def wal_size(path: str | PathLike[str]) -> int:
+    """Return the bytes of the write-ahead log of a file; 0 where there is none."""
+    try:
+        return os.stat(f"{os.fspath(path)}-wal").st_size
+    except OSError:
+        return 0
+
+
 def keep_log_short(
     connection: sqlite3.Connection, path: str | PathLike[str], *, limit: int = LOG_BYTES
 ) -> None:
@@ -184,10 +206,7 @@ def keep_log_short(
     same moment. Here a second connection holds the lock of the writers meanwhile: see ADR 15.
     What fails is left to the next one: what was committed is durable either way.
     """
-    try:
-        size = os.stat(f"{os.fspath(path)}-wal").st_size
-    except OSError:
-        return
+    size = wal_size(path)
     if size <= limit:
         return
     try:
@@ -199,6 +218,51 @@ def keep_log_short(
             guard.close()
     except sqlite3.Error:
         return
+
+
+def cut_wal(connection: sqlite3.Connection, before: int, after: int) -> None:
+    """Cut off a very long write-ahead log; before, after: its bytes before and after a transaction.
+
+    SQLite begins it anew only when nobody reads, which among many readers may never be so. Whoever
+    reads is waited for only briefly, and only at each step: somebody frozen stops nobody. Writers
+    are locked out meanwhile, by SQLite itself. What fails is left to the next one.
+    """
+    if after < WAL_BYTES_LIMIT or after // WAL_BYTES_STEP == before // WAL_BYTES_STEP:
+        return
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {_CUTTING_MILLISECONDS}")
+        try:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+    except sqlite3.Error:
+        return
+
+
+def begin_writing(connection: sqlite3.Connection) -> None:
+    """Begin a transaction as the only writer; raises sqlite3.Error, busy after BUSY_SECONDS.
+
+    SQLite itself would sleep the longer, up to a tenth of a second, the longer it has waited, so
+    that whoever comes later is first. Here the longest waiting ask most often.
+    """
+    execute = connection.execute
+    execute("PRAGMA busy_timeout = 0")
+    try:
+        begun = time.monotonic()
+        while True:
+            try:
+                execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                waited = time.monotonic() - begun
+                if trouble(error) != Trouble.BUSY or waited >= BUSY_SECONDS:
+                    raise
+                # By the clock's last digits, lest those who began together ask together for ever.
+                chance = 0.5 + time.monotonic_ns() % 1009 / 1009
+                time.sleep(chance * max(_LAST_PAUSE, _FIRST_PAUSE / (1 + _HASTE * waited)))
+            else:
+                return
+    finally:
+        execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
 
 
 def _quoted(path: str) -> str:
@@ -283,7 +347,8 @@ def trouble(error: Exception) -> str:
     if not isinstance(error, sqlite3.Error):
         return Trouble.DAMAGED
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+    # The last one is how waiting ends for somebody who holds the index of the write-ahead log.
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
         return Trouble.BUSY
     if code == sqlite3.SQLITE_NOTADB:
         return Trouble.FOREIGN

@@ -14,6 +14,7 @@ from msglog.sqlite_file import (
     DatabaseError,
     Making,
     Trouble,
+    begin_writing,
     connect,
     copy_into,
     faults,
@@ -272,7 +273,11 @@ class Database:
         if self._is_within():
             yield
             return
-        self.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+        if writing:
+            with self._translated():
+                begin_writing(self._connection)
+        else:
+            self.execute("BEGIN")
         try:
             yield
             self.execute("COMMIT")

@@ -177,9 +177,9 @@ class MemoryStore:
         """Remove what no root reaches, or only say how much it is."""
         entries = self._expired_entries(retention)
         agreements = self._expired_agreements(retention)
-        listed = [*(ref.root for ref in self._refs.values()), *self._indexed.values()]
-        nodes, keys = self._reached(listed, strict=True)
+        nodes, keys = self._reached([ref.root for ref in self._refs.values()], strict=True)
         remembered = [
+            *self._indexed.values(),
             *(entry.root for entries in self._reflog.values() for entry in entries),
             *(root for roots in self._agreed.values() for root in roots),
             *(root for root, time in self._retired.items() if time >= retention.before),

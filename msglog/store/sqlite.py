@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import islice
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.index.node import EMPTY_ROOT
@@ -52,6 +53,7 @@ _RECEIPT = (bytes, str, int, str, str)
 _REFLOG = (bytes, int, int, str)
 _REFUSAL = (bytes, str, str)
 _LOOKUP = (bytes, int)
+_LOOKED_UP_AT_ONCE = 5000
 
 
 class SqliteStore:
@@ -274,15 +276,21 @@ class SqliteStore:
         return next((ObjectId(root) for (root,) in self._link.checked(rows, (bytes,))), EMPTY_ROOT)
 
     def extend_index(self, log: str, root: ObjectId, keys: Iterable[Key]) -> None:
-        """Add keys to the look-up by id."""
-        with self._link.transaction():
-            self._link.connection.executemany(
-                "INSERT OR IGNORE INTO lookup VALUES (?, ?)",
-                ((key_object_id(key), key_time(key)) for key in keys),
-            )
-            self._link.connection.execute(
-                "INSERT OR REPLACE INTO looked_up VALUES (?, ?)", (log, root)
-            )
+        """Add keys to the look-up by id, in short transactions; the last one says that all are."""
+        rest = iter(keys)
+        while True:
+            # Read first: who else writes does not wait until an index is walked.
+            part = list(islice(rest, _LOOKED_UP_AT_ONCE))
+            with self._link.transaction():
+                self._link.connection.executemany(
+                    "INSERT OR IGNORE INTO lookup VALUES (?, ?)",
+                    [(key_object_id(key), key_time(key)) for key in part],
+                )
+                if len(part) < _LOOKED_UP_AT_ONCE:
+                    self._link.connection.execute(
+                        "INSERT OR REPLACE INTO looked_up VALUES (?, ?)", (log, root)
+                    )
+                    return
 
     def look_up(self, abbreviation: str, limit: int) -> list[Key]:
         """Return the keys whose ids begin with these hex digits."""

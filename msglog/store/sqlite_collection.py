@@ -41,9 +41,7 @@ _TABLES = {
     "used": "receipt INTEGER PRIMARY KEY",
 }
 
-_LISTED = """
-SELECT root FROM (SELECT root, count FROM refs UNION ALL SELECT root, 0 FROM looked_up)
- GROUP BY root ORDER BY max(count) DESC"""
+_LISTED = "SELECT root FROM refs GROUP BY root ORDER BY max(count) DESC"
 _ROOTS = """SELECT root FROM refs UNION SELECT root FROM looked_up
  UNION SELECT root FROM reflog UNION SELECT root FROM agreed
  UNION SELECT root FROM retired WHERE time >= ?"""

@@ -6,7 +6,16 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError
 from msglog.key import KEY_BYTES
 from msglog.objectid import DIGEST_BYTES
-from msglog.sqlite_file import FAILURES, Trouble, keep_log_short, reason, trouble
+from msglog.sqlite_file import (
+    FAILURES,
+    Trouble,
+    begin_writing,
+    cut_wal,
+    keep_log_short,
+    reason,
+    trouble,
+    wal_size,
+)
 from msglog.store.store import ForeignStoreError, StoreBusyError, StoreError
 
 if TYPE_CHECKING:
@@ -49,15 +58,17 @@ class Translation:
 class Transaction:
     """A block that is one transaction, see `Link.transaction`."""
 
-    __slots__ = ("_link",)
+    __slots__ = ("_link", "_wal_size")
 
     def __init__(self, link: Link) -> None:
         self._link = link
+        self._wal_size = 0
 
     def __enter__(self) -> None:
         """Begin, as a writer."""
         with self._link.translated():
-            self._link.connection.execute("BEGIN IMMEDIATE")
+            begin_writing(self._link.connection)
+        self._wal_size = wal_size(self._link.path)
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         """Commit, or roll back what an error has left undone."""
@@ -75,6 +86,7 @@ class Transaction:
             except BaseException:
                 link.roll_back()
                 raise
+            cut_wal(link.connection, self._wal_size, wal_size(link.path))
 
 
 class Link:

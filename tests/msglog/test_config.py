@@ -1,3 +1,4 @@
+import fcntl
 import os
 import signal
 import threading
@@ -5,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from msglog import config_change
 from msglog.config import (
     CONFIG_BYTES_LIMIT,
     Config,
@@ -14,7 +16,7 @@ from msglog.config import (
     load,
     read,
 )
-from msglog.config_change import change, check_setting, split_key
+from msglog.config_change import ConfigBusyError, change, check_setting, split_key
 from msglog.errors import UsageError
 
 
@@ -215,3 +217,19 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     blocked.write_text("")
     with pytest.raises((ConfigError, OSError)):
         change(blocked / "config.toml", {"user.author": "x"})
+
+
+def test_somebody_frozen_in_a_change_is_not_waited_for_for_ever(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(file, {"user.author": "old"})
+    monkeypatch.setattr(config_change, "LOCK_SECONDS", 0.0)
+    frozen = os.open(file.parent, os.O_RDONLY)
+    fcntl.flock(frozen, fcntl.LOCK_EX)
+    with pytest.raises(ConfigBusyError) as caught:
+        change(file, {"user.author": "new"})
+    assert (caught.value.exit_status, caught.value.temporary) == (7, True)
+    assert read(file)["user.author"] == "old"
+    os.close(frozen)
+    change(file, {"user.author": "new"})
+    assert read(file)["user.author"] == "new"

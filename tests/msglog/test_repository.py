@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from msglog import sqlite_file
 from msglog.index.change import build, insert
 from msglog.index.node import EMPTY_ROOT
 from msglog.key import Key, key_object_id
@@ -21,6 +22,7 @@ from msglog.repository import (
     UnknownLogError,
     overlay,
 )
+from msglog.store import sqlite
 from msglog.store.memory import MemoryStore
 from msglog.store.store import (
     Commit,
@@ -254,6 +256,38 @@ def test_what_was_fetched_and_not_merged_is_found_too(repository: Repository) ->
     known = min(some(0, 200))
     assert repository.find(key_object_id(fetched).hex()) == [fetched]
     assert repository.find(key_object_id(known).hex()) == [known]
+
+
+def test_what_the_look_up_knew_may_be_gone(repository: Repository) -> None:
+    """Another look-up went on from it, and gc removed it; or it was noted after a long sleep."""
+    repository.add("main", some(0, 200), time=6)
+    repository.store.extend_index("main", object_id(b"removed"), [])
+    for key in some(0, 200):
+        assert repository.find(key_object_id(key).hex()) == [key]
+    assert repository.store.indexed("main") == repository.log("main").root
+
+
+def test_whoever_looks_up_holds_no_lock_while_an_index_is_walked(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_LOOKED_UP_AT_ONCE", 10)
+    repository.add("main", some(0, 100), time=6)
+    keys = sorted(some(0, 100))
+    root = repository.log("main").root
+
+    def walk() -> Iterator[Key]:
+        for number, key in enumerate(keys):
+            other = Repository.open(repository.folder)
+            monkeypatch.setattr(sqlite_file, "BUSY_SECONDS", 0.0)
+            other.add("main", some(1000 + number, 1001 + number), time=7)
+            assert other.store.indexed("main") == EMPTY_ROOT
+            other.close()
+            yield key
+
+    repository.store.extend_index("main", root, walk())
+    assert repository.store.indexed("main") == root
+    digits = key_object_id(keys[55]).hex()
+    assert repository.store.look_up(digits, 2) == [keys[55]]
 
 
 def test_abbreviations_grow_with_the_log(repository: Repository) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,16 @@ from msglog.sqlite_file import (
     LOG_BYTES,
     Making,
     Trouble,
+    begin_writing,
     connect,
+    cut_wal,
     keep_log_short,
     kind_of,
     mount_of,
     prepare,
     reason,
     trouble,
+    wal_size,
 )
 
 
@@ -287,3 +290,117 @@ def test_a_writer_at_work_is_not_waited_for_until_the_log_is_very_long(
         keep_log_short(connection, store)
         assert patience == [0, sqlite_file.BUSY_SECONDS]
         assert store.stat().st_size > LOG_BYTES
+
+
+class Protocol(sqlite3.OperationalError):
+    sqlite_errorcode = sqlite3.SQLITE_PROTOCOL
+
+
+def test_an_index_of_the_log_that_somebody_holds_is_busy_not_broken() -> None:
+    assert trouble(Protocol("locking protocol")) is Trouble.BUSY
+
+
+class Time:
+    """A clock that only waiting moves. after: what happens once so many pauses were made."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        self.pauses: list[float] = []
+        self.after: Callable[[], None] = lambda: None
+        monkeypatch.setattr(sqlite_file, "time", self)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def monotonic_ns(self) -> int:
+        return int(self.now * 1e9)
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.pauses.append(seconds)
+        self.after()
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[tuple[sqlite3.Connection, sqlite3.Connection]]:
+    path = tmp_path / "x.db"
+    path.write_bytes(b"")
+    first, second = connect(path), connect(path)
+    first.execute("PRAGMA journal_mode = WAL")
+    first.execute("CREATE TABLE t (x)")
+    yield first, second
+    first.close()
+    second.close()
+
+
+def patience(connection: sqlite3.Connection) -> int:
+    ((milliseconds,),) = connection.execute("PRAGMA busy_timeout")
+    assert isinstance(milliseconds, int)
+    return milliseconds
+
+
+def test_whoever_waits_longer_asks_more_often(
+    two: tuple[sqlite3.Connection, sqlite3.Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = two
+    clock = Time(monkeypatch)
+    first.execute("BEGIN IMMEDIATE")
+    with pytest.raises(sqlite3.OperationalError) as caught:
+        begin_writing(second)
+    assert trouble(caught.value) is Trouble.BUSY
+    assert 30 <= sum(clock.pauses) < 30.1
+    early, late = clock.pauses[:2], clock.pauses[-500:]
+    assert sum(early) / len(early) > 2 * sum(late) / len(late)
+    assert min(late) >= 0.0025  # forty of them are not to take the processor from who has the lock
+    assert len(set(late)) > 10
+    assert patience(second) == 30_000
+    first.execute("COMMIT")
+    begin_writing(second)
+    assert second.in_transaction
+    assert patience(second) == 30_000
+
+
+def test_a_writer_begins_when_the_other_one_is_done(
+    two: tuple[sqlite3.Connection, sqlite3.Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = two
+    clock = Time(monkeypatch)
+
+    def commit() -> None:
+        if len(clock.pauses) == 3:
+            first.execute("COMMIT")
+
+    clock.after = commit
+    first.execute("BEGIN IMMEDIATE")
+    begin_writing(second)
+    assert len(clock.pauses) == 3
+
+
+def test_the_log_is_cut_off_at_each_step_from_its_limit_on(
+    two: tuple[sqlite3.Connection, sqlite3.Connection],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = two
+    path = tmp_path / "x.db"
+    monkeypatch.setattr(sqlite_file, "WAL_BYTES_LIMIT", 1 << 16)
+    monkeypatch.setattr(sqlite_file, "WAL_BYTES_STEP", 1 << 15)
+    monkeypatch.setattr(sqlite_file, "_CUTTING_MILLISECONDS", 0)
+    first.execute("INSERT INTO t VALUES (zeroblob(70000))")
+    long = wal_size(path)
+    assert long > 1 << 16
+    cut_wal(first, long - 10, long)  # no step was made
+    assert wal_size(path) == long
+    cut_wal(first, 0, (1 << 16) - 1)  # it is short
+    assert wal_size(path) == long
+    second.execute("INSERT INTO t VALUES (1)")
+    reading = second.execute("SELECT x FROM t")
+    assert reading.fetchone() is not None
+    first.execute("INSERT INTO t VALUES (1)")
+    cut_wal(first, 0, long)  # somebody reads
+    assert wal_size(path) >= long
+    assert patience(first) == 30_000
+    reading.close()
+    cut_wal(first, 0, long)
+    assert wal_size(path) == 0
+    assert first.execute("SELECT count(*) FROM t").fetchone() == (3,)

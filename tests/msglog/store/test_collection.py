@@ -127,6 +127,15 @@ def test_the_look_up_of_a_deleted_log_holds_it_for_a_grace_more(store: Store) ->
     assert collect(store, START + 2 * GRACE + 2).messages == 100
 
 
+@pytest.mark.parametrize("log", ["main", "gone"])
+def test_a_hole_below_what_the_look_up_knows_stops_nothing(store: Store, log: str) -> None:
+    """Somebody who slept for longer than the grace may note a root that is gone."""
+    ref = put(store, "main", range(300), START)
+    store.extend_index(log, object_id(b"removed"), [])
+    assert collect(store, START + 3 * GRACE) == Collected()
+    assert len(keys(store, ref.root)) == 300
+
+
 def test_nodes_of_old_roots_go_when_they_were_given_up_a_grace_ago(store: Store) -> None:
     count = REFLOG_LIMIT + 50
     for number in range(count):

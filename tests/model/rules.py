@@ -76,7 +76,7 @@ class Server:
 
     site: Site
     policy: str = "none"
-    quota: Quota = Quota()
+    quota: Quota = field(default_factory=Quota)
     counted: bool = False
     rights: dict[str, Rights] = field(default_factory=dict)
     ceilings: dict[str, tuple[float, float]] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from msglog.key import FIRST_KEY, Key
 from msglog.refname import REMOTE_PREFIX
 from msglog.repository import Repository
 from msglog.store.store import Commit, Ref, RefUpdate
+from msglog.wire.events import Fetch, Push
 from msglog.wire.request_line import EarlyRequest, parse_requests
 from plumbing.fetching import Fetched, Fetcher, fetch_request
 from plumbing.pushing import Pushed, Pusher, push_request
@@ -254,9 +255,9 @@ class Visit:
         ready: list[tuple[Errand, Fetcher]] = []
         for errand, request, there in zip(errands, requests, known, strict=True):
             tracking = self._tracking(repository, errand, identity)
-            fetcher = Fetcher(
-                session, tracking, pull=errand.verb == "pull", early=request, known=there
-            )  # type: ignore[arg-type]
+            assert isinstance(request, Fetch)
+            pull = errand.verb == "pull"
+            fetcher = Fetcher(session, tracking, pull=pull, early=request, known=there)
             if self._attempt(session, errand, fetcher.take_answer):
                 ready.append((errand, fetcher))
         for errand, fetcher in ready:
@@ -286,7 +287,8 @@ class Visit:
         ready: list[tuple[Errand, Pusher]] = []
         for errand, request, there in zip(errands, requests, known, strict=True):
             tracking = self._tracking(repository, errand, identity)
-            pusher = Pusher(session, tracking, early=request, known=there)  # type: ignore[arg-type]
+            assert isinstance(request, Push)
+            pusher = Pusher(session, tracking, early=request, known=there)
             if self._attempt(session, errand, pusher.take_answer):
                 ready.append((errand, pusher))
         for number, (errand, pusher) in enumerate(ready):

@@ -11,10 +11,10 @@ from msglog.account.role import Role
 from msglog.key import FIRST_KEY, Key, first_key_at, key_time
 from msglog.repository import LogExistsError, UnknownLogError
 from msglog.store import memory, sqlite_collection, sqlite_commit, sqlite_condensation
-from msglog.store.collection import Retention
 from msglog.store.store import Quota, Usage
 from msglog.timestamp import DAY
 from plumbing import outgoing
+from tests.model.collecting import Collecting
 from tests.model.knowledge import (
     NOTHING,
     Keys,
@@ -28,7 +28,7 @@ from tests.model.knowledge import (
 )
 from tests.model.objects import an_object
 from tests.model.rules import POLICIES, Rights, Server
-from tests.model.sites import ClientGoneError, GoneError, ServerGoneError, Site, Tap, a_folder
+from tests.model.sites import ClientGoneError, GoneError, Site, Tap, a_folder
 from tests.model.tasks import FOR_EVER, Task
 from tests.model.visit import Errand, Visit
 
@@ -323,7 +323,7 @@ class World:
         task, owner = draw.choice(self.tasks)
         self._advance(task, owner, draw.choice((1, 1, 1, 2, 2, 3, 5, 5, 10, 30, FOR_EVER)))
 
-    def _advance(self, task: Task, owner: "Visit | Collecting", points: int) -> None:
+    def _advance(self, task: Task, owner: Visit | Collecting, points: int) -> None:
         try:
             task.advance(points)
         finally:
@@ -420,7 +420,7 @@ class World:
     # gc.
 
     def do_gc(self, draw: random.Random) -> None:
-        collecting = Collecting(self, self._any(draw), draw)
+        collecting = Collecting(self._any(draw), draw)
         if any(owner.uses(collecting.known) for _, owner in self.tasks):
             collecting.grace = max(collecting.grace, DAY)
         self._disturb(collecting.known, "gc")
@@ -435,7 +435,7 @@ class World:
     def do_open_gc(self, draw: random.Random) -> None:
         if len(self.tasks) >= SESSIONS:
             return
-        collecting = Collecting(self, self._any(draw), draw)
+        collecting = Collecting(self._any(draw), draw)
         collecting.grace = max(collecting.grace, DAY)
         self._disturb(collecting.known, "gc")
         task = Task(collecting.run)
@@ -443,7 +443,7 @@ class World:
         self.tasks.append((task, collecting))
         self._advance(task, collecting, draw.randrange(1, 20))
 
-    def _after_gc(self, collecting: "Collecting") -> None:
+    def _after_gc(self, collecting: Collecting) -> None:
         known = collecting.known
         self.settle(known, {}, "gc")
         known.sound.clear()
@@ -577,56 +577,3 @@ class World:
             raise ModelError(f"{visit.what}: {visit.errors[0]}")
         self._after(visit)
         visit.conclude()
-
-
-class Collecting:
-    """A run of gc, in one go or as a task."""
-
-    def __init__(self, world: World, known: Known, draw: random.Random) -> None:
-        self.known = known
-        self.tap = Tap(ServerGoneError)
-        self.grace = draw.choice((0, 3_600_000_000, DAY, 14 * DAY, 14 * DAY))
-        self._condense = draw.random() < 0.3
-        self.receipts = receipts(known.site)
-        self.over = False
-        self.alone = True
-        self.before = 0
-        self.result: object = None
-        self._world = world
-        self._now = known.site.clock()
-        if draw.random() < 0.2:
-            self.tap.die_at = draw.randrange(1, 100)
-
-    def retention(self) -> Retention:
-        return Retention(self._now, self.grace)
-
-    def run(self) -> None:
-        retention = self.retention()
-        self.before = retention.before
-        repository = self.known.site.start(self.tap)
-        try:
-            self.result = repository.store.collect(retention)
-            if self._condense:
-                repository.store.condense()
-        except GoneError:
-            pass
-        finally:
-            self.known.site.end(repository, self.tap)
-            self.over = True
-
-    def note(self) -> None:
-        self.alone = False
-
-    def uses(self, known: Known) -> bool:
-        return known is self.known
-
-    def strike(self, draw: random.Random) -> None:
-        del draw
-        self.tap.dead = True
-
-    def strike_at(self, known: Known) -> None:
-        del known
-        self.tap.dead = True
-
-    def strike_all(self) -> None:
-        self.tap.dead = True

@@ -22,7 +22,11 @@ def _work(part: tuple[int, int]) -> tuple[Tally, Failure | None]:
     seed, steps = part
     tally = Tally()
     failure = run(seed, steps, tally, _say)
-    return tally, None if failure is None else shrink(failure, _say)
+    if failure is not None:
+        _say(f"seed {seed}: world {failure.world} fails:")
+        _show(failure)
+        failure = shrink(failure, _say)
+    return tally, failure
 
 
 def _show(failure: Failure) -> None:

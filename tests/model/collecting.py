@@ -30,7 +30,7 @@ class Collecting:
 
     def run(self) -> None:
         retention = self.retention()
-        self.before = retention.before
+        self.before = self._now - self.grace
         repository = self.known.site.start(self.tap)
         try:
             self.result = repository.store.collect(retention)

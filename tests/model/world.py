@@ -352,7 +352,7 @@ class World:
     def do_grant(self, draw: random.Random) -> None:
         server = draw.choice(self.servers)
         user = draw.choice(sorted(server.rights))
-        roles = (*Role, Role.WRITE, Role.WRITE, Role.WRITE, Role.APPEND)
+        roles = (*Role, *(Role.WRITE,) * 9, Role.APPEND)
         server.rights[user].change(draw.choice(("", "", "", *LOGS)), draw.choice(roles))
         for _, owner in self.tasks:
             if isinstance(owner, Visit) and owner.rights is server.rights[user]:

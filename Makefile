@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test check demo fuzz bench bench-full profiles container test-container demo-container damage shared-disks busy clean
+.PHONY: test check demo fuzz bench bench-full profiles container test-container demo-container damage shared-disks busy model clean
 
 SECONDS := 60
 FLIPS := 4000
 SEED := 1
 ADDS := 300
+STEPS := 1000000
 
 test: $(VENV)/ready
 	@tests/ssh/need-sshd
@@ -46,6 +47,11 @@ shared-disks: $(VENV)/ready
 busy: $(VENV)/ready
 	@tests/ssh/need-sshd
 	$(BIN)/python -m tests.busy --seconds $(SECONDS) $(BUSY)
+
+# STEPS of adding, exchanging, crashing, restoring and so on, against a model, from SEED: what fails is
+# printed with the steps from which it repeats.
+model: $(VENV)/ready
+	$(BIN)/python -m tests.model --steps $(STEPS) --seed $(SEED)
 
 # Against git, fossil and muchsync on a private sshd; writes docs/performance.md. It names what is not
 # installed. BENCH takes more options, such as `BENCH='--rows add list --turns 5'`.

@@ -7,7 +7,7 @@ from msglog.dataclass import dataclass, field
 from msglog.errors import IntegrityError
 from msglog.index.change import insert
 from msglog.index.node import EMPTY_ROOT
-from msglog.index.walk import count
+from msglog.index.walk import count, difference
 from msglog.key import FIRST_KEY
 from msglog.refname import log_ref
 from msglog.repository import Insertion, overlay
@@ -57,7 +57,8 @@ class Fetcher:
     """Fetches one log in a session.
 
     pull: put the messages into our log of the same name too, not only into the tracking ref.
-    early: the request was sent already, with `request()` as it was then.
+    early: the request was sent already, and known is what the remote was known to hold before it
+    was made: what others of us learn of the remote later, its answer need not have.
     progress: called with the messages received so far and those expected.
     """
 
@@ -68,6 +69,7 @@ class Fetcher:
         *,
         pull: bool,
         early: Fetch | None = None,
+        known: Ref | None = None,
         progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> None:
         self._session = session
@@ -77,7 +79,7 @@ class Fetcher:
         self._pull = pull
         self._request = early
         self._progress = progress
-        self._known = Ref(EMPTY_ROOT, 0)
+        self._known = tracking.known() if known is None else known
         self._intake: _Intake | None = None
         self._answer: Transfer | Base | None = None
 
@@ -90,7 +92,6 @@ class Fetcher:
         if self._request is None:
             self._request = fetch_request(self._tracking)
             self._session.send(self._request)
-        self._known = self._tracking.known()
         answer = self._session.expect(Transfer, Base)
         self._check_place(answer)
         if isinstance(answer, Transfer):
@@ -119,7 +120,9 @@ class Fetcher:
         self._conclude(ref, intake)
         lost = 0
         if known.root not in (EMPTY_ROOT, ref.root):
-            lost = sum(1 for _ in self._repository.difference(ref.root, known.root))
+            meant = tracking.meant(known)
+            read = overlay(self._reader(intake), meant.nodes)
+            lost = sum(1 for _ in difference(read, ref.root, meant.root))
         local = tracking.local()
         if self._pull:
             merged = self._repository.merge_into(

@@ -13,7 +13,7 @@ from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import count, difference
 from msglog.key import FIRST_KEY
 from msglog.repository import overlay
-from msglog.store.store import HeldBack, Refusal
+from msglog.store.store import HeldBack, MissingObjectError, Refusal
 from msglog.wire.events import Acknowledged, Base, Batch, Done, End, Push, Refused, Transfer
 from plumbing.outgoing import cut_batches
 from plumbing.transport.channel import ChannelError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from msglog.index.change import Index
     from msglog.objectid import ObjectId
+    from msglog.store.store import Ref
     from plumbing.outgoing import OutgoingBatch
     from plumbing.session import Session
     from plumbing.tracking import Tracking
@@ -68,7 +69,8 @@ class _Draft:
 class Pusher:
     """Pushes one log in a session.
 
-    early: the request was sent already.
+    early: the request was sent already, and known is what the remote was known to hold before it
+    was made.
     """
 
     def __init__(
@@ -77,10 +79,12 @@ class Pusher:
         tracking: Tracking,
         *,
         early: Push | None = None,
+        known: Ref | None = None,
     ) -> None:
         self._session = session
         self._tracking = tracking
         self._repository = tracking.repository
+        self._known = tracking.known() if known is None else known
         self._request = early
         self._answer: Base | None = None
         self._progress: Callable[[int, int], None] = _ignore
@@ -149,11 +153,11 @@ class Pusher:
         local = tracking.part()
         if answer.base is None and local.count and answer.count != 0:
             answer = self._offer_further() or answer
-        lost = 0
-        if answer.base is None and answer.root is not None and local.count and answer.count:
+        lost = self._lost_by(answer)
+        if lost is None or (answer.base is None and answer.count and local.count):
+            assert answer.root is not None
             done, lost = self._push_without_base(local, answer.root)
         else:
-            lost = self._surely_lost(answer)
             done = self._push_from(answer.base or EMPTY_ROOT, dict(local.nodes), local)
         root = answer.root if done is None else done.root
         number = answer.count if done is None else done.count
@@ -162,21 +166,6 @@ class Pusher:
             before = Pusher(self._session, older).run(progress)
             accepted, refused = accepted + before.messages, refused + before.refused
         return Pushed(tracking.log, accepted, refused, root, number, lost)
-
-    def _surely_lost(self, answer: Base) -> int:
-        """Return how many messages the remote once had and lacks, as far as its answer tells.
-
-        Where others have pushed since, what they brought may hide some: that costs nobody
-        anything, since all is sent again.
-        """
-        tracking = self._tracking
-        known, base = tracking.known().root, answer.base or EMPTY_ROOT
-        whole = tracking.view == FIRST_KEY and tracking.before is None
-        if not whole or answer.count is None or known in (EMPTY_ROOT, base, answer.root):
-            return 0
-        read = self._repository.store.read_nodes
-        beyond = sum(1 for _ in difference(read, base, known))
-        return max(0, min(beyond, count(read, base) + beyond - answer.count))
 
     def _offer_further(self) -> Base | None:
         """Offer the roots that the request left out; None if there are none."""
@@ -189,34 +178,52 @@ class Pusher:
         self._session.send(self._request)
         return self.take_answer()
 
+    def _lost_by(self, answer: Base) -> int | None:
+        """Return how much the remote was known to hold and has no more; None if that is open."""
+        known = self._tracking.meant(self._known)
+        if answer.root is None or not known.count:
+            return 0
+        read = overlay(self._repository.store.read_nodes, known.nodes)
+        for root in (answer.base, answer.root):
+            try:
+                missing = (
+                    None if root is None else sum(1 for _ in difference(read, root, known.root))
+                )
+            except MissingObjectError:
+                continue  # it is none that we hold
+            if missing is not None and (root == answer.root or not missing):
+                return missing
+        return None
+
     def _push_without_base(self, local: Index, root: ObjectId) -> tuple[Done | None, int]:
-        """Push when the remote holds none of the roots that we offered."""
+        """Push when the remote holds none of the roots that we offered, or lost messages."""
         from plumbing.navigation import find_common_ground  # noqa: PLC0415 - seldom needed
 
         tracking = self._tracking
         read = self._repository.store.read_nodes
+        known = tracking.meant(self._known)
+        made = {**local.nodes, **known.nodes}
+        held = merge(overlay(read, made), local.root, known.root)
+        made.update(held.nodes)
         for careful in (False, True):
             ground = find_common_ground(
-                self._session, tracking, local.root, dict(local.nodes), root, careful=careful
+                self._session, tracking, held.root, dict(made), root, careful=careful
             )
             self._session.send(
                 Push(tracking.log, (), tracking.view, root=root, without=ground.wants)
             )
             if self._session.expect(Base).base != ground.base:
                 continue
-            lost = 0
-            known = tracking.known()
-            if known.root != EMPTY_ROOT:
-                merged = merge(overlay(read, ground.made), known.root, ground.common)
-                lost = merged.count - ground.common_count
-            return self._push_from(ground.base, {**local.nodes, **ground.made}, local), lost
+            everything = merge(overlay(read, ground.made), known.root, ground.common)
+            lost = everything.count - ground.common_count
+            return self._push_from(ground.base, {**made, **ground.made}, local), lost
         raise FalseAcknowledgementError("the remote's index contradicts itself")
 
     def _push_from(self, base: ObjectId, made: dict[ObjectId, bytes], local: Index) -> Done | None:
         """Send what our log has beyond a base; None if that is nothing."""
         tracking = self._tracking
         draft, self._draft = self._draft, None
-        if draft is None:
+        if draft is None or draft.base != base:  # another base was found since
             draft = self._draft_from(base, made, local)
         target, self._made = draft.target, draft.made
         read = overlay(self._repository.store.read_nodes, self._made)

@@ -90,6 +90,14 @@ class Tracking:
             return slice_from(read, local.root, self.view)
         return Index(local.root, local.count, {})
 
+    def meant(self, known: Ref) -> Index:
+        """Return that part of what the remote was known to hold which is meant."""
+        if self.before is not None:
+            return Index(EMPTY_ROOT, 0, {})
+        if self.view != FIRST_KEY:
+            return slice_from(self.repository.store.read_nodes, known.root, self.view)
+        return Index(known.root, known.count, {})
+
     def older(self) -> Tracking:
         """Return what is remembered of our messages from before the view."""
         return Tracking(self.repository, self.remote, self.log, clock=self.clock, before=self.view)

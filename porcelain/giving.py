@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from msglog.repository import Log
+    from msglog.store.store import Ref
     from msglog.wire.events import Push
     from msglog.wire.request_line import EarlyRequest
     from plumbing.pushing import Pushed, Pusher
@@ -19,15 +20,20 @@ def give(one: Exchange, logs: Sequence[str]) -> None:
     for log in logs:
         one.repository.log(log)
     asked: dict[str, Push] = {}
+    known: dict[str, Ref] = {}
+    met = one.target.repository
 
     def ask() -> Sequence[EarlyRequest]:
         from plumbing.pushing import push_request  # noqa: PLC0415 - while the server gets ready
 
         for log in list(logs) or _own_logs(one):
+            known[log] = one.tracking(log).known()
             asked[log] = push_request(one.tracking(log))
         return list(asked.values())
 
     session = one.open(ask)
+    if one.target.repository != met:
+        known.clear()  # it is of another repository
     from plumbing.pushing import Pusher  # noqa: PLC0415 - while the server starts
     from porcelain.progress import Progress  # noqa: PLC0415 - as above
 
@@ -35,7 +41,7 @@ def give(one: Exchange, logs: Sequence[str]) -> None:
     ready: dict[str, Pusher] = {}
 
     def take_answer(log: str) -> None:
-        pusher = Pusher(session, one.tracking(log), early=asked[log])
+        pusher = Pusher(session, one.tracking(log), early=asked[log], known=known.get(log))
         pusher.take_answer()
         ready[log] = pusher
 

@@ -8,6 +8,7 @@ from msglog.refname import DEFAULT_LOG, REMOTE_PREFIX
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from msglog.store.store import Ref
     from msglog.wire.events import AdvertisedRef, Fetch
     from msglog.wire.request_line import EarlyRequest
     from plumbing.fetching import Fetched, Fetcher
@@ -21,16 +22,21 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
     What we expect to want is asked for along with the connection, so that it costs no waiting.
     """
     asked: dict[str, Fetch] = {}
+    known: dict[str, Ref] = {}
+    met = one.target.repository
 
     def ask() -> Sequence[EarlyRequest]:
         from msglog.wire.events import ListRefs  # noqa: PLC0415 - while the server gets ready
         from plumbing.fetching import fetch_request as request_of  # noqa: PLC0415 - as above
 
         for log in list(logs) or _known_logs(one):
+            known[log] = one.tracking(log).known()
             asked[log] = request_of(one.tracking(log))
         return [*asked.values()] if logs else [ListRefs(), *asked.values()]
 
     session = one.open(ask)
+    if one.target.repository != met:
+        known.clear()  # it is of another repository
     from plumbing.fetching import Fetcher, fetch_request  # noqa: PLC0415 - while it starts
     from plumbing.session import UnknownRemoteLogError  # noqa: PLC0415 - as above
     from porcelain.progress import Progress  # noqa: PLC0415 - as above
@@ -49,6 +55,7 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
                 one.tracking(log),
                 pull=pull,
                 early=asked.get(log),
+                known=known.get(log),
                 progress=progress.update,
             )
             try:
@@ -65,6 +72,7 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
     for some in (guesses, unknown):
         for log in some:
             if log not in asked:
+                known[log] = one.tracking(log).known()
                 asked[log] = fetch_request(one.tracking(log))
                 session.send(asked[log])
         one.each(some, take_answer)

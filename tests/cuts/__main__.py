@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,7 @@ def main() -> int:
     parser.add_argument("--part", choices=["small", "large", "wire", "resumption"], action="append")
     parser.add_argument("--work", nargs=2, metavar=("PLAN", "PART"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if arguments.work:
         return _work(Path(arguments.work[0]), arguments.work[1])
     if arguments.only:
@@ -109,11 +111,17 @@ def _share_out(trials: list[Trial], workers: int) -> int:
             subprocess.Popen(
                 [sys.executable, "-m", "tests.cuts", "--work", str(place), f"{number}/{workers}"],
                 stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for us to pass on
                 stdout=(folder / f"out{number}").open("w"),
             )
             for number in range(workers)
         ]
-        broken = sum(process.wait() != 0 for process in processes)
+        try:
+            broken = sum(process.wait() != 0 for process in processes)
+        except KeyboardInterrupt:
+            for process in processes:
+                process.terminate()
+            broken = sum(process.wait() != 0 for process in processes)
         lines = [
             line
             for number in range(workers)
@@ -129,8 +137,11 @@ def _share_out(trials: list[Trial], workers: int) -> int:
 def _work(place: Path, share: str) -> int:
     number, workers = map(int, share.split("/"))
     trials = [Trial.parse(text) for text in place.read_text().splitlines()[number::workers]]
-    for trial, result in _tried(trials):
-        print(json.dumps([str(trial), result.outcome, list(result.problems)]), flush=True)
+    try:
+        for trial, result in _tried(trials):
+            print(json.dumps([str(trial), result.outcome, list(result.problems)]), flush=True)
+    except KeyboardInterrupt:
+        return 1
     return 0
 
 

@@ -25,14 +25,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-import plumbing.opening
+from plumbing import opening
 from msglog.key import FIRST_KEY, Key
 from msglog.message import object_key
 from msglog.repository import Repository
 from plumbing.transport.settings import Settings
 from porcelain import cli
-from tests.cuts.fault import HARMLESS
-from tests.cuts.proxy import NOTHING, FaultProxy
+from tests.cuts.proxy import FaultProxy
 from tests.cuts.warm import RELAY
 from tests.hostile.liars import check_whole
 from tests.ssh.sshd import Sshd
@@ -310,7 +309,8 @@ def _verify(folder: Path) -> None:
 @contextlib.contextmanager
 def _deadlines(seconds: float) -> Iterator[None]:
     """Shorten the deadlines of the transports, which no option of a command is for."""
-    before = plumbing.opening.Settings
+    name = "Settings"
+    before = getattr(opening, name)
     short = functools.partial(
         Settings,
         connect_seconds=seconds,
@@ -319,11 +319,11 @@ def _deadlines(seconds: float) -> Iterator[None]:
         channel_seconds=seconds,
         idle_seconds=seconds,
     )
-    plumbing.opening.Settings = short  # type: ignore[assignment, misc]
+    setattr(opening, name, short)
     try:
         yield
     finally:
-        plumbing.opening.Settings = before  # type: ignore[misc]
+        setattr(opening, name, before)
 
 
 class _Hang(BaseException):

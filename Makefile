@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test check demo fuzz bench bench-full profiles clean
+.PHONY: test check demo fuzz cuts bench bench-full profiles clean
 
 SECONDS := 60
+SEED := 1
+POSITIONS := 8
 
 test: $(VENV)/ready
 	@tests/ssh/need-sshd
@@ -26,6 +28,12 @@ demo: $(VENV)/ready
 fuzz: $(VENV)/ready
 	-$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+
+# Connections cut and damaged at every byte of small sessions, and at POSITIONS random ones of each kind
+# for all else: tests/cuts. CUTS takes more options, such as `CUTS='--part large'`.
+cuts: $(VENV)/ready
+	@tests/ssh/need-sshd
+	$(BIN)/python -m tests.cuts --seed $(SEED) --positions $(POSITIONS) $(CUTS)
 
 # Against git, fossil and muchsync on a private sshd; writes docs/performance.md. It names what is not
 # installed. BENCH takes more options, such as `BENCH='--rows add list --turns 5'`.

@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.cuts import plan, resumption, wire
 from tests.cuts.fault import DIRECTIONS
 from tests.cuts.proxy import NOTHING
-from tests.cuts.rig import COMMANDS, LONG_SECONDS, TRANSPORTS, Rig
+from tests.cuts.rig import COMMANDS, LONG_SECONDS, SSHD_LINES, TRANSPORTS, Rig
 from tests.cuts.trial import Result, Trial, attempt
 from tests.ssh.sshd import running_sshd
 
@@ -72,7 +72,7 @@ def _folder() -> Iterator[Path]:
 
 @contextmanager
 def _rig(*, large: bool) -> Iterator[Rig]:
-    with _folder() as folder, running_sshd(folder / "sshd") as sshd:
+    with _folder() as folder, running_sshd(folder / "sshd", extra=SSHD_LINES) as sshd:
         (folder / "rig").mkdir()
         size = {"new": LARGE} if large else {}
         with closing(Rig(sshd, folder / "rig", **size)) as rig:
@@ -137,11 +137,13 @@ def _share_out(trials: list[Trial], workers: int) -> int:
 def _work(place: Path, share: str) -> int:
     number, workers = map(int, share.split("/"))
     trials = [Trial.parse(text) for text in place.read_text().splitlines()[number::workers]]
-    try:
-        for trial, result in _tried(trials):
-            print(json.dumps([str(trial), result.outcome, list(result.problems)]), flush=True)
-    except KeyboardInterrupt:
-        return 1
+    stopped: list[int] = []
+    # A command would take an exception for its own: the trial under way is ended first.
+    signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
+    for trial, result in _tried(trials):
+        print(json.dumps([str(trial), result.outcome, list(result.problems)]), flush=True)
+        if stopped:
+            return 1
     return 0
 
 

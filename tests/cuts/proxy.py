@@ -65,8 +65,8 @@ class Link:
 
     def _carry(self, way: str, source: socket.socket, target: socket.socket) -> None:
         stream = self.streams[way]
-        source.settimeout(WAKE_SECONDS)
         try:
+            source.settimeout(WAKE_SECONDS)
             while data := self._receive(source):
                 was = stream.reached
                 pieces = stream.pass_on(data)

@@ -25,10 +25,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from plumbing import opening
 from msglog.key import FIRST_KEY, Key
 from msglog.message import object_key
 from msglog.repository import Repository
+from plumbing import opening
 from plumbing.transport.settings import Settings
 from porcelain import cli
 from tests.cuts.proxy import FaultProxy
@@ -36,6 +36,9 @@ from tests.cuts.warm import RELAY
 from tests.hostile.liars import check_whole
 from tests.ssh.sshd import Sshd
 from tests.ssh.test_exchange import MSGLOG
+
+SSHD_LINES = ("SetEnv SHLVL=2",)
+"""With these, bash runs forced commands without the ~/.bashrc of whoever runs the tests."""
 
 HANG_SECONDS = 60.0
 """A run that takes longer hangs: all its deadlines together are under a fifth of this."""
@@ -223,6 +226,8 @@ class Rig:
             chosen = ["-C", str(self.client), *words]
             status = cli.main(chosen, environment, io.BytesIO(stdin), out, err)
             for thread in set(threading.enumerate()) - threads - self.proxy.threads():
+                if thread.ident is None:
+                    continue  # of the proxy, and not running yet
                 thread.join()  # the command leaves none behind that lasts
         return Run(status, out.getvalue().decode(), err.getvalue().decode(), bool(hung))
 

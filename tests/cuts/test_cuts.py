@@ -11,7 +11,7 @@ import pytest
 from tests.cuts import plan, resumption, trial, wire
 from tests.cuts.__main__ import measure
 from tests.cuts.fault import CHANGES, CUTS, HARMLESS, Fault
-from tests.cuts.rig import Held, Rig, Run
+from tests.cuts.rig import SSHD_LINES, Held, Rig, Run
 from tests.cuts.trial import Trial
 from tests.ssh.sshd import Sshd, running_sshd
 
@@ -22,7 +22,7 @@ QUICK = ("fin", "rst", "flip", "drop", "duplicate", *HARMLESS[1:])
 
 @pytest.fixture(scope="module")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    with running_sshd(tmp_path_factory.mktemp("sshd")) as running:
+    with running_sshd(tmp_path_factory.mktemp("sshd"), extra=SSHD_LINES) as running:
         yield running
 
 

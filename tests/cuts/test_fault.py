@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ DATA = bytes(range(200))
 def passed(fault: Fault, cuts: list[int]) -> tuple[bytes, Stream]:
     stream = Stream(fault)
     edges = [0, *sorted(cuts), len(DATA)]
-    pieces = [DATA[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [DATA[start:end] for start, end in pairwise(edges)]
     out = b"".join(b"".join(stream.pass_on(piece)) for piece in pieces if piece)
     return out, stream
 

@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test check demo fuzz bench bench-full profiles container test-container demo-container damage shared-disks busy model clean
+.PHONY: test check demo fuzz bench bench-full profiles container test-container demo-container damage shared-disks busy model cuts clean
 
 SECONDS := 60
 FLIPS := 4000
 SEED := 1
 ADDS := 300
 STEPS := 1000000
+POSITIONS := 8
 
 test: $(VENV)/ready
 	@tests/ssh/need-sshd
@@ -52,6 +53,12 @@ busy: $(VENV)/ready
 # printed with the steps from which it repeats.
 model: $(VENV)/ready
 	$(BIN)/python -m tests.model --steps $(STEPS) --seed $(SEED)
+
+# Connections cut and damaged at every byte of small sessions, and at POSITIONS random ones of each kind
+# for all else: tests/cuts. CUTS takes more options, such as `CUTS='--part large'`.
+cuts: $(VENV)/ready
+	@tests/ssh/need-sshd
+	$(BIN)/python -m tests.cuts --seed $(SEED) --positions $(POSITIONS) $(CUTS)
 
 # Against git, fossil and muchsync on a private sshd; writes docs/performance.md. It names what is not
 # installed. BENCH takes more options, such as `BENCH='--rows add list --turns 5'`.

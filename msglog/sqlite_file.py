@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import sqlite3
     from os import PathLike
     from typing import Final
+
+    from msglog.folder import Locked
 else:
     # The package around it imports datetime and collections, for conversions that nobody asks for.
     try:
@@ -18,6 +20,8 @@ else:
         import sqlite3
 
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/")
+
+_UNFINISHED = ".new-"
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for another one."""
@@ -53,28 +57,56 @@ def _quoted(path: str) -> str:
 class Making:
     """A block with an empty file, readable by its owner alone, that becomes path when it is done.
 
-    suffix: some random text, for a name that nobody else uses meanwhile. Raises OSError, which is
-    a FileExistsError if path exists.
+    suffix: some random text, for a name that nobody else uses meanwhile. What makers that were
+    killed have left is removed. When the block is over, the name is durable; what is in the file is
+    for whoever writes it. Raises OSError, which is a FileExistsError if path exists, and a
+    TimeoutError if somebody else makes it for too long.
     """
 
-    __slots__ = ("_path", "_unfinished")
+    __slots__ = ("_folder", "_lock", "_path", "_unfinished")
 
     def __init__(self, path: str | PathLike[str], suffix: str) -> None:
-        self._path = path
-        self._unfinished = f"{os.fspath(path)}.new-{suffix}"
+        self._path = os.path.abspath(path)
+        self._folder = os.path.dirname(self._path)
+        self._unfinished = f"{self._path}{_UNFINISHED}{suffix}"
+        self._lock: Locked | None = None
 
     def __enter__(self) -> str:
         """Make the file, and return its name until it is done."""
-        os.close(os.open(self._unfinished, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        from msglog.folder import Locked  # noqa: PLC0415 - only where something is made
+
+        lock = Locked(self._folder)
+        sure = lock.__enter__()
+        try:
+            if sure:
+                self._remove_unfinished()
+            os.close(os.open(self._unfinished, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except BaseException:
+            lock.__exit__()
+            raise
+        self._lock = lock
         return self._unfinished
+
+    def _remove_unfinished(self) -> None:
+        begin = os.path.basename(self._path) + _UNFINISHED
+        for name in os.listdir(self._folder):
+            if name.startswith(begin):
+                os.unlink(os.path.join(self._folder, name))
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         """Give the file its name, unless there was an error, and remove the other one."""
+        from msglog.folder import sync  # noqa: PLC0415 - as above
+
         try:
-            if error is None:
-                os.link(self._unfinished, self._path)
+            try:
+                if error is None:
+                    os.link(self._unfinished, self._path)
+            finally:
+                os.unlink(self._unfinished)
+            sync(self._folder)
         finally:
-            os.unlink(self._unfinished)
+            if self._lock is not None:
+                self._lock.__exit__()
 
 
 FAILURES = (sqlite3.Error, UnicodeDecodeError, MemoryError)
@@ -107,7 +139,7 @@ def trouble(error: Exception) -> str:
     if not isinstance(error, sqlite3.Error):
         return Trouble.DAMAGED
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
         return Trouble.BUSY
     if code == sqlite3.SQLITE_NOTADB:
         return Trouble.FOREIGN

@@ -40,6 +40,29 @@ def test_a_file_that_is_there_is_kept(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_what_a_killed_maker_left_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    for left in ("x.db.new-b", "x.db.new-b-journal", "x.db.new-c-wal"):
+        (tmp_path / left).write_bytes(b"half")
+    other = tmp_path / "y.db.new-b"
+    other.write_bytes(b"of another file")
+    with Making(path, "a"):
+        pass
+    assert set(tmp_path.iterdir()) == {path, other}
+
+
+def test_what_somebody_else_makes_meanwhile_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("msglog.folder.LOCK_SECONDS", 0)
+    path = tmp_path / "x.db"
+    with Making(path, "a") as unfinished:
+        with pytest.raises(TimeoutError), Making(path, "b"):
+            pass
+        assert Path(unfinished).exists()
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_what_errors_mean(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     path.write_bytes(b"no database, but as long as the header of one would be " * 4)
@@ -60,6 +83,13 @@ def test_what_errors_mean(tmp_path: Path) -> None:
     assert trouble(damaged.value) is Trouble.DAMAGED
     first.close()
     second.close()
+
+
+def test_somebody_who_is_frozen_while_they_recover_is_busy() -> None:
+    """SQLite does not ask how long to wait for that, and then says `locking protocol`."""
+    error = sqlite3.OperationalError("locking protocol")
+    error.sqlite_errorcode = sqlite3.SQLITE_PROTOCOL
+    assert trouble(error) is Trouble.BUSY
 
 
 def test_a_reason_is_one_line() -> None:

@@ -1,3 +1,4 @@
+import fcntl
 import os
 import signal
 import threading
@@ -215,3 +216,30 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     blocked.write_text("")
     with pytest.raises((ConfigError, OSError)):
         change(blocked / "config.toml", {"user.author": "x"})
+
+
+def test_what_a_killed_writer_left_is_removed(file: Path) -> None:
+    for left in (".config.toml.12", ".config.toml.34567"):
+        (file.parent / left).write_text("half")
+    for kept in (".config.toml.x", ".other.toml.12"):
+        (file.parent / kept).write_text("of somebody else")
+    change(file, {"user.author": "ann"})
+    assert {path.name for path in file.parent.iterdir()} == {
+        "config.toml",
+        ".config.toml.x",
+        ".other.toml.12",
+    }
+
+
+def test_a_writer_that_hangs_is_not_waited_for_for_ever(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(file, {"user.author": "ann"})
+    monkeypatch.setattr("msglog.folder.LOCK_SECONDS", 0)
+    descriptor = os.open(file.parent, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with pytest.raises(ConfigError, match=r"another process is changing it\)\. Try again"):
+        change(file, {"user.author": "bob"})
+    os.close(descriptor)
+    assert read(file) == {"user.author": "ann"}
+    change(file, {"user.author": "bob"})

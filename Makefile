@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test check demo fuzz bench bench-full profiles clean
+.PHONY: test check demo fuzz crash bench bench-full profiles clean
 
 SECONDS := 60
+SEED := 1
+KILLS := 1000
 
 test: $(VENV)/ready
 	@tests/ssh/need-sshd
@@ -26,6 +28,13 @@ demo: $(VENV)/ready
 fuzz: $(VENV)/ready
 	-$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+
+# Kills of msglog at any system call, failing calls and power losses; says what is not as promised.
+# KILLS: how many processes at least; SEED: another one attacks other places; CASE='3 17': only these.
+# About six minutes. OPTIONS are those of `python -m tests.crash`, such as `--operation push pull`.
+crash: $(VENV)/ready
+	@tests/ssh/need-sshd
+	$(BIN)/python -m tests.crash --seed $(SEED) --kills $(KILLS) $(if $(CASE),--case $(CASE)) $(OPTIONS)
 
 # Against git, fossil and muchsync on a private sshd; writes docs/performance.md. It names what is not
 # installed. BENCH takes more options, such as `BENCH='--rows add list --turns 5'`.

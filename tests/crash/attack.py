@@ -309,8 +309,8 @@ class Attacker:
                 late.extend(
                     [f"another writer ends with {one}" for one in others if one not in (0, 7)]
                 )
-            words = ("admin", "key", "sync", "--account", str(self.site.account))
-            status = self._rival((*words, "--authorized-keys", str(self.site.keys)))
+            place = ("--account", str(self.site.account), "--authorized-keys", str(self.site.keys))
+            status = self._rival(("admin", "key", "sync", *place))
             if status not in (0, 7):
                 late.append(f"`admin key sync` ends with {status}")
 
@@ -323,7 +323,7 @@ class Attacker:
         for name, status in rivals:
             if status == 0 and name not in there:
                 fault = fault or f"what another has added meanwhile is gone: {name}"
-        return Verdict(case, verdict.point, verdict.struck, fault, len(rivals))
+        return replace(verdict, fault=fault)
 
     def _rival(self, words: tuple[str, ...], **more: str) -> int:
         """Run a command in another process, which waits for locks only shortly."""

@@ -97,8 +97,8 @@ class Site:
             (self.folder / part).mkdir(parents=True)
         self.keys.write_text("# by hand\nssh-ed25519 AAAAsomething nobody\n")
         self.serve()
-        for number in (1, 2, 3):
-            (self.base / f"{number}.pub").write_text(make.line(make.ed25519(number), f"n{number}"))
+        for key in (1, 2, 3):
+            (self.base / f"{key}.pub").write_text(make.line(make.ed25519(key), f"n{key}"))
         place = ("--account", "server/account", "--authorized-keys", str(self.keys))
         self._do(self.folder, "admin", "init", "server/account")
         for user in ("ann", "bob"):
@@ -122,8 +122,8 @@ class Site:
         for log in ("spare", "empty", "gone"):
             self._do(self.mine, "logs", "new", log)
         self._add("kept", 3, log="spare")
-        for part in range(3):
-            self._add(f"lost {part} ", 12, log="gone")
+        for number in range(3):
+            self._add(f"lost {number} ", 12, log="gone")
         self._do(self.mine, "logs", "delete", "gone", "--force")
         shutil.copytree(self.folder, self.template)
 
@@ -203,9 +203,9 @@ class Site:
                 yield f"verify of {self._short(folder)} says {said}"
         for account in self.folder.rglob("account.db"):
             with closing(sqlite3.connect(account)) as database:
-                said = database.execute("PRAGMA integrity_check").fetchall()
-                if said != [("ok",)]:
-                    yield f"{self._short(account)} is damaged: {said}"
+                found = database.execute("PRAGMA integrity_check").fetchall()
+            if found != [("ok",)]:
+                yield f"{self._short(account)} is damaged: {found}"
 
     def look(self) -> View:
         """Return what there is, of which nothing that was acknowledged may ever be missing."""
@@ -284,7 +284,7 @@ def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
 def quick(seconds: float = 2.0) -> Iterator[None]:
     """Wait only so long for what others have locked."""
     before = msglog.sqlite_file.BUSY_SECONDS
-    defaults = msglog.account.keyfile.rewrite.__kwdefaults__
+    defaults: dict[str, Any] = msglog.account.keyfile.rewrite.__kwdefaults__ or {}
     lock = defaults["lock_seconds"]
     folder = msglog.folder.LOCK_SECONDS
     msglog.sqlite_file.BUSY_SECONDS = defaults["lock_seconds"] = seconds

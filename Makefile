@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test check demo fuzz bench bench-full profiles container test-container demo-container damage shared-disks busy model cuts clean
+.PHONY: test check demo fuzz bench bench-full profiles container test-container demo-container damage shared-disks busy model cuts crash clean
 
 SECONDS := 60
 FLIPS := 4000
@@ -11,6 +11,7 @@ SEED := 1
 ADDS := 300
 STEPS := 1000000
 POSITIONS := 8
+KILLS := 1000
 
 test: $(VENV)/ready
 	@tests/ssh/need-sshd
@@ -59,6 +60,13 @@ model: $(VENV)/ready
 cuts: $(VENV)/ready
 	@tests/ssh/need-sshd
 	$(BIN)/python -m tests.cuts --seed $(SEED) --positions $(POSITIONS) $(CUTS)
+
+# Kills of msglog at any system call, failing calls and power losses; says what is not as promised.
+# KILLS: how many processes at least; SEED: another one attacks other places; CASE='3 17': only these.
+# About six minutes. OPTIONS are those of `python -m tests.crash`, such as `--operation push pull`.
+crash: $(VENV)/ready
+	@tests/ssh/need-sshd
+	$(BIN)/python -m tests.crash --seed $(SEED) --kills $(KILLS) $(if $(CASE),--case $(CASE)) $(OPTIONS)
 
 # Against git, fossil and muchsync on a private sshd; writes docs/performance.md. It names what is not
 # installed. BENCH takes more options, such as `BENCH='--rows add list --turns 5'`.

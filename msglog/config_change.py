@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -28,11 +27,6 @@ if TYPE_CHECKING:
 _BARE = r"[A-Za-z0-9_-]{1,64}"
 _INTEGER = r"[+-]?(?:0|[1-9][0-9]{0,17})"
 _FLOAT = r"[+-]?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,17}"
-
-LOCK_SECONDS = 10.0
-"""How long a change waits for another one."""
-
-_WAIT = 0.02
 
 
 class ConfigBusyError(ConfigError):
@@ -104,14 +98,19 @@ def change(
     """Set keys of a file, or remove those that are None, all at once; comments are kept.
 
     The file is replaced whole or not at all; concurrent changes wait for each other, and raise
-    ConfigBusyError after LOCK_SECONDS.
+    ConfigBusyError after LOCK_SECONDS of `msglog.folder`.
     """
     import tomlkit  # noqa: PLC0415 - costs 28 ms, and only changes need it
     from tomlkit.exceptions import TOMLKitError  # noqa: PLC0415 - as above
 
+    from msglog.folder import Locked, make  # noqa: PLC0415 - only changes need it
+
     path = Path(file)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _locked(path.parent):
+    make(path.parent, mode=0o700)
+    with _waiting(path), Locked(path.parent) as sure:
+        # Where there are no locks, another writer may be at work; the replacement is atomic.
+        if sure:
+            _remove_unfinished(path)
         data = read_bytes(str(path)) or b""
         try:
             document = tomlkit.parse(data.decode())
@@ -160,37 +159,27 @@ def _remove(table: Any, key: str) -> bool:  # noqa: ANN401 - tomlkit's tables
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold a lock on a folder, where its file system has locks; the kernel frees it at any exit."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _waiting(path: Path) -> Iterator[None]:
+    """Raise ConfigBusyError when another one holds the folder for too long."""
     try:
-        deadline = time.monotonic() + LOCK_SECONDS
-        # NFS may have no locks for folders; the replacement is atomic all the same.
-        with suppress(OSError):
-            while not _try_lock(descriptor):
-                if time.monotonic() >= deadline:
-                    raise ConfigBusyError(
-                        f"cannot change the configuration in {folder}",
-                        why="another process holds it",
-                        hint="Try again in a moment.",
-                    )
-                time.sleep(_WAIT)
         yield
-    finally:
-        os.close(descriptor)
+    except TimeoutError as error:
+        raise ConfigBusyError(
+            f"cannot write {path}", why=error.strerror or "", hint="Try again in a moment."
+        ) from error
 
 
-def _try_lock(descriptor: int) -> bool:
-    import fcntl  # noqa: PLC0415 - only changes need it
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def _remove_unfinished(path: Path) -> None:
+    """Remove what writers have left that were killed."""
+    left = re.compile(re.escape(f".{path.name}.") + r"[0-9]+", re.ASCII)
+    for name in os.listdir(path.parent):
+        if left.fullmatch(name):
+            path.with_name(name).unlink()
 
 
 def _replace(path: Path, data: bytes) -> None:
+    from msglog.folder import sync  # noqa: PLC0415 - as in change
+
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -199,11 +188,8 @@ def _replace(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync(path.parent)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # the next change removes it
+            unfinished.unlink(missing_ok=True)
         raise ConfigError(f"cannot write {path}", why=error.strerror or "") from error

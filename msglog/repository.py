@@ -108,11 +108,9 @@ class Repository:
 
         It has the log `main`. identity: 16 random bytes. time: microseconds since 1970 UTC.
         """
-        os.makedirs(os.path.dirname(os.path.abspath(folder)), exist_ok=True)
-        try:
-            os.mkdir(folder, mode=0o700)
-        except FileExistsError:
-            pass
+        from msglog.folder import make  # noqa: PLC0415 - only for this
+
+        make(folder, mode=0o700)
         main = RefUpdate(log_ref(DEFAULT_LOG), None, _EMPTY)
         first = Commit(time, "made", refs=[main])
         path = os.path.join(folder, STORE_NAME)

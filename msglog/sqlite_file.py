@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from os import PathLike
     from typing import Final
+
+    from msglog.folder import Locked
 else:
     # The package around it imports datetime and collections, for conversions that nobody asks for.
     try:
@@ -21,6 +23,8 @@ else:
         import sqlite3
 
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/")
+
+_UNFINISHED = ".new-"
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for others, and a reader for whoever must be alone."""
@@ -35,8 +39,10 @@ WAL_BYTES_LIMIT = 16 << 20
 
 WAL_BYTES_STEP = 8 << 20
 
-_CUTTING_MILLISECONDS = 200
+_CUTTING_SECONDS = 0.2
 """How long that waits for whoever reads just now; each of our statements is over long before."""
+
+_CUTTING_PAUSE = 0.01
 
 SHARED = "mode=rw"
 """Others may have the file open, too."""
@@ -220,21 +226,31 @@ def keep_log_short(
         return
 
 
-def cut_wal(connection: sqlite3.Connection, before: int, after: int) -> None:
-    """Cut off a very long write-ahead log; before, after: its bytes before and after a transaction.
+def cut_wal(
+    connection: sqlite3.Connection, path: str | PathLike[str], before: int, after: int
+) -> None:
+    """See that a very long write-ahead log is begun anew; before, after: its bytes at a commit.
 
-    SQLite begins it anew only when nobody reads, which among many readers may never be so. Whoever
-    reads is waited for only briefly, and only at each step: somebody frozen stops nobody. Writers
-    are locked out meanwhile, by SQLite itself. What fails is left to the next one.
+    A writer begins it anew when all of it is in the file and nobody reads it, which among many
+    readers may never be so. Here writers are locked out until it is moved: whoever reads from then
+    on reads the file, and those before are done in a moment. They are waited for only briefly, and
+    only at each step: somebody frozen stops nobody. SQLite's own TRUNCATE moves the log beside a
+    writer that it cannot lock out, see `keep_log_short`. What fails is left to the next one.
     """
     if after < WAL_BYTES_LIMIT or after // WAL_BYTES_STEP == before // WAL_BYTES_STEP:
         return
     try:
-        connection.execute(f"PRAGMA busy_timeout = {_CUTTING_MILLISECONDS}")
+        guard = connect(path, patience=0)
         try:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            guard.execute("BEGIN IMMEDIATE")
+            deadline = time.monotonic() + _CUTTING_SECONDS
+            while True:
+                rows = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                time.sleep(_CUTTING_PAUSE)
+                if rows[0][1] == rows[0][2] or time.monotonic() >= deadline:
+                    return
         finally:
-            connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+            guard.close()
     except sqlite3.Error:
         return
 
@@ -273,31 +289,59 @@ def _quoted(path: str) -> str:
 class Making:
     """A block with an empty file, readable by its owner alone, that becomes path when it is done.
 
-    suffix: some random text, for a name that nobody else uses meanwhile. Raises OSError, which is
-    a FileExistsError if path exists.
+    suffix: some random text, for a name that nobody else uses meanwhile. What makers that were
+    killed have left is removed. When the block is over, the name is durable; what is in the file is
+    for whoever writes it. Raises OSError, which is a FileExistsError if path exists, and a
+    TimeoutError if somebody else makes it for too long.
     """
 
-    __slots__ = ("_path", "_unfinished")
+    __slots__ = ("_folder", "_lock", "_path", "_unfinished")
 
     def __init__(self, path: str | PathLike[str], suffix: str) -> None:
-        self._path = path
-        self._unfinished = f"{os.fspath(path)}.new-{suffix}"
+        self._path = os.path.abspath(path)
+        self._folder = os.path.dirname(self._path)
+        self._unfinished = f"{self._path}{_UNFINISHED}{suffix}"
+        self._lock: Locked | None = None
 
     def __enter__(self) -> str:
         """Make the file, and return its name until it is done."""
-        os.close(os.open(self._unfinished, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        from msglog.folder import Locked  # noqa: PLC0415 - only where something is made
+
+        lock = Locked(self._folder)
+        sure = lock.__enter__()
+        try:
+            if sure:
+                self._remove_unfinished()
+            os.close(os.open(self._unfinished, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except BaseException:
+            lock.__exit__()
+            raise
+        self._lock = lock
         return self._unfinished
+
+    def _remove_unfinished(self) -> None:
+        begin = os.path.basename(self._path) + _UNFINISHED
+        for name in os.listdir(self._folder):
+            if name.startswith(begin):
+                os.unlink(os.path.join(self._folder, name))
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         """Give the file its name, unless there was an error, and remove the other one."""
+        from msglog.folder import sync  # noqa: PLC0415 - as above
+
         try:
-            if error is None:
-                self._give_name()
-        finally:
             try:
-                os.unlink(self._unfinished)
-            except FileNotFoundError:
-                pass
+                if error is None:
+                    self._give_name()
+            finally:
+                try:
+                    os.unlink(self._unfinished)
+                except FileNotFoundError:
+                    pass
+            sync(self._folder)
+        finally:
+            if self._lock is not None:
+                self._lock.__exit__()
 
     def _give_name(self) -> None:
         try:

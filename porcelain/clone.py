@@ -50,10 +50,11 @@ def run(arguments: Namespace, context: Context) -> int:
     if (path / STORE_NAME).exists():
         raise CloneFolderError(f"there is a repository in {folder} already")
     new = not folder.exists()
-    create(path, context).close()
     done = False
     try:
+        # The store comes last: where there is one, a pull knows where to go on.
         change(repository_file(str(path)), {f"remote.{DEFAULT_REMOTE}.url": str(url)})
+        create(path, context).close()
         config = load([(repository_file(str(path)), False), (user_file(context), True)])
         one = Exchange(context, str(path), config, Target(DEFAULT_REMOTE, url, folder))
         try:
@@ -88,6 +89,8 @@ def _folder_name(url: RemoteUrl) -> str:
 def _has_messages(path: Path) -> bool:
     from msglog.repository import Repository  # noqa: PLC0415 - only after a failure
 
+    if not (path / STORE_NAME).exists():
+        return False
     repository = Repository.open(path)
     try:
         return any(ref.count for ref in repository.store.refs().values())
@@ -97,6 +100,8 @@ def _has_messages(path: Path) -> bool:
 
 def _remove(path: Path, folder: Path, *, new: bool) -> None:
     """Take away a clone that brought nothing: what we made, and nothing else."""
+    if not path.exists():
+        return
     for name in path.iterdir():
         name.unlink()
     path.rmdir()

@@ -75,17 +75,19 @@ def _add(arguments: Namespace, context: Context, repository: Repository) -> None
 
 def _remove(arguments: Namespace, context: Context, repository: Repository) -> None:
     remote = find_remote(load_settings(context, repository.folder), arguments.name)
+    # First, so that the same again completes what was cut off between the two.
+    _move_tracking_refs(repository, remote.name, None, context.now())
     change(
         repository_file(repository.folder),
         {f"remote.{remote.name}.url": None, f"remote.{remote.name}.repository": None},
     )
-    _move_tracking_refs(repository, remote.name, None, context.now())
 
 
 def _rename(arguments: Namespace, context: Context, repository: Repository) -> None:
     remote = find_remote(load_settings(context, repository.folder), arguments.name)
     new = check_remote_name(arguments.new)
     _check_free(new, context, repository)
+    _move_tracking_refs(repository, remote.name, new, context.now())  # first, as in _remove
     change(
         repository_file(repository.folder),
         {
@@ -95,7 +97,6 @@ def _rename(arguments: Namespace, context: Context, repository: Repository) -> N
             f"remote.{new}.repository": remote.repository or None,
         },
     )
-    _move_tracking_refs(repository, remote.name, new, context.now())
 
 
 def _set_url(arguments: Namespace, context: Context, repository: Repository) -> None:

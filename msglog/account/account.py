@@ -78,7 +78,9 @@ class Account:
         is there must hold nothing but what a cut-off run left, since it is closed to others;
         raises NotEmptyError and AccountError.
         """
-        path.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        from msglog.folder import make  # noqa: PLC0415 - only for this
+
+        make(path, mode=_FOLDER_MODE)
         if not all(_is_left_over(entry.name) for entry in path.iterdir()):
             raise NotEmptyError(
                 f"{path} cannot become a server account",
@@ -86,7 +88,7 @@ class Account:
                 hint="Name an empty folder, or one that is not there.",
             )
         path.chmod(_FOLDER_MODE)
-        (path / REPOSITORIES_NAME).mkdir(mode=_FOLDER_MODE, exist_ok=True)
+        make(path / REPOSITORIES_NAME, mode=_FOLDER_MODE)
         return cls(Database.create(path / DATABASE_NAME, suffix=suffix), str(path))
 
     @classmethod

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import stat
@@ -13,6 +12,7 @@ from pathlib import Path
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 from msglog.errors import LocalError
+from msglog.folder import sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -126,7 +126,7 @@ def _make_folder(folder: Path) -> None:
     if not folder.is_dir():
         folder.mkdir(mode=_FOLDER_MODE)
         _give_away(folder, folder.parent)
-        _sync_folder(folder.parent)
+        sync(folder.parent)
 
 
 @contextlib.contextmanager
@@ -208,7 +208,7 @@ def _replace(target: Path, old: Snapshot, data: bytes) -> bool:
         new.rename(target)
     finally:
         new.unlink(missing_ok=True)
-    _sync_folder(target.parent)
+    sync(target.parent)
     return True
 
 
@@ -225,18 +225,6 @@ def _give_away(made: int | Path, folder: Path) -> None:
     if os.geteuid() == 0:
         status = folder.stat()
         os.chown(made, status.st_uid, status.st_gid)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some file systems cannot; the rename is then as durable as they make it.
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(descriptor)
 
 
 def _reason(error: Exception) -> str:

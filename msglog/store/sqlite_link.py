@@ -86,7 +86,7 @@ class Transaction:
             except BaseException:
                 link.roll_back()
                 raise
-            cut_wal(link.connection, self._wal_size, wal_size(link.path))
+            cut_wal(link.connection, link.path, self._wal_size, wal_size(link.path))
 
 
 class Link:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from msglog.account.account import Account
 from msglog.account.audit import OK, REFUSED, Act, Trail, Visit
+from msglog.account.record import UnknownKeyError, UnknownUserError
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError, LocalError, MsglogError, NotAuthorisedError, RefusedError
 from porcelain.admin.place import account_path, follow, opened
@@ -69,24 +70,31 @@ def run_recorded(run: Command, arguments: Namespace, context: Context) -> int:
 def changing(arguments: Namespace, context: Context, *, keys: bool = False) -> Iterator[Account]:
     """Open the account for a change that is made and recorded, or neither.
 
-    keys: authorized_keys is brought in step with it. Raises NotAuthorisedError if the
-    administrator who is elsewhere is none any more, and what `opened` and `follow` raise.
+    keys: authorized_keys is brought in step with it, also where a user or key that is to be
+    removed is gone already. Raises NotAuthorisedError if the administrator who is elsewhere is
+    none any more, and what `opened` and `follow` raise.
     """
     with opened(arguments, context) as account:
-        with account.database.transaction():
-            delegation = context.delegation
-            if delegation is not None and not account.still_valid(delegation.access):
-                raise NotAuthorisedError("not authorised any more")
-            before = _keys(account, arguments)
-            yield account
-            after = _keys(account, arguments)
-            changes = [
-                *[f"+{key}" for key in sorted(after - before)],
-                *[f"-{key}" for key in sorted(before - after)],
-            ]
-            detail = " ".join([*_words(arguments), *changes])
-            act = Act(f"admin {_action(arguments)}", detail=detail)
-            _trail(account, context).record(act, durable=True)
+        try:
+            with account.database.transaction():
+                delegation = context.delegation
+                if delegation is not None and not account.still_valid(delegation.access):
+                    raise NotAuthorisedError("not authorised any more")
+                before = _keys(account, arguments)
+                yield account
+                after = _keys(account, arguments)
+                changes = [
+                    *[f"+{key}" for key in sorted(after - before)],
+                    *[f"-{key}" for key in sorted(before - after)],
+                ]
+                detail = " ".join([*_words(arguments), *changes])
+                act = Act(f"admin {_action(arguments)}", detail=detail)
+                _trail(account, context).record(act, durable=True)
+        except (UnknownUserError, UnknownKeyError):
+            # Whoever removed it may have been cut off before the file was reached.
+            if keys:
+                follow(account, arguments, context)
+            raise
         if keys:
             follow(account, arguments, context)
 

@@ -23,8 +23,8 @@ elif what == "account":
     held = Database.open(place).transaction()
 else:
     from pathlib import Path
-    from msglog import config_change
-    held = config_change._locked(Path(place))
+    from msglog.folder import Locked
+    held = Locked(place)
 with held:
     print("held", flush=True)
     signal.pause()
@@ -32,8 +32,8 @@ with held:
 
 IMPATIENT = """\
 import sys
-from msglog import config_change, sqlite_file
-sqlite_file.BUSY_SECONDS = config_change.LOCK_SECONDS = float(sys.argv.pop(1))
+from msglog import folder, sqlite_file
+sqlite_file.BUSY_SECONDS = folder.LOCK_SECONDS = float(sys.argv.pop(1))
 from porcelain.cli import run
 sys.exit(run())
 """

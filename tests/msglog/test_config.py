@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from msglog import config_change
 from msglog.config import (
     CONFIG_BYTES_LIMIT,
     Config,
@@ -219,17 +218,29 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         change(blocked / "config.toml", {"user.author": "x"})
 
 
-def test_somebody_frozen_in_a_change_is_not_waited_for_for_ever(
+def test_what_a_killed_writer_left_is_removed(file: Path) -> None:
+    for left in (".config.toml.12", ".config.toml.34567"):
+        (file.parent / left).write_text("half")
+    for kept in (".config.toml.x", ".other.toml.12"):
+        (file.parent / kept).write_text("of somebody else")
+    change(file, {"user.author": "ann"})
+    assert {path.name for path in file.parent.iterdir()} == {
+        "config.toml",
+        ".config.toml.x",
+        ".other.toml.12",
+    }
+
+
+def test_a_writer_that_hangs_is_not_waited_for_for_ever(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    change(file, {"user.author": "old"})
-    monkeypatch.setattr(config_change, "LOCK_SECONDS", 0.0)
-    frozen = os.open(file.parent, os.O_RDONLY)
-    fcntl.flock(frozen, fcntl.LOCK_EX)
-    with pytest.raises(ConfigBusyError) as caught:
-        change(file, {"user.author": "new"})
+    change(file, {"user.author": "ann"})
+    monkeypatch.setattr("msglog.folder.LOCK_SECONDS", 0)
+    descriptor = os.open(file.parent, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with pytest.raises(ConfigBusyError, match=r"another process is changing it\)\. Try") as caught:
+        change(file, {"user.author": "bob"})
     assert (caught.value.exit_status, caught.value.temporary) == (7, True)
-    assert read(file)["user.author"] == "old"
-    os.close(frozen)
-    change(file, {"user.author": "new"})
-    assert read(file)["user.author"] == "new"
+    os.close(descriptor)
+    assert read(file) == {"user.author": "ann"}
+    change(file, {"user.author": "bob"})

@@ -61,6 +61,29 @@ def test_a_file_that_is_there_is_kept(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_what_a_killed_maker_left_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    for left in ("x.db.new-b", "x.db.new-b-journal", "x.db.new-c-wal"):
+        (tmp_path / left).write_bytes(b"half")
+    other = tmp_path / "y.db.new-b"
+    other.write_bytes(b"of another file")
+    with Making(path, "a"):
+        pass
+    assert set(tmp_path.iterdir()) == {path, other}
+
+
+def test_what_somebody_else_makes_meanwhile_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("msglog.folder.LOCK_SECONDS", 0)
+    path = tmp_path / "x.db"
+    with Making(path, "a") as unfinished:
+        with pytest.raises(TimeoutError), Making(path, "b"):
+            pass
+        assert Path(unfinished).exists()
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_what_errors_mean(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     path.write_bytes(b"no database, but as long as the header of one would be " * 4)
@@ -81,6 +104,13 @@ def test_what_errors_mean(tmp_path: Path) -> None:
     assert trouble(damaged.value) is Trouble.DAMAGED
     first.close()
     second.close()
+
+
+def test_somebody_who_is_frozen_while_they_recover_is_busy() -> None:
+    """SQLite does not ask how long to wait for that, and then says `locking protocol`."""
+    error = sqlite3.OperationalError("locking protocol")
+    error.sqlite_errorcode = sqlite3.SQLITE_PROTOCOL
+    assert trouble(error) is Trouble.BUSY
 
 
 def test_a_reason_is_one_line() -> None:
@@ -385,22 +415,24 @@ def test_the_log_is_cut_off_at_each_step_from_its_limit_on(
     path = tmp_path / "x.db"
     monkeypatch.setattr(sqlite_file, "WAL_BYTES_LIMIT", 1 << 16)
     monkeypatch.setattr(sqlite_file, "WAL_BYTES_STEP", 1 << 15)
-    monkeypatch.setattr(sqlite_file, "_CUTTING_MILLISECONDS", 0)
+    monkeypatch.setattr(sqlite_file, "_CUTTING_SECONDS", 0)
+    first.execute("PRAGMA journal_size_limit = 0")
     first.execute("INSERT INTO t VALUES (zeroblob(70000))")
     long = wal_size(path)
     assert long > 1 << 16
-    cut_wal(first, long - 10, long)  # no step was made
+    cut_wal(first, path, long - 10, long)  # no step was made
     assert wal_size(path) == long
-    cut_wal(first, 0, (1 << 16) - 1)  # it is short
+    cut_wal(first, path, 0, (1 << 16) - 1)  # it is short
     assert wal_size(path) == long
     second.execute("INSERT INTO t VALUES (1)")
     reading = second.execute("SELECT x FROM t")
     assert reading.fetchone() is not None
     first.execute("INSERT INTO t VALUES (1)")
-    cut_wal(first, 0, long)  # somebody reads
+    cut_wal(first, path, 0, long)  # somebody reads
     assert wal_size(path) >= long
     assert patience(first) == 30_000
     reading.close()
-    cut_wal(first, 0, long)
-    assert wal_size(path) == 0
-    assert first.execute("SELECT count(*) FROM t").fetchone() == (3,)
+    cut_wal(first, path, 0, long)
+    first.execute("INSERT INTO t VALUES (1)")
+    assert wal_size(path) < 1 << 14  # a header and a page
+    assert first.execute("SELECT count(*) FROM t").fetchone() == (4,)

@@ -176,6 +176,22 @@ def test_a_removed_key_leaves_no_line(ann: Home) -> None:
     assert ann.do("key", "list").output == ""
 
 
+@pytest.mark.parametrize(
+    ("words", "status"), [(("key", "remove", "ann", ONE), 2), (("user", "remove", "ann"), 2)]
+)
+def test_a_removal_that_was_cut_off_is_completed_by_the_same_again(
+    ann: Home, words: tuple[str, ...], status: int
+) -> None:
+    before = ann.key_file.read_bytes()
+    ann.do(*words)
+    after = ann.key_file.read_bytes()
+    assert ONE.encode() not in after
+    ann.key_file.write_bytes(before)  # as if killed before the file was reached
+    result = ann.admin(*words)
+    assert (result.status, result.errors.count("\n")) == (status, 1)
+    assert ann.key_file.read_bytes() == after
+
+
 def test_a_key_is_rotated(ann: Home) -> None:
     result = ann.do("key", "rotate", "ann", ann.public_key(2))
     assert ONE in result.output

@@ -12,7 +12,6 @@ from msglog.sqlite_file import (
     DatabaseError,
     Making,
     Trouble,
-    begin_writing,
     connect,
     reason,
     trouble,
@@ -211,11 +210,7 @@ class Database:
         if self._is_within():
             yield
             return
-        if writing:
-            with self._translated():
-                begin_writing(self._connection)
-        else:
-            self.execute("BEGIN")
+        self.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
         try:
             yield
             self.execute("COMMIT")

@@ -7,15 +7,7 @@ from contextlib import contextmanager
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError, LocalError
-from msglog.sqlite_file import (
-    FAILURES,
-    DatabaseError,
-    Making,
-    Trouble,
-    connect,
-    reason,
-    trouble,
-)
+from msglog.sqlite_file import FAILURES, DatabaseError, Making, Trouble, connect, reason, trouble
 
 if TYPE_CHECKING:
     import sqlite3

@@ -29,11 +29,6 @@ _UNFINISHED = ".new-"
 BUSY_SECONDS = 30.0
 """How long a writer waits for others, and a reader for whoever must be alone."""
 
-_FIRST_PAUSE = 0.02
-_LAST_PAUSE = 0.005
-_HASTE = 20.0
-"""Per second of waiting: after 50 ms of it, a writer asks twice as often as at first."""
-
 WAL_BYTES_LIMIT = 16 << 20
 """From this size on, the write-ahead log is cut off whenever it has grown by `WAL_BYTES_STEP`."""
 
@@ -253,32 +248,6 @@ def cut_wal(
             guard.close()
     except sqlite3.Error:
         return
-
-
-def begin_writing(connection: sqlite3.Connection) -> None:
-    """Begin a transaction as the only writer; raises sqlite3.Error, busy after BUSY_SECONDS.
-
-    SQLite itself would sleep the longer, up to a tenth of a second, the longer it has waited, so
-    that whoever comes later is first. Here the longest waiting ask most often.
-    """
-    execute = connection.execute
-    execute("PRAGMA busy_timeout = 0")
-    try:
-        begun = time.monotonic()
-        while True:
-            try:
-                execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                waited = time.monotonic() - begun
-                if trouble(error) != Trouble.BUSY or waited >= BUSY_SECONDS:
-                    raise
-                # By the clock's last digits, lest those who began together ask together for ever.
-                chance = 0.5 + time.monotonic_ns() % 1009 / 1009
-                time.sleep(chance * max(_LAST_PAUSE, _FIRST_PAUSE / (1 + _HASTE * waited)))
-            else:
-                return
-    finally:
-        execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
 
 
 def _quoted(path: str) -> str:

@@ -14,7 +14,6 @@ from msglog.sqlite_file import (
     DatabaseError,
     Making,
     Trouble,
-    begin_writing,
     connect,
     copy_into,
     faults,
@@ -273,11 +272,7 @@ class Database:
         if self._is_within():
             yield
             return
-        if writing:
-            with self._translated():
-                begin_writing(self._connection)
-        else:
-            self.execute("BEGIN")
+        self.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
         try:
             yield
             self.execute("COMMIT")

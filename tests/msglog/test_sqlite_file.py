@@ -16,7 +16,6 @@ from msglog.sqlite_file import (
     LOG_BYTES,
     Making,
     Trouble,
-    begin_writing,
     connect,
     cut_wal,
     keep_log_short,
@@ -330,27 +329,6 @@ def test_an_index_of_the_log_that_somebody_holds_is_busy_not_broken() -> None:
     assert trouble(Protocol("locking protocol")) is Trouble.BUSY
 
 
-class Time:
-    """A clock that only waiting moves. after: what happens once so many pauses were made."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 1000.0
-        self.pauses: list[float] = []
-        self.after: Callable[[], None] = lambda: None
-        monkeypatch.setattr(sqlite_file, "time", self)
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def monotonic_ns(self) -> int:
-        return int(self.now * 1e9)
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        self.pauses.append(seconds)
-        self.after()
-
-
 @pytest.fixture
 def two(tmp_path: Path) -> Iterator[tuple[sqlite3.Connection, sqlite3.Connection]]:
     path = tmp_path / "x.db"
@@ -367,43 +345,6 @@ def patience(connection: sqlite3.Connection) -> int:
     ((milliseconds,),) = connection.execute("PRAGMA busy_timeout")
     assert isinstance(milliseconds, int)
     return milliseconds
-
-
-def test_whoever_waits_longer_asks_more_often(
-    two: tuple[sqlite3.Connection, sqlite3.Connection], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first, second = two
-    clock = Time(monkeypatch)
-    first.execute("BEGIN IMMEDIATE")
-    with pytest.raises(sqlite3.OperationalError) as caught:
-        begin_writing(second)
-    assert trouble(caught.value) is Trouble.BUSY
-    assert 30 <= sum(clock.pauses) < 30.1
-    early, late = clock.pauses[:2], clock.pauses[-500:]
-    assert sum(early) / len(early) > 2 * sum(late) / len(late)
-    assert min(late) >= 0.0025  # forty of them are not to take the processor from who has the lock
-    assert len(set(late)) > 10
-    assert patience(second) == 30_000
-    first.execute("COMMIT")
-    begin_writing(second)
-    assert second.in_transaction
-    assert patience(second) == 30_000
-
-
-def test_a_writer_begins_when_the_other_one_is_done(
-    two: tuple[sqlite3.Connection, sqlite3.Connection], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first, second = two
-    clock = Time(monkeypatch)
-
-    def commit() -> None:
-        if len(clock.pauses) == 3:
-            first.execute("COMMIT")
-
-    clock.after = commit
-    first.execute("BEGIN IMMEDIATE")
-    begin_writing(second)
-    assert len(clock.pauses) == 3
 
 
 def test_the_log_is_cut_off_at_each_step_from_its_limit_on(

@@ -176,7 +176,7 @@ class Rig:
     def _forget_agreed(self, folder: Path) -> None:
         """Take away what the server agreed on with the client in its last push."""
         with closing(sqlite3.connect(folder / "store.db")) as store:
-            store.execute("DELETE FROM agreed WHERE id = (SELECT max(id) FROM agreed)")
+            store.execute("DELETE FROM agreed WHERE id > (SELECT min(id) FROM agreed)")
             store.commit()
 
     def _begin(self, command: str) -> Held:

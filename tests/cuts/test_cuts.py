@@ -18,6 +18,9 @@ from tests.ssh.sshd import Sshd, running_sshd
 
 SEED = 20260601
 IN_MEMORY = 300
+LARGE = 16_000
+"""Nearly four batches, of which three are durable when the fourth is cut."""
+
 QUICK = ("fin", "rst", "flip", "drop", "duplicate", *HARMLESS[1:])
 
 
@@ -89,12 +92,14 @@ def test_what_is_wrong_with_two_sides(rig: Rig) -> None:
     assert trial.wrong(rig, before, before, "push")
 
 
+@pytest.fixture(scope="module")
+def large(sshd: Sshd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    with closing(Rig(sshd, tmp_path_factory.mktemp("large"), new=LARGE)) as made:
+        yield made
+
+
 @pytest.mark.parametrize("command", ["push", "pull", "clone"])
-def test_nine_tenths_are_not_sent_again(
-    sshd: Sshd, tmp_path_factory: pytest.TempPathFactory, command: str
-) -> None:
-    folder = tmp_path_factory.mktemp(f"large-{command}")
-    with closing(Rig(sshd, folder, new=32_000)) as rig:
-        found = resumption.resume(rig, "builtin", command)
+def test_nine_tenths_are_not_sent_again(large: Rig, command: str) -> None:
+    found = resumption.resume(large, "builtin", command)
     assert found.thrifty, found
     assert found.second < found.whole / 2

@@ -175,7 +175,7 @@ class Session:
         try:
             while True:
                 event = self.next()
-                if isinstance(event, PeerError):
+                if isinstance(event, PeerError) and self.failed:
                     raise _remote_error(event)
         except RemoteError as error:
             if isinstance(error, RemoteFailureError):

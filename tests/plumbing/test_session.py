@@ -4,16 +4,18 @@ from collections.abc import Sequence
 
 import pytest
 
-from msglog.errors import IntegrityError, RemoteError
+from msglog.errors import IntegrityError, NotAuthorisedError, RemoteError
 from msglog.index.node import EMPTY_ROOT
 from msglog.objectid import DamagedObjectError
 from msglog.wire.connection import AHEAD_LIMIT
 from msglog.wire.encoder import encode_event
 from msglog.wire.events import (
+    Acknowledged,
     AdvertisedRef,
     Batch,
     End,
     Event,
+    Fetch,
     Greeting,
     KeepAlive,
     ListRefs,
@@ -195,3 +197,35 @@ def test_a_server_that_took_more_requests_than_were_made_is_refused() -> None:
     greeting = encode_event(Greeting("m", bytes(16), "ann", "write", 1))
     with pytest.raises(RemoteError, match="not made"):
         session(greeting)
+
+
+class DeafAfterGreeting(Script):
+    """A channel that cannot be written to any more, with some left to read."""
+
+    def send(self, data: bytes) -> None:  # noqa: ARG002 - nobody hears it
+        raise ChannelError("the remote closed the connection")
+
+
+def test_an_error_that_answers_another_request_is_not_why_a_connection_broke() -> None:
+    said = [
+        GREETING,
+        encode_event(Transfer("lab", EMPTY_ROOT, EMPTY_ROOT, 0)),
+        encode_event(End()) + encode_event(PeerError("no-such-log", "there is no log 'main'")),
+    ]
+    early: list[EarlyRequest] = [Fetch("lab"), Fetch("main")]
+    conversation = Session(lambda _: DeafAfterGreeting(said), early)
+    conversation.expect(Transfer)
+    with pytest.raises(ChannelError):
+        conversation.send(Acknowledged(1, EMPTY_ROOT))
+
+
+def test_an_error_that_ended_the_session_is_why_a_connection_broke() -> None:
+    said = [
+        GREETING,
+        encode_event(Transfer("lab", EMPTY_ROOT, EMPTY_ROOT, 0)),
+        encode_event(PeerError("not-authorised", "not authorised any more")),
+    ]
+    conversation = Session(lambda _: DeafAfterGreeting(said), [Fetch("lab")])
+    conversation.expect(Transfer)
+    with pytest.raises(NotAuthorisedError):
+        conversation.send(Acknowledged(1, EMPTY_ROOT))

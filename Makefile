@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test check demo fuzz bench bench-full profiles clean
+.PHONY: test check demo fuzz damage bench bench-full profiles clean
 
 SECONDS := 60
+FLIPS := 4000
+SEED := 1
 
 test: $(VENV)/ready
 	@tests/ssh/need-sshd
@@ -26,6 +28,11 @@ demo: $(VENV)/ready
 fuzz: $(VENV)/ready
 	-$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+
+# Flips FLIPS bits in each kind of file, and runs every command that reads: about five minutes. SEED
+# chooses which.
+damage: $(VENV)/ready
+	$(BIN)/python -m tests.hostile.flips --count $(FLIPS) --seed $(SEED)
 
 # Against git, fossil and muchsync on a private sshd; writes docs/performance.md. It names what is not
 # installed. BENCH takes more options, such as `BENCH='--rows add list --turns 5'`.

@@ -10,7 +10,7 @@ from msglog.dataclass import dataclass
 from msglog.errors import IntegrityError, MsglogError
 from msglog.index.change import insert, merge
 from msglog.index.node import EMPTY_ROOT
-from msglog.index.walk import count
+from msglog.index.walk import count, difference
 from msglog.key import FIRST_KEY
 from msglog.repository import overlay
 from msglog.store.store import HeldBack, Refusal
@@ -154,6 +154,7 @@ class Pusher:
         if answer.base is None and answer.root is not None and local.count and answer.count:
             done, lost = self._push_without_base(local, answer.root)
         else:
+            lost = self._surely_lost(answer)
             done = self._push_from(answer.base or EMPTY_ROOT, dict(local.nodes), local)
         root = answer.root if done is None else done.root
         number = answer.count if done is None else done.count
@@ -162,6 +163,21 @@ class Pusher:
             before = Pusher(self._session, older).run(progress)
             accepted, refused = accepted + before.messages, refused + before.refused
         return Pushed(tracking.log, accepted, refused, root, number, lost)
+
+    def _surely_lost(self, answer: Base) -> int:
+        """Return how many messages the remote once had and lacks, as far as its answer tells.
+
+        Where others have pushed since, what they brought may hide some: that costs nobody
+        anything, since all is sent again.
+        """
+        tracking = self._tracking
+        known, base = tracking.known().root, answer.base or EMPTY_ROOT
+        whole = tracking.view == FIRST_KEY and tracking.before is None
+        if not whole or answer.count is None or known in (EMPTY_ROOT, base, answer.root):
+            return 0
+        read = self._repository.store.read_nodes
+        beyond = sum(1 for _ in difference(read, base, known))
+        return max(0, min(beyond, count(read, base) + beyond - answer.count))
 
     def _offer_further(self) -> Base | None:
         """Offer the roots that the request left out; None if there are none."""

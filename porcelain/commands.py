@@ -69,6 +69,8 @@ COMMANDS = {
     "sync": Command("porcelain.sync", SHARE),
     "config": Command("porcelain.config", CARE),
     "import": Command("porcelain.import_log", CARE),
+    "backup": Command("porcelain.backup", CARE),
+    "restore": Command("porcelain.restore", CARE),
     "verify": Command("plumbing.verify", CARE, finds_repository=True),
     "gc": Command("porcelain.gc", CARE),
     "drop": Command("porcelain.drop", CARE),

@@ -61,21 +61,22 @@ def _sentence(collected: Collected, condensed: Condensed | None) -> str:
         (collected.receipts, "receipt"),
         (collected.roots, "old root"),
     )
-    removed = ", ".join([_count(number, noun) for number, noun in counts if number])
+    removed = ", ".join([plural(number, noun) for number, noun in counts if number])
     if condensed is None:
         return f"Would remove {removed or 'nothing'}"
     said = [f"Removed {removed or 'nothing'}"]
     if condensed.messages:
-        said.append(f"compressed {_count(condensed.messages, 'message')}")
-    said.append(f"{_size(condensed.after)}, was {_size(condensed.before)}")
+        said.append(f"compressed {plural(condensed.messages, 'message')}")
+    said.append(f"{shown_size(condensed.after)}, was {shown_size(condensed.before)}")
     return "; ".join(said)
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def plural(number: int, noun: str, many: str = "") -> str:
+    """Return a number of things in words; many: what several are called, if not by an s."""
+    return f"{number} {noun if number == 1 else many or noun + 's'}"
 
 
-def _size(number: int) -> str:
+def shown_size(number: int) -> str:
     """Return a number of bytes as people say it, by powers of 1,000."""
     size = float(number)
     for unit in ("B", "kB", "MB"):

@@ -9,6 +9,7 @@ import pytest
 
 FOLDER = Path(__file__).parent.parent / "docs" / "commands"
 COMMANDS = {
+    "backup": "porcelain.backup",
     "cat-object": "plumbing.cat_object",
     "check-ref-format": "plumbing.check_ref_format",
     "diff-index": "plumbing.diff_index",
@@ -16,6 +17,7 @@ COMMANDS = {
     "hash-object": "plumbing.hash_object",
     "import": "porcelain.import_log",
     "ls-index": "plumbing.ls_index",
+    "restore": "porcelain.restore",
     "rev-parse": "plumbing.rev_parse",
     "verify": "plumbing.verify",
 }

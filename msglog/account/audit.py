@@ -5,10 +5,11 @@ from __future__ import annotations
 from msglog.account.setting import AUDIT_KEEP, AUDIT_SYSLOG, setting
 from msglog.annotation import TYPE_CHECKING, Protocol
 from msglog.dataclass import dataclass, field
+from msglog.digest import digest
 from msglog.unsafe_text import is_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from msglog.account.database import Database, Value
 
@@ -17,6 +18,9 @@ TEXT_CHARACTERS = 200
 
 CLEAN_EVERY = 256
 """The oldest records are deleted each time that so many were added."""
+
+_CHECKSUM_BYTES = 7
+"""Of a digest: SQLite keeps numbers of up to 8, with a sign."""
 
 OK = "ok"
 CUT = "cut"
@@ -115,9 +119,10 @@ class Trail:
         with self.database.durability(full=durable):
             return self.database.insert(
                 "INSERT INTO audit (time, user, key, address, repository, operation, log,"
-                " messages, size, refused, result, detail, session)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " messages, size, refused, result, detail, session, checksum)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 *values,
+                _checksum(values),
             )
 
 
@@ -136,6 +141,30 @@ def records(
         limit,
     )
     return [AuditRecord(row[0], Visit(*row[1:6]), Act(*row[6:])) for row in reversed(rows)]
+
+
+def faults(database: Database) -> Iterator[str]:
+    """Yield which records are not as they were written; raises DamagedAccountError."""
+    last = 0
+    sql = (
+        "SELECT id, checksum, time, user, key, address, repository, operation, log,"
+        " messages, size, refused, result, detail, session FROM audit"
+        " WHERE id > ? ORDER BY id LIMIT ?"
+    )
+    while rows := database.select(sql, last, CLEAN_EVERY):
+        for number, checksum, *values in rows:
+            if checksum not in (0, _checksum(values)):
+                yield f"record {number} of the audit is not as it was written"
+        last = rows[-1][0]
+
+
+def _checksum(values: Sequence[object]) -> int:
+    """Return what is kept of a record to tell whether it has changed; never 0.
+
+    values: numbers, and texts on one line.
+    """
+    text = "\n".join(map(str, values)).encode("utf-8", "surrogatepass")
+    return int.from_bytes(digest(text)[:_CHECKSUM_BYTES], "big") | 1
 
 
 def plain(text: str) -> str:

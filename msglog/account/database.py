@@ -7,7 +7,19 @@ from contextlib import contextmanager
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError, LocalError
-from msglog.sqlite_file import FAILURES, DatabaseError, Making, Trouble, connect, reason, trouble
+from msglog.sqlite_file import (
+    FAILURES,
+    DatabaseError,
+    Making,
+    Trouble,
+    connect,
+    copy_into,
+    faults,
+    make_in_memory,
+    reason,
+    shape,
+    trouble,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,11 +30,21 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x6D6C6F61
 """`mloa`, in the file's header: an account, not a repository."""
 
-FORMAT = 1
-"""The version of the tables below; an account of a newer one is refused."""
+FORMAT = 2
+"""The version of the tables below; an account of a newer one is refused, an older one upgraded."""
 
 Row: TypeAlias = "tuple[Any, ...]"
 Value: TypeAlias = "str | int | bytes | None"
+
+# What has no digest is kept twice, in its table and in an index over all its columns, which SQLite
+# compares for `admin doctor`: so a changed bit in either is found. The audit is too long for that,
+# and its records have checksums.
+_VALUES = """
+CREATE INDEX users_values ON users (name, role, created);
+CREATE INDEX keys_values ON keys (user, type, blob, comment, added);
+CREATE INDEX grants_values ON grants (user, repository, pattern, role);
+CREATE INDEX settings_values ON settings (name, value);
+CREATE INDEX policies_values ON policies (repository, pattern, name, value)"""
 
 # The only thing put in is a number of ours.
 _SCHEMA = f"""
@@ -46,7 +68,8 @@ CREATE TABLE audit (
     id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, user TEXT NOT NULL,
     key TEXT NOT NULL, address TEXT NOT NULL, repository TEXT NOT NULL, operation TEXT NOT NULL,
     log TEXT NOT NULL, messages INTEGER NOT NULL, size INTEGER NOT NULL, refused INTEGER NOT NULL,
-    result TEXT NOT NULL, detail TEXT NOT NULL, session TEXT NOT NULL
+    result TEXT NOT NULL, detail TEXT NOT NULL, session TEXT NOT NULL,
+    checksum INTEGER NOT NULL DEFAULT 0
 );
 CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
 BEGIN SELECT RAISE(ABORT, 'the audit is only ever added to'); END;
@@ -57,8 +80,20 @@ CREATE TABLE policies (
     repository TEXT NOT NULL, pattern TEXT NOT NULL, name TEXT NOT NULL, value INTEGER NOT NULL,
     PRIMARY KEY (repository, pattern, name)
 ) WITHOUT ROWID;
+{_VALUES};
+PRAGMA user_version = {FORMAT};
 """  # noqa: S608
-"""Times are in microseconds since 1970 UTC. A grant without user is one to every user."""
+"""Times are in microseconds since 1970 UTC. A grant without user is one to every user. A checksum
+of 0 is none: the record is of the first format."""
+
+_UPGRADES = {
+    1: f"""
+ALTER TABLE audit ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+{_VALUES};
+PRAGMA user_version = 2;
+"""
+}
+"""What makes the tables of a format those of the next one."""
 
 
 class AccountError(LocalError):
@@ -108,7 +143,6 @@ class Database:
             self._connection.execute("PRAGMA synchronous = FULL")
         with self.transaction():
             self._run(_SCHEMA)
-            self.execute(f"PRAGMA user_version = {FORMAT}")
 
     def _run(self, statements: str) -> None:
         for statement in statements.split(";\n"):
@@ -131,8 +165,15 @@ class Database:
         return database
 
     def _prepare(self) -> None:
+        version = self._format()
+        self.execute("PRAGMA foreign_keys = ON")
+        self.execute("PRAGMA synchronous = FULL")
+        if version < FORMAT:
+            self._upgrade(version)
+
+    def _format(self) -> int:
         (application,) = self.select("PRAGMA application_id")[0]
-        (version,) = self.select("PRAGMA user_version")[0]
+        version: int = self.select("PRAGMA user_version")[0][0]
         if application != APPLICATION_ID or version < 1:
             raise AccountFormatError(f"{self._path} is not a msglog server account")
         if version > FORMAT:
@@ -141,8 +182,23 @@ class Database:
                 why=f"it has format {version}, this version knows up to {FORMAT}",
                 hint="Install a newer msglog.",
             )
-        self.execute("PRAGMA foreign_keys = ON")
-        self.execute("PRAGMA synchronous = FULL")
+        return version
+
+    def _upgrade(self, version: int) -> None:
+        """Make an older format this one, whole or not at all."""
+        try:
+            with self.transaction():
+                # Others may have been here first: what the format is now is known only inside.
+                while (version := self._format()) < FORMAT:
+                    self._run(_UPGRADES[version])
+        except AccountBusyError:
+            raise
+        except AccountError as error:
+            raise AccountFormatError(
+                f"{self._path} is of an older format",
+                why=f"it has format {version}, and cannot be upgraded to {FORMAT}: {error.why}",
+                hint="Let the account's owner run `msglog admin doctor`.",
+            ) from error
 
     def select(self, sql: str, *values: Value) -> list[Row]:
         """Return the rows of a question."""
@@ -213,6 +269,25 @@ class Database:
 
     def _is_within(self) -> bool:
         return self._connection.in_transaction
+
+    def snapshot(self, path: str) -> None:
+        """Write all, as it is at one moment, into a new file; raises AccountError and its kin.
+
+        Others may read and write meanwhile. The file is not yet durable.
+        """
+        with self._translated():
+            copy_into(self._connection, path)
+
+    def faults(self) -> Iterator[str]:
+        """Yield in words what SQLite finds damaged in the file; raises DamagedAccountError."""
+        with self._translated():
+            yield from faults(self._connection)
+            sample = Database(make_in_memory(), "")
+            sample._run(_SCHEMA)
+            expected = shape(sample._connection)
+            sample.close()
+            for kind, name in sorted({one[:2] for one in expected ^ shape(self._connection)}):
+                yield f"{kind} {name!r} is not as msglog makes it"
 
     def close(self) -> None:
         """Close the connection."""

@@ -272,6 +272,29 @@ class MemoryStore:
         """Do nothing: memory is not for keeping."""
         return Condensed(0, self.size(), self.size())
 
+    def snapshot(self, path: str) -> None:
+        """Write all into a new file of SQLite."""
+        from msglog.store.memory_snapshot import Contents, write  # noqa: PLC0415 - seldom wanted
+
+        write(
+            path,
+            Contents(
+                self._identity,
+                self._nodes,
+                self._messages,
+                self._receipts,
+                self._usage,
+                self._refs,
+                self._reflog,
+                self._agreed,
+                self._retired,
+                self._seen,
+                self._held_back,
+                self._indexed,
+                self._index,
+            ),
+        )
+
     def size(self) -> int:
         """Return the bytes of all objects."""
         return sum(map(len, (*self._nodes.values(), *self._messages.values())))

@@ -311,6 +311,7 @@ class Collection:
                 if not rows:
                     break
                 keys = [Key(key) for (key,) in rows]
+                self._take_from_receipts(keys)
                 cursor = self._link.connection.executemany(
                     "DELETE FROM messages WHERE key = ? AND seen < ?",
                     [(key, self._seen_before) for key in keys],
@@ -319,6 +320,21 @@ class Collection:
                 self._forget(keys)
             last = keys[-1]
         return removed
+
+    def _take_from_receipts(self, keys: Sequence[Key]) -> None:
+        """Count the messages that are about to go out of their receipts."""
+        rows = self._link.select_in(
+            f"SELECT receipt FROM messages WHERE seen < {self._seen_before} AND key IN",  # noqa: S608
+            keys,
+        )
+        counts: dict[int, int] = {}
+        for (receipt,) in rows:
+            counts[receipt] = counts.get(receipt, 0) + 1
+        counts.pop(0, None)
+        self._many(
+            "UPDATE receipts SET messages = messages - ? WHERE id = ?",
+            [(count, receipt) for receipt, count in counts.items()],
+        )
 
     def _forget(self, keys: Sequence[Key]) -> None:
         """Take out what else is kept of messages that are gone now, and note whose are not."""

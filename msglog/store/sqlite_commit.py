@@ -65,7 +65,7 @@ def write(link: Link, commit: Commit) -> Lost | None:
         if (None if row is None else row[0]) != update.old:
             actual = None if row is None else Ref(ObjectId(row[0]), row[1])
             return Lost(update.name, actual)
-    _count(link, commit)
+    new = _count(link, commit)
     seen = commit.time // _MICROSECONDS
     link.connection.executemany(
         "INSERT INTO nodes VALUES (?, ?, ?)"
@@ -76,8 +76,8 @@ def write(link: Link, commit: Commit) -> Lost | None:
     if commit.receipt is not None and commit.messages:
         given = commit.receipt
         cursor = execute(
-            "INSERT INTO receipts (user, key, log, time) VALUES (?, ?, ?, ?)",
-            (given.user, given.key, given.log, given.time),
+            "INSERT INTO receipts (user, key, log, time, messages) VALUES (?, ?, ?, ?, ?)",
+            (given.user, given.key, given.log, given.time, new),
         )
         receipt = cursor.lastrowid or 0
     _insert_messages(link, commit.messages, receipt, seen)
@@ -109,10 +109,10 @@ def _insert_messages(link: Link, messages: Mapping[Key, bytes], receipt: int, se
         link.connection.execute(_INSERT_MESSAGES, (*joined, len(part), receipt, seen))
 
 
-def _count(link: Link, commit: Commit) -> None:
-    """Count what a user is the first to deliver; raises OverQuotaError."""
+def _count(link: Link, commit: Commit) -> int:
+    """Count what a user is the first to deliver, and return how many; raises OverQuotaError."""
     if commit.receipt is None or not commit.messages:
-        return
+        return 0
     user, messages = commit.counted_user, commit.messages
     new = list(messages.values())
     if known := _known(link, messages):
@@ -123,6 +123,7 @@ def _count(link: Link, commit: Commit) -> None:
     link.connection.execute(
         "INSERT OR REPLACE INTO usage VALUES (?, ?, ?)", (user, used.messages, used.size)
     )
+    return len(new)
 
 
 def _known(link: Link, messages: Mapping[Key, bytes]) -> set[bytes]:

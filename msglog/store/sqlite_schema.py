@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x6D6C6F67
 """`mlog`, in the file's header, so that `file` and we can tell what it is."""
 
-FORMAT = 2
+FORMAT = 3
 """The version of the tables below; a store of a newer one is refused, an older one is upgraded."""
 
 PAGE_BYTES = 8192
@@ -21,6 +21,13 @@ page: with SQLite's usual 4,096 a message of 1,200 bytes took 4.7 KB."""
 _SECOND = """
 CREATE TABLE dictionaries (id INTEGER PRIMARY KEY, digest BLOB NOT NULL, data BLOB NOT NULL);
 CREATE TABLE retired (root BLOB PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWID"""
+
+_THIRD = """
+CREATE INDEX repository_values ON repository (identity, created);
+CREATE INDEX reflog_values ON reflog (name, root, count, time, reason);
+CREATE INDEX receipts_values ON receipts (user, key, log, time, messages);
+CREATE INDEX held_back_values ON held_back (peer, log, key, code, why);
+CREATE INDEX usage_values ON usage (user, messages, size)"""
 
 _SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
@@ -39,10 +46,9 @@ CREATE TABLE reflog (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, root BLOB NOT NULL, count INTEGER NOT NULL,
     time INTEGER NOT NULL, reason TEXT NOT NULL
 );
-CREATE INDEX reflog_by_root ON reflog (name, root);
 CREATE TABLE receipts (
     id INTEGER PRIMARY KEY, user TEXT NOT NULL, key TEXT NOT NULL, log TEXT NOT NULL,
-    time INTEGER NOT NULL
+    time INTEGER NOT NULL, messages INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE agreed (
     id INTEGER PRIMARY KEY AUTOINCREMENT, peer TEXT NOT NULL, log TEXT NOT NULL,
@@ -59,19 +65,31 @@ CREATE TABLE usage (
 CREATE TABLE lookup (oid BLOB PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE looked_up (log TEXT PRIMARY KEY, root BLOB NOT NULL) WITHOUT ROWID;
 {_SECOND};
+{_THIRD};
 PRAGMA user_version = {FORMAT};
 """
 # messages: data come last, so that the rest of a row is read without the pages of a long message;
 # in an upgraded store they do not. messages.dictionary: the row of `dictionaries` that data are
 # compressed with; 0: plain, -1: plain, because compression does not pay. retired: roots that were
-# given up, which are kept for a grace.
+# given up, which are kept for a grace. receipts.messages: how many messages have the receipt.
+# What no digest is of is kept twice, in its table and in an index over all its columns, which
+# SQLite compares when `verify` has it look: so a changed bit in either is found.
 
 _UPGRADES = {
     1: f"""
 ALTER TABLE messages ADD COLUMN dictionary INTEGER NOT NULL DEFAULT 0;
 {_SECOND};
 PRAGMA user_version = 2;
-"""
+""",
+    2: f"""
+ALTER TABLE receipts ADD COLUMN messages INTEGER NOT NULL DEFAULT 0;
+INSERT OR REPLACE INTO receipts (id, user, key, log, time, messages)
+    SELECT r.id, r.user, r.key, r.log, r.time, count(*)
+    FROM messages m JOIN receipts r ON r.id = m.receipt GROUP BY m.receipt;
+DROP INDEX reflog_by_root;
+{_THIRD};
+PRAGMA user_version = 3;
+""",  # noqa: S608 - ours
 }
 """What makes the tables of a format those of the next one."""
 

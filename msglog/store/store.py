@@ -285,6 +285,13 @@ class Store(Protocol):
         What is read is the same before, meanwhile and afterwards.
         """
 
+    def snapshot(self, path: str) -> None:
+        """Write all, as it is at one moment, into a new file that `SqliteStore.open` opens.
+
+        Others may read and write meanwhile, and are not waited for. The file is not yet durable.
+        Raises StoreError where path exists or cannot be written, and DamagedStoreError.
+        """
+
     def size(self) -> int:
         """Return how many bytes the store takes where it is kept."""
 

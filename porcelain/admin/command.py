@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
-from porcelain.admin import audit, create, doctor, gc, grant, key, policy, repository, setting, user
+from porcelain.admin import (
+    audit,
+    backup,
+    create,
+    doctor,
+    gc,
+    grant,
+    key,
+    policy,
+    repository,
+    restore,
+    setting,
+    user,
+)
 from porcelain.admin.place import add_place_options
 from porcelain.admin.recording import run_recorded
 
@@ -31,6 +44,8 @@ def configure(parser: ArgumentParser) -> None:
     grant.configure_revoke(add("revoke", "take such a role back"))
     policy.configure(add("policy", "say what logs ask of messages"))
     gc.configure(add("gc", "remove what no log needs any more, and save space"))
+    backup.configure(add("backup", "write the whole account to a file"))
+    restore.configure(add("restore", "put an account back from a backup"))
     audit.configure(add("audit", "show what was done and refused"))
     setting.configure(add("set", "show and change settings of the account"))
     doctor.configure(add("doctor", "check the whole account, say what to do"))

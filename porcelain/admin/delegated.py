@@ -43,6 +43,11 @@ def check_from_afar(arguments: Namespace) -> None:
             "a server account cannot be made with --remote",
             hint="Type `msglog admin init` in the account.",
         )
+    if arguments.action in ("backup", "restore"):
+        raise NotFromAfarError(
+            f"`admin {arguments.action}` cannot be used with --remote",
+            why="it names a file on the server",
+        )
     if getattr(arguments, "setting", None) == KEYS_FILE.name and arguments.value is not None:
         raise NotFromAfarError(
             f"{KEYS_FILE.name} cannot be set with --remote", why="it names a file on the server"

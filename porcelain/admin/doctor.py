@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from msglog.account.account import DATABASE_NAME
 from msglog.account.checkup import check_account
 from msglog.account.finding import Finding, Severity
 from msglog.account.sshd_settings import WHERE, asks_for_principals, check_settings
@@ -16,6 +17,7 @@ from porcelain.admin.examination import (
 )
 from porcelain.admin.finding import show_finding
 from porcelain.admin.place import account_path, key_file, opened
+from porcelain.admin.soundness import account_faults
 from porcelain.display import one_line
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ def run(arguments: Namespace, context: Context) -> int:
         with opened(arguments, context) as account:
             program = running_program()
             checkup = examine(account, program, context)
+            findings += _check_tables(account)
             findings += _check_account(checkup, sshd)
             findings += _check_keys(account, sshd, arguments, context)
             summary = _contents(checkup)
@@ -64,6 +67,19 @@ def run(arguments: Namespace, context: Context) -> int:
     if not context.json and not context.quiet:
         context.write(f"{one_line(summary)}: {_verdict(errors, len(findings) - errors)}\n")
     return _NEGATIVE if errors else 0
+
+
+def _check_tables(account: Account) -> list[Finding]:
+    """Return what is damaged in the account's tables."""
+    where = str(account.path / DATABASE_NAME)
+    remedy = "Put the account back with `msglog admin restore --replace`, or correct what it says."
+    try:
+        return [
+            Finding(Severity.ERROR, "damaged", where, None, fault, remedy)
+            for fault in account_faults(account)
+        ]
+    except MsglogError as error:
+        return [_failure(where, error)]
 
 
 def _check_account(checkup: Checkup, sshd: AskedSshd) -> list[Finding]:

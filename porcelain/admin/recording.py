@@ -8,7 +8,7 @@ from pathlib import Path
 from msglog.account.account import Account
 from msglog.account.audit import OK, REFUSED, Act, Trail, Visit
 from msglog.annotation import TYPE_CHECKING
-from msglog.errors import LocalError, MsglogError, NotAuthorisedError, RefusedError
+from msglog.errors import IntegrityError, LocalError, MsglogError, NotAuthorisedError, RefusedError
 from porcelain.admin.place import account_path, follow, opened
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ READING = frozenset(
 _SUBACTIONS = ("user_action", "key_action", "policy_action", "repository_action")
 _NAMED = (
     *("name", "new", "user", "role", "where", "fingerprint", "replacing"),
-    *("setting", "value", "policies", "fixed"),
+    *("setting", "value", "policies", "fixed", "archive"),
 )
-_CHANGING_FILES = ("init", "key sync", "key check", "repository add", "gc")
+_CHANGING_FILES = ("init", "key sync", "key check", "repository add", "gc", "backup", "restore")
 _CHANGING_KEYS = ("key add", "key remove", "key rm", "key rotate", "user remove", "user rm")
 _SESSION_BYTES = 8
 
@@ -105,7 +105,7 @@ def _only_reads(arguments: Namespace) -> bool:
     action = _action(arguments)
     if action == "set":
         return arguments.value is None
-    if action == "gc":
+    if action in ("gc", "restore"):
         return bool(arguments.dry_run)
     if getattr(arguments, "fix", False) and not arguments.dry_run:
         return False
@@ -123,7 +123,7 @@ def _record(arguments: Namespace, context: Context, act: Act, error: str) -> Non
         path = Path(context.directory, arguments.folder)
     try:
         account = Account.open(path)
-    except LocalError:
+    except (LocalError, IntegrityError):
         if act.result == OK:
             raise
         return  # there is no account whose audit this could be in

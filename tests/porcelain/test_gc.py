@@ -2,7 +2,7 @@
 
 import pytest
 
-from porcelain.tidying import _size
+from porcelain.tidying import shown_size
 from tests.porcelain.conftest import CommandLine
 
 
@@ -41,4 +41,4 @@ def test_the_grace_is_a_setting(cli: CommandLine) -> None:
     ],
 )
 def test_sizes_are_said_by_powers_of_a_thousand(number: int, said: str) -> None:
-    assert _size(number) == said
+    assert shown_size(number) == said

@@ -101,6 +101,7 @@ def check(path: Path) -> None:
         assert store.read_messages(list(MESSAGES)) == MESSAGES
         assert store.read_nodes(list(INDEX.nodes)) == INDEX.nodes
         assert store.receipts(list(MESSAGES)) == dict.fromkeys(MESSAGES, RECEIPT)
+        assert list(store.faults()) == []
 
 
 def test_an_old_store_is_upgraded_and_works(path: Path) -> None:
@@ -199,5 +200,5 @@ def test_an_upgrade_that_fails_half_way_leaves_the_old_store(
             except StoreFormatError:
                 assert version(path) == 1
         tried += 1
-    assert tried == 6
+    assert tried == 13
     check(path)

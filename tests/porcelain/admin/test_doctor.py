@@ -216,3 +216,13 @@ def test_an_account_of_somebody_whom_nobody_knows(
 def test_quiet_says_nothing_of_a_good_account(server: Home) -> None:
     said = server.do("doctor", "-q", "--sshd-config", "sshd_config").output
     assert str(Path(server.account)) not in said
+
+
+def test_a_value_that_changed_in_the_tables(server: Home) -> None:
+    account = Account.open(server.account)
+    account.database.execute("DROP INDEX settings_values")
+    account.close()
+    result = server.admin("doctor", "--sshd-config", "sshd_config")
+    assert result.status == 1
+    assert "[damaged]" in result.output
+    assert "settings_values" in result.output

@@ -1,0 +1,32 @@
+"""Whether a repository is sound: what `verify` checks, for whoever needs nothing but the answer."""
+
+from __future__ import annotations
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.errors import IntegrityError
+from plumbing.verify import Inspection
+
+if TYPE_CHECKING:
+    from msglog.repository import Repository
+
+
+class UnsoundRepositoryError(IntegrityError):
+    """A repository that must be whole is damaged."""
+
+
+def check_sound(repository: Repository, *, hint: str = "") -> int:
+    """Return how many messages all logs have, if everything in the repository is sound.
+
+    Raises UnsoundRepositoryError with the first thing that is not, and a hint.
+    """
+    for fault in repository.store.faults():
+        raise UnsoundRepositoryError("the repository is damaged", why=fault, hint=hint)
+    inspection = Inspection(repository)
+    for name, ref in repository.store.refs().items():
+        for damage in inspection.check_ref(name, ref, remember=True):
+            raise UnsoundRepositoryError(
+                "the repository is damaged",
+                why=f"{name}: {damage.kind} {damage.name}: {damage.why}",
+                hint=hint,
+            )
+    return sum(log.count for log in repository.logs())

@@ -1,0 +1,307 @@
+"""Writing a backup in place, and taking one apart beside the place that it is for."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from contextlib import contextmanager, suppress
+
+from msglog import backup
+from msglog.annotation import TYPE_CHECKING, cast
+from msglog.dataclass import dataclass
+from msglog.errors import LocalError, UsageError
+from msglog.layout import CONFIG_NAME, STORE_NAME
+from msglog.repository import Repository
+from msglog.timestamp import rfc3339
+from msglog.version import __version__
+from plumbing.soundness import check_sound
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from collections.abc import Callable, Iterator
+    from typing import BinaryIO
+
+    from plumbing.context import Context
+
+STANDARD = "-"
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+_SUFFIX_BYTES = 4
+_UNSOUND_HINT = "Nothing was backed up; `msglog verify` names all that is damaged."
+
+
+class FileExistsAlreadyError(LocalError):
+    """A backup would be written over a file."""
+
+
+class PlaceTakenError(LocalError):
+    """There is something already where a backup would be restored."""
+
+
+class NotForTerminalsError(UsageError):
+    """A backup would be written to, or read from, a terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A backup that was restored. aside: where what was there before is now, or ""."""
+
+    manifest: backup.Manifest
+    aside: str
+
+
+def add_backup_arguments(parser: ArgumentParser) -> None:
+    """Give a parser the arguments of commands that back up."""
+    parser.add_argument("archive", metavar="FILE", help="the backup to write; - is standard output")
+    parser.add_argument("--force", action="store_true", help="write over FILE if it is there")
+
+
+def add_restore_arguments(parser: ArgumentParser, where: str) -> None:
+    """Give a parser the arguments of commands that restore."""
+    parser.add_argument("archive", metavar="FILE", help="the backup; - is standard input")
+    parser.add_argument("folder", metavar="DIR", nargs="?", help=where)
+    parser.add_argument(
+        "--replace", action="store_true", help="put what is there already aside, whole"
+    )
+    parser.add_argument(
+        "-n", "--dry-run", action="store_true", help="only check the backup, all of it"
+    )
+
+
+def write_backup(
+    context: Context,
+    archive: str,
+    beside: str,
+    gather: Callable[[str], tuple[backup.Manifest, list[str]]],
+    *,
+    force: bool,
+) -> int:
+    """Write a backup, whole or not at all, and return its bytes.
+
+    archive: the file, or STANDARD. beside: a folder of ours, for what is written on the way to
+    standard output. gather: puts checked copies of all files into a folder, and says which.
+    """
+    if archive == STANDARD:
+        if context.stdout_terminal:
+            raise NotForTerminalsError("a backup is not written to a terminal", hint="Name a FILE.")
+        with _working_folder(os.path.join(beside, "backup"), context) as folder:
+            manifest, names = gather(folder)
+            counted = _Counting(context.stdout)
+            backup.write(counted.as_file(), manifest, folder, names, time=context.now())
+            return counted.size
+    path = os.path.join(context.directory, archive)
+    _check_free(path, force=force)
+    with _working_folder(path, context) as folder:
+        manifest, names = gather(folder)
+        unfinished = os.path.join(folder, "backup.tar")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with open(os.open(unfinished, flags, 0o600), "wb") as file:
+            backup.write(file, manifest, folder, names, time=context.now())
+            file.flush()
+            os.fsync(file.fileno())
+            size = file.tell()
+        _put_in_place(unfinished, path, force=force)
+        _sync_folder(os.path.dirname(path))
+    return size
+
+
+class _Counting:
+    """Standard output, and how much was written to it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.size = 0
+
+    def write(self, data: bytes) -> int:
+        self.size += len(data)
+        return self._file.write(data)
+
+    def as_file(self) -> BinaryIO:
+        return cast("BinaryIO", self)  # a stream of tar is only written to
+
+
+def _check_free(path: str, *, force: bool) -> None:
+    if os.path.isdir(path):
+        raise FileExistsAlreadyError(f"{path} is a folder", hint="Name a file.")
+    if os.path.lexists(path) and not force:
+        raise FileExistsAlreadyError(
+            f"{path} is there already", hint="Name another file, or say --force to replace it."
+        )
+
+
+def _put_in_place(unfinished: str, path: str, *, force: bool) -> None:
+    if force:
+        os.replace(unfinished, path)
+        return
+    try:
+        os.link(unfinished, path)  # unlike a renaming, never over a file that has come meanwhile
+    except FileExistsError:
+        _check_free(path, force=False)
+        raise
+    except OSError as error:  # such as on a stick with FAT
+        if error.errno not in _NO_LINKS:
+            raise
+        _check_free(path, force=False)
+        os.rename(unfinished, path)
+
+
+def gather_repository(
+    repository: Repository, folder: str, prefix: str = ""
+) -> tuple[int, list[str]]:
+    """Put checked copies of a repository's files into a folder, under prefix.
+
+    Return how many messages its logs have, and the names of the files. Raises
+    UnsoundRepositoryError if it is damaged, and then leaves an older backup alone.
+    """
+    place = os.path.join(folder, prefix)
+    os.makedirs(place, mode=0o700, exist_ok=True)
+    repository.store.snapshot(os.path.join(place, STORE_NAME))
+    count = check_repository(place, hint=_UNSOUND_HINT)
+    names = [f"{prefix}{STORE_NAME}"]
+    with suppress(FileNotFoundError):
+        shutil.copyfile(
+            os.path.join(repository.folder, CONFIG_NAME), os.path.join(place, CONFIG_NAME)
+        )
+        names.append(f"{prefix}{CONFIG_NAME}")
+    return count, names
+
+
+def check_repository(folder: str, identity: str | None = None, *, hint: str = "") -> int:
+    """Check all that the repository in a folder has; return how many messages its logs have.
+
+    identity: what it must be, in hex. hint: what to do where it is damaged.
+    """
+    copy = Repository.open(folder)
+    try:
+        if identity is not None and copy.store.identity.hex() != identity:
+            raise backup.DamagedBackupError(
+                "the backup is damaged", why="it is of another repository"
+            )
+        return check_sound(copy, hint=hint)
+    finally:
+        copy.close()
+
+
+def make_manifest(kind: str, identity: str, context: Context) -> backup.Manifest:
+    """Return what a backup that is made now says of itself."""
+    return backup.Manifest(kind, identity, rfc3339(context.now(), 0), __version__)
+
+
+def restore(
+    context: Context,
+    archive: str,
+    place: str,
+    kind: str,
+    check: Callable[[str, backup.Manifest, list[str]], None],
+    *,
+    replace: bool,
+    dry_run: bool,
+) -> Replaced:
+    """Take a backup apart beside its place, check it, and only then give it its name.
+
+    place: the folder that is to hold it. check: raises where what is in a folder is not sound.
+    What was there before is put aside, whole, if replace says so. Raises PlaceTakenError.
+    """
+    if not dry_run:
+        _check_place(place, replace=replace)
+    with _opened(context, archive) as file, _restoring(context, place, dry_run=dry_run) as folder:
+        label = "the backup" if archive == STANDARD else archive
+        manifest, names = backup.unpack(file, folder, label=label)
+        if manifest.kind != kind:
+            what, command = _KINDS[manifest.kind]
+            raise backup.ForeignFileError(
+                f"{label} is a backup of a {what}", hint=f"Use `{command}`."
+            )
+        check(folder, manifest, names)
+        aside = ""
+        if not dry_run:
+            aside = _exchange(folder, place, context, replace=replace)
+    return Replaced(manifest, aside)
+
+
+_KINDS = {
+    backup.REPOSITORY: ("repository", "msglog restore"),
+    backup.ACCOUNT: ("server account", "msglog admin restore"),
+}
+
+
+def _check_place(place: str, *, replace: bool) -> None:
+    if os.path.islink(place) or (os.path.lexists(place) and not os.path.isdir(place)):
+        raise PlaceTakenError(f"{place} is not a folder")
+    if os.path.isdir(place) and os.listdir(place) and not replace:
+        raise PlaceTakenError(
+            f"there is something in {place} already",
+            hint="Name another DIR, or say --replace to put it aside.",
+        )
+
+
+@contextmanager
+def _opened(context: Context, archive: str) -> Iterator[BinaryIO]:
+    if archive == STANDARD:
+        if context.stdin_terminal:
+            raise NotForTerminalsError("a backup is not read from a terminal", hint="Name a FILE.")
+        yield context.stdin
+        return
+    with open(os.path.join(context.directory, archive), "rb") as file:
+        yield file
+
+
+@contextmanager
+def _restoring(context: Context, place: str, *, dry_run: bool) -> Iterator[str]:
+    """Give a folder to take a backup apart in: beside its place, or for a dry run anywhere."""
+    if dry_run:
+        import tempfile  # noqa: PLC0415 - only to check
+
+        with tempfile.TemporaryDirectory(prefix="msglog-") as folder:
+            yield folder
+        return
+    around = os.path.dirname(place)
+    made = not os.path.isdir(around)
+    os.makedirs(around, exist_ok=True)
+    try:
+        with _working_folder(place, context) as folder:
+            yield folder
+    except BaseException:
+        if made:
+            with suppress(OSError):
+                os.rmdir(around)
+        raise
+
+
+@contextmanager
+def _working_folder(path: str, context: Context) -> Iterator[str]:
+    """Make a folder of our own beside path, and remove it if it is still there at the end."""
+    folder = f"{path}.new-{context.random(_SUFFIX_BYTES).hex()}"
+    os.mkdir(folder, mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _exchange(folder: str, place: str, context: Context, *, replace: bool) -> str:
+    """Give a folder the name of its place; return where what was there is now, or ""."""
+    for inner, _, _ in os.walk(folder):
+        _sync_folder(inner)
+    aside = ""
+    if os.path.isdir(place) and os.listdir(place):
+        _check_place(place, replace=replace)
+        # Whoever has it open still writes there, and nothing of that is lost.
+        aside = f"{place}-replaced-{context.random(_SUFFIX_BYTES).hex()}"
+        os.rename(place, aside)
+    try:
+        os.rename(folder, place)
+    except BaseException:
+        if aside:
+            os.rename(aside, place)
+        raise
+    _sync_folder(os.path.dirname(place))
+    return aside
+
+
+def _sync_folder(folder: str) -> None:
+    descriptor = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -131,7 +131,7 @@ class Service:
         self._key = key
         self._rules = rules
         self._administration = administration or NoAdministration()
-        self._recorder = Recorder(NoAudit() if audit is None else audit)
+        self._recorder = Recorder(NoAudit() if audit is None else audit, clock)
         self._connection = Connection(Side.SERVER)
         self._events: deque[Event] = deque()
         self._work: Iterator[bytes] = iter(())

@@ -30,6 +30,7 @@ READING = frozenset(
         "policy list",
         "repository list",
         "audit",
+        "metrics",
         "doctor",
     )
 )

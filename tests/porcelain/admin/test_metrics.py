@@ -1,6 +1,7 @@
 """`admin metrics`: what Prometheus is told of a server account."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.exposition import Read, parse
 from tests.plumbing.peers import add, message
 from tests.porcelain.admin.running import Home
 
+PAGE = Path(__file__).parents[3] / "docs" / "commands" / "admin.md"
 TIME = 1_790_000_000_000_000
 
 
@@ -104,6 +106,22 @@ def test_nothing_that_a_client_chooses_is_in_a_label(home: Home) -> None:
     after = home.do("metrics").output
     assert after != before
     assert "chosen" not in after
+
+
+def test_the_page_has_each_metric_with_its_labels(home: Home) -> None:
+    enter(home, Act("push", messages=1, duration=3))
+    home.do("gc")
+    home.do("backup", "account.tar")
+    rows = re.findall(r"^\| (`msglog_[^|]*) \|([^|]*)\|", PAGE.read_text(), re.MULTILINE)
+    documented = {
+        name: {*re.findall("`([a-z]+)`", labels)}
+        for names, labels in rows
+        for name in re.findall("`([a-z_]+)`", names)
+    }
+    assert documented == {
+        name: {key for _, labels in family.samples for key, _ in labels} - {"le"}
+        for name, family in read(home).items()
+    }
 
 
 def test_the_order_is_always_the_same(home: Home) -> None:

@@ -54,3 +54,8 @@ def test_sessions_are_counted(sshd: Sshd, tmp_path: Path) -> None:
     counts = found["msglog_operation_duration_seconds"].samples
     assert counts["msglog_operation_duration_seconds_count", (("operation", "fetch"),)] == 1
     assert counts["msglog_operation_duration_seconds_sum", (("operation", "push"),)] > 0
+    # That it was looked at is recorded, since it came over a session.
+    again = parse(ann.msglog("admin", "metrics", "--remote", "origin"))
+    by_admin = (("repository", "main"), ("operation", "admin"), ("result", "ok"))
+    samples = again["msglog_operations_total"].samples
+    assert samples["msglog_operations_total", by_admin] == operations["main", "admin", "ok"] + 1

@@ -7,7 +7,7 @@ from itertools import takewhile
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 from msglog.encoding import EncodingError
-from msglog.errors import IntegrityError
+from msglog.errors import IntegrityError, UsageError
 from msglog.index.verification import Fault, examine
 from msglog.key import key_object_id, key_time
 from msglog.message import decode_object
@@ -40,13 +40,29 @@ class Damage:
 
 
 def configure(parser: ArgumentParser) -> None:
-    """Add the arguments of `verify`, which has none."""
-    del parser
+    """Add the arguments of `verify`."""
+    parser.add_argument(
+        "--repair",
+        nargs="?",
+        const="",
+        metavar="REMOTE",
+        help="mend what can be mended, with what a remote has",
+    )
+    parser.add_argument(
+        "--give-up",
+        action="store_true",
+        help="with --repair: take out of the logs what nobody has any more",
+    )
 
 
 def run(arguments: Namespace, context: Context) -> int:
     """Check all that refs reach; print a line for each ref and each damage; exit status 0 or 1."""
-    del arguments
+    if arguments.repair is not None:
+        from plumbing.repair import repair  # noqa: PLC0415 - seldom wanted
+
+        repair(context, arguments.repair, give_up=arguments.give_up)
+    elif arguments.give_up:
+        raise UsageError("--give-up goes with --repair")
     try:
         repository = open_repository(context)
     except IntegrityError as error:
@@ -152,7 +168,7 @@ class Inspection:
         found = self._repository.store.find_messages([key for _, keys in pending for key in keys])
         for trail, keys in pending:
             for key in keys:
-                why = _fault(key, found.get(key))
+                why = message_fault(key, found.get(key))
                 if why:
                     unsound.update(_nodes_of(trail))
                     yield Damage("message", key_object_id(key).hex(), why)
@@ -165,7 +181,7 @@ def _nodes_of(trail: Trail | None) -> Iterator[ObjectId]:
         trail = trail[1]
 
 
-def _fault(key: Key, data: bytes | None) -> str:
+def message_fault(key: Key, data: bytes | None) -> str:
     """Return what is wrong with the object of a key, or ""."""
     if data is None:
         return "it is missing"

@@ -89,7 +89,7 @@ def write_backup(
             counted = _Counting(context.stdout)
             backup.write(counted.as_file(), manifest, folder, names, time=context.now())
             return counted.size
-    path = os.path.join(context.directory, archive)
+    path = os.path.realpath(os.path.join(context.directory, archive))
     _check_free(path, force=force)
     with _working_folder(path, context) as folder:
         manifest, names = gather(folder)
@@ -121,8 +121,8 @@ class _Counting:
 
 
 def _check_free(path: str, *, force: bool) -> None:
-    if os.path.isdir(path):
-        raise FileExistsAlreadyError(f"{path} is a folder", hint="Name a file.")
+    if os.path.exists(path) and not os.path.isfile(path):  # such as /dev/null
+        raise FileExistsAlreadyError(f"{path} is not an ordinary file", hint="Name a file.")
     if os.path.lexists(path) and not force:
         raise FileExistsAlreadyError(
             f"{path} is there already", hint="Name another file, or say --force to replace it."

@@ -272,6 +272,15 @@ class MemoryStore:
         """Do nothing: memory is not for keeping."""
         return Condensed(0, self.size(), self.size())
 
+    def held_keys(self) -> Iterator[Key]:
+        """Yield all keys."""
+        return iter(sorted(self._messages))
+
+    def forget_agreed(self, log: str) -> None:
+        """Forget what was agreed about a log."""
+        for place in [place for place in self._agreed if place[1] == log]:
+            del self._agreed[place]
+
     def snapshot(self, path: str) -> None:
         """Write all into a new file of SQLite."""
         from msglog.store.memory_snapshot import Contents, write  # noqa: PLC0415 - seldom wanted

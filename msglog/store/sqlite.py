@@ -281,6 +281,20 @@ class SqliteStore:
         messages = Condensation(self._link, self._dictionaries).run()
         return Condensed(messages, before, self.size())
 
+    def held_keys(self) -> Iterator[Key]:
+        """Yield all keys, some at a time."""
+        last = b""
+        sql = "SELECT key FROM messages WHERE key > ? ORDER BY key LIMIT ?"
+        while rows := self._link.select(sql, (last, PARAMETERS)):
+            for (key,) in self._link.checked(rows, (bytes,)):
+                last = key
+                yield Key(key)
+
+    def forget_agreed(self, log: str) -> None:
+        """Forget what was agreed about a log."""
+        with self._link.transaction():
+            self._link.connection.execute("DELETE FROM agreed WHERE log = ?", (log,))
+
     def snapshot(self, path: str) -> None:
         """Write all into a new file, which has no free pages."""
         with self._link.translated():

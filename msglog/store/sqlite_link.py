@@ -7,7 +7,7 @@ from msglog.errors import IntegrityError
 from msglog.key import KEY_BYTES
 from msglog.objectid import DIGEST_BYTES
 from msglog.sqlite_file import FAILURES, Trouble, reason, trouble
-from msglog.store.store import StoreBusyError, StoreError, StoreFormatError
+from msglog.store.store import ForeignStoreError, StoreBusyError, StoreError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -140,7 +140,7 @@ def translation(error: Exception, path: str | PathLike[str]) -> StoreError | Dam
                 f"{path} is busy", why="another process holds it", hint="Try again in a moment."
             )
         case Trouble.FOREIGN:
-            return StoreFormatError(f"{path} is not a msglog store")
+            return ForeignStoreError(f"{path} is not a msglog store")
         case Trouble.DAMAGED:
             return DamagedStoreError(f"{path} is damaged", why=reason(error))
         case _:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.store.store import StoreBusyError, StoreError, StoreFormatError
+from msglog.store.store import (
+    ForeignStoreError,
+    StoreBusyError,
+    StoreError,
+    StoreFormatError,
+)
 
 if TYPE_CHECKING:
     from msglog.store.sqlite_link import Link
@@ -130,7 +135,7 @@ def _version(link: Link) -> int:
     (application,) = link.select("PRAGMA application_id")[0]
     (version,) = link.select("PRAGMA user_version")[0]
     if application != APPLICATION_ID or version < 1:
-        raise StoreFormatError(f"{link.path} is not a msglog store")
+        raise ForeignStoreError(f"{link.path} is not a msglog store")
     if version > FORMAT:
         raise StoreFormatError(
             f"{link.path} was written by a newer msglog",

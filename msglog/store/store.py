@@ -31,6 +31,10 @@ class StoreFormatError(StoreError):
     """The store was written by a newer msglog, or is not a msglog store."""
 
 
+class ForeignStoreError(StoreFormatError):
+    """The file is no store of msglog's, or damage makes it look so."""
+
+
 class StoreBusyError(StoreError):
     """Another process held the store for longer than the time limit."""
 
@@ -284,6 +288,12 @@ class Store(Protocol):
 
         What is read is the same before, meanwhile and afterwards.
         """
+
+    def held_keys(self) -> Iterator[Key]:
+        """Yield the keys of all messages that are there, sound or not, in order."""
+
+    def forget_agreed(self, log: str) -> None:
+        """Forget all roots that were agreed about a log, with whomever."""
 
     def snapshot(self, path: str) -> None:
         """Write all, as it is at one moment, into a new file that `SqliteStore.open` opens.

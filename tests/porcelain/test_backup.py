@@ -83,7 +83,12 @@ def test_a_file_is_not_written_over_unless_asked(filled: CommandLine) -> None:
     assert (filled.folder / "one").read_bytes() == before
     filled.ok("add", "-q", "more")
     assert filled.ok("backup", "--force", "one").startswith("Backed up 5")
-    assert "folder" in filled.fails(7, "backup", "--force", ".msglog")
+    assert "ordinary" in filled.fails(7, "backup", "--force", ".msglog")
+    assert "ordinary" in filled.fails(7, "backup", "--force", "/dev/null")
+    (filled.folder / "link").symlink_to("one")
+    assert filled.ok("backup", "--force", "link").startswith("Backed up 5")
+    assert (filled.folder / "link").is_symlink()
+    (filled.folder / "link").unlink()
     assert names(filled) == {".msglog", "one"}
 
 

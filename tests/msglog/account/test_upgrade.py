@@ -113,7 +113,7 @@ def test_one_that_cannot_be_upgraded_stays_as_it_is(
 @pytest.mark.parametrize(
     "change",
     [
-        "user = 'bob'",
+        "user = 'ann'",
         "time = time + 1",
         "messages = 0",
         "result = 'cut'",

@@ -335,3 +335,20 @@ def test_two_writers_at_once_both_get_through(path: Path) -> None:
     final = SqliteStore.open(path)
     assert {ref.count for ref in final.refs().values()} == {49}
     final.close()
+
+
+def test_all_keys_are_given_in_order_whatever_refs_reach(store: Store) -> None:
+    messages = dict(message(number) for number in range(1100))
+    assert list(store.held_keys()) == []
+    store.commit(Commit(1, "add", messages=dict(reversed(messages.items()))))
+    store.commit(Commit(2, "harm", messages={message(5)[0]: b"other"}))
+    assert list(store.held_keys()) == sorted(messages)
+
+
+def test_what_was_agreed_about_a_log_is_forgotten_with_all_peers(store: Store) -> None:
+    views = (FIRST_KEY, message(1)[0])
+    places = [(peer, log, view) for peer in ("a", "b") for log in ("x", "y") for view in views]
+    store.commit(Commit(1, "", agreed=[Agreement(*place, root(1)) for place in places]))
+    store.forget_agreed("x")
+    for place in places:
+        assert store.agreed(*place) == ([] if place[1] == "x" else [root(1)])

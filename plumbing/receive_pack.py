@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from msglog.account.account import DEFAULT_FOLDER, DEFAULT_REPOSITORY, Account
-from msglog.account.audit import REFUSED, Act, Trail, Visit
+from msglog.account.audit import GREETING, REFUSED, Act, Trail, Visit
 from msglog.account.role import Role
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass, field
@@ -163,16 +163,20 @@ def _serve_account(arguments: Namespace, context: Context) -> int:
 
             return administration_of(account, trail.visit, access, context)
 
-        return _serve(
-            repository,
-            permissions,
-            early,
-            context,
-            key=arguments.key,
-            audit=trail,
-            rules=rules,
-            administration=administration,
-        )
+        trail.let_in()
+        try:
+            return _serve(
+                repository,
+                permissions,
+                early,
+                context,
+                key=arguments.key,
+                audit=trail,
+                rules=rules,
+                administration=administration,
+            )
+        finally:
+            trail.close()
     finally:
         account.close()
 
@@ -187,7 +191,7 @@ def _trail(account: Account, arguments: Namespace, context: Context, repository:
 def _refuse(context: Context, trail: Trail, answer: PeerError, error: MsglogError) -> int:
     """Record that a session was refused, say why, and return the exit status."""
     try:
-        trail.record(Act("greeting", result=answer.code))
+        trail.record(Act(GREETING, result=answer.code))
     finally:
         _say(context, answer)
     return error.exit_status

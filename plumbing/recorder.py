@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from msglog.account.audit import CUT, OK, REFUSED, Act
+from msglog.account.audit import ADMIN, CUT, OK, PUSH, REFUSED, SESSION, Act
 from msglog.annotation import TYPE_CHECKING
 from msglog.wire.events import Administer, Fetch, GetNodes, ListRefs, Push, Transfer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from msglog.account.audit import Audit
     from msglog.wire.events import Event
-
-PUSH = "push"
-ADMIN = "admin"
-SESSION = "session"
-"""The operation of what failed outside of any other."""
 
 EMPTY_PUSHES_LIMIT = 64
 """How many pushes of nothing wait for the end of their session; then all are written at once."""
@@ -24,20 +21,27 @@ class Recorder:
 
     A push has a record for each of its batches, written before the batch is acknowledged, so that
     nothing is ever acknowledged and not recorded. One that brings nothing is recorded at the end.
+
+    clock: microseconds. What an operation takes is counted from when it is begun, with all of the
+    request here, until the client has been given all of the answer.
     """
 
-    def __init__(self, audit: Audit) -> None:
+    def __init__(self, audit: Audit, clock: Callable[[], int]) -> None:
         self._audit = audit
+        self._clock = clock
+        self._began = 0
         self._operation = ""
         self._log = ""
         self._messages = self._size = 0
         self._pushed_log = ""
         self._transferring = False
-        self._empty_pushes: dict[str, None] = {}
+        self._answering_push = False
+        self._empty_pushes: dict[str, int] = {}
 
     def begin(self, event: Event) -> None:
         """Take note of what the client asks for."""
         self._messages = self._size = 0
+        self._began = self._clock()
         match event:
             case ListRefs():
                 self._operation, self._log = "list", ""
@@ -65,13 +69,14 @@ class Recorder:
 
     def answered_push(self, log: str) -> None:
         """Take note that a client that wants to push was told where to start from."""
-        self._empty_pushes[log] = None
+        self._empty_pushes[log] = 0
+        self._answering_push = True
 
     def took(self, messages: int, size: int, refused: int) -> None:
         """Record durably a batch that is stored, before it is acknowledged."""
         self._empty_pushes.pop(self._log, None)
         result = REFUSED if refused else OK
-        act = Act(PUSH, self._log, messages, size, refused, result)
+        act = Act(PUSH, self._log, messages, size, refused, result, duration=self._elapsed())
         self._audit.record(act, durable=True)
 
     def transferred(self) -> None:
@@ -80,6 +85,9 @@ class Recorder:
 
     def over(self) -> None:
         """Record the operation under way, if there is one: it went well."""
+        if self._answering_push:
+            self._answering_push = False
+            self._empty_pushes[self._log] = self._elapsed()
         if self._operation not in ("", PUSH, ADMIN):  # commands record what they did themselves
             self._write(OK)
         self._operation = ""
@@ -88,7 +96,7 @@ class Recorder:
         """Record that the operation under way, or else the session, ended with an error."""
         if self._operation == PUSH:
             self._empty_pushes.pop(self._log, None)
-        self._transferring = False
+        self._transferring = self._answering_push = False
         self._write(code)
 
     def close(self) -> None:
@@ -105,12 +113,21 @@ class Recorder:
 
     def _write(self, result: str) -> None:
         operation, log = self._operation or SESSION, self._log if self._operation else ""
+        duration = None
+        if result != CUT and operation not in (ADMIN, SESSION):
+            duration = self._elapsed()
         self._operation = ""
-        self._audit.record(Act(operation, log, self._messages, self._size, result=result))
+        self._audit.record(
+            Act(operation, log, self._messages, self._size, result=result, duration=duration)
+        )
         self._messages = self._size = 0
+
+    def _elapsed(self) -> int:
+        """Return the microseconds since the operation was begun; a clock may be set back."""
+        return max(self._clock() - self._began, 0)
 
     def _flush(self) -> None:
         while self._empty_pushes:
             log = next(iter(self._empty_pushes))
-            del self._empty_pushes[log]
-            self._audit.record(Act(PUSH, log))
+            duration = self._empty_pushes.pop(log)
+            self._audit.record(Act(PUSH, log, duration=duration))

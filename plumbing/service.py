@@ -128,7 +128,7 @@ class Service:
         self._key = key
         self._rules = rules or _no_rules
         self._administration = administration or _no_administration
-        self._recorder = Recorder(NoAudit() if audit is None else audit)
+        self._recorder = Recorder(NoAudit() if audit is None else audit, clock)
         self._connection = Connection(Side.SERVER)
         self._events: deque[Event] = deque()
         self._work: Iterator[bytes] = iter(())

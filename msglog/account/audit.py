@@ -29,6 +29,41 @@ CUT = "cut"
 REFUSED = "refused"
 """The result of a push of which policies refused messages, and of a refused command line."""
 
+GREETING = "greeting"
+"""The operation of a session that was not let in; what it names need not be there."""
+
+PUSH = "push"
+"""What has a record for each batch that was acknowledged."""
+
+SESSION = "session"
+"""The operation of what failed outside of any other."""
+
+ADMIN = "admin"
+"""The operation of an administrator's command, and the first word of what its record says."""
+
+
+LATENCY_BOUNDS = (
+    *(5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000),
+    *(1_000_000, 2_500_000, 5_000_000, 10_000_000, 60_000_000),
+)
+"""Microseconds: each total has how many operations took up to so long, and longer than the one
+before; the last number is that of all longer ones."""
+
+TOTAL_NUMBERS = (
+    *("sessions", "operations", "messages", "size", "refused", "microseconds"),
+    *(f"latency{number}" for number in range(len(LATENCY_BOUNDS) + 1)),
+)
+"""The columns of the totals that only ever grow. Their sum is in the checksum, to which the names
+give its beginning: so it can be added to as they are, and a changed bit in any is found."""
+
+# All that is put in are names and commas of ours.
+_COUNT = (
+    f"INSERT INTO totals VALUES (?, ?, ?, {'?, ' * len(TOTAL_NUMBERS)}?)"  # noqa: S608
+    " ON CONFLICT (repository, operation, result) DO UPDATE SET"
+    f" {', '.join([f'{name} = {name} + excluded.{name}' for name in TOTAL_NUMBERS])},"
+    " checksum = checksum + ?"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Act:
@@ -36,7 +71,8 @@ class Act:
 
     messages, size: how many messages were sent to or taken from the client, and their bytes.
     refused: how many messages policies refused. result: OK, or a code. detail: what else was said,
-    such as a command line; it may have come from anywhere.
+    such as a command line; it may have come from anywhere. duration: microseconds from the request
+    to the answer's end, or None where nobody waited for one; it is counted, and not in the record.
     """
 
     operation: str
@@ -46,6 +82,7 @@ class Act:
     refused: int = 0
     result: str = OK
     detail: str = ""
+    duration: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +125,33 @@ class NoAudit:
 
 @dataclass(slots=True)
 class Trail:
-    """The audit of an account, as one session writes it. clock: microseconds since 1970 UTC."""
+    """The audit of an account, as one session writes it. clock: microseconds since 1970 UTC.
+
+    Each act is also added to the totals, which stay when old records go.
+    """
 
     database: Database
     visit: Visit
     clock: Callable[[], int]
     _syslog: bool | None = field(default=None, init=False)
+    _sessions: int = field(default=0, init=False)
+
+    def let_in(self) -> None:
+        """Have this session counted, with its first act or at its end."""
+        self._sessions = 1
+
+    def close(self) -> None:
+        """Count a session that did nothing; raises AccountError."""
+        if self._sessions:
+            with self.database.durability(full=False):
+                self._count(Act(SESSION), operations=0)
 
     def record(self, act: Act, *, durable: bool = False) -> None:
         """Add a row, and delete the oldest ones where there are too many; raises AccountError."""
         record = AuditRecord(self.clock(), self.visit, act)
-        number = self._insert(record, durable=durable)
+        with self.database.durability(full=durable), self.database.transaction():
+            number = self._insert(record)
+            self._count(act)
         if number % CLEAN_EVERY == 0:
             keep = int(setting(self.database, AUDIT_KEEP))
             self.database.execute("DELETE FROM audit WHERE id <= ?", number - keep)
@@ -107,7 +160,7 @@ class Trail:
         if self._syslog:
             _tell_syslog(record)
 
-    def _insert(self, record: AuditRecord, *, durable: bool) -> int:
+    def _insert(self, record: AuditRecord) -> int:
         visit, act = record.visit, record.act
         values: tuple[Value, ...] = (
             record.time,
@@ -116,14 +169,28 @@ class Trail:
             *(act.messages, act.size, act.refused),
             *map(plain, (act.result, act.detail, visit.session)),
         )
-        with self.database.durability(full=durable):
-            return self.database.insert(
-                "INSERT INTO audit (time, user, key, address, repository, operation, log,"
-                " messages, size, refused, result, detail, session, checksum)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                *values,
-                _checksum(values),
-            )
+        return self.database.insert(
+            "INSERT INTO audit (time, user, key, address, repository, operation, log,"
+            " messages, size, refused, result, detail, session, checksum)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *values,
+            checksum(values),
+        )
+
+    def _count(self, act: Act, *, operations: int = 1) -> None:
+        """Add an act to the totals, which have few rows whatever clients ask for."""
+        operation = ADMIN if act.operation.startswith(ADMIN) else plain(act.operation)
+        repository = "" if operation == GREETING else plain(self.visit.repository)
+        names = (repository, operation, plain(act.result))
+        duration = act.duration or 0
+        latencies = [0] * (len(LATENCY_BOUNDS) + 1)
+        if act.duration is not None:
+            latencies[sum([duration > bound for bound in LATENCY_BOUNDS])] = 1
+        numbers = (self._sessions, operations, act.messages, act.size, act.refused, duration)
+        base = checksum(names)
+        added = sum(numbers) + sum(latencies)
+        self.database.execute(_COUNT, *names, *numbers, *latencies, base + added, added)
+        self._sessions = 0
 
 
 def records(
@@ -152,14 +219,14 @@ def faults(database: Database) -> Iterator[str]:
         " WHERE id > ? ORDER BY id LIMIT ?"
     )
     while rows := database.select(sql, last, CLEAN_EVERY):
-        for number, checksum, *values in rows:
-            if checksum not in (0, _checksum(values)):
+        for number, kept, *values in rows:
+            if kept not in (0, checksum(values)):
                 yield f"record {number} of the audit is not as it was written"
         last = rows[-1][0]
 
 
-def _checksum(values: Sequence[object]) -> int:
-    """Return what is kept of a record to tell whether it has changed; never 0.
+def checksum(values: Sequence[object]) -> int:
+    """Return what is kept of a record, or a total's names, to tell whether it changed; never 0.
 
     values: numbers, and texts on one line.
     """

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x6D6C6F61
 """`mloa`, in the file's header: an account, not a repository."""
 
-FORMAT = 2
+FORMAT = 3
 """The version of the tables below; an account of a newer one is refused, an older one upgraded."""
 
 Row: TypeAlias = "tuple[Any, ...]"
@@ -49,6 +49,26 @@ CREATE INDEX keys_values ON keys (user, type, blob, comment, added);
 CREATE INDEX grants_values ON grants (user, repository, pattern, role);
 CREATE INDEX settings_values ON settings (name, value);
 CREATE INDEX policies_values ON policies (repository, pattern, name, value)"""
+
+# What stays when old records of the audit go, in few rows whatever clients ask for, and when the
+# account was last seen to.
+_METRICS = """
+CREATE TABLE totals (
+    repository TEXT NOT NULL, operation TEXT NOT NULL, result TEXT NOT NULL,
+    sessions INTEGER NOT NULL, operations INTEGER NOT NULL, messages INTEGER NOT NULL,
+    size INTEGER NOT NULL, refused INTEGER NOT NULL, microseconds INTEGER NOT NULL,
+    latency0 INTEGER NOT NULL, latency1 INTEGER NOT NULL, latency2 INTEGER NOT NULL,
+    latency3 INTEGER NOT NULL, latency4 INTEGER NOT NULL, latency5 INTEGER NOT NULL,
+    latency6 INTEGER NOT NULL, latency7 INTEGER NOT NULL, latency8 INTEGER NOT NULL,
+    latency9 INTEGER NOT NULL, latency10 INTEGER NOT NULL, latency11 INTEGER NOT NULL,
+    latency12 INTEGER NOT NULL, checksum INTEGER NOT NULL,
+    PRIMARY KEY (repository, operation, result)
+) WITHOUT ROWID;
+CREATE TABLE upkeep (
+    task TEXT NOT NULL, repository TEXT NOT NULL, time INTEGER NOT NULL,
+    PRIMARY KEY (task, repository)
+) WITHOUT ROWID;
+CREATE INDEX upkeep_values ON upkeep (task, repository, time)"""
 
 # The only thing put in is a number of ours.
 _SCHEMA = f"""
@@ -85,6 +105,7 @@ CREATE TABLE policies (
     PRIMARY KEY (repository, pattern, name)
 ) WITHOUT ROWID;
 {_VALUES};
+{_METRICS};
 PRAGMA user_version = {FORMAT};
 """  # noqa: S608
 """Times are in microseconds since 1970 UTC. A grant without user is one to every user. A checksum
@@ -95,7 +116,11 @@ _UPGRADES = {
 ALTER TABLE audit ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
 {_VALUES};
 PRAGMA user_version = 2;
-"""
+""",
+    2: f"""
+{_METRICS};
+PRAGMA user_version = 3;
+""",
 }
 """What makes the tables of a format those of the next one."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from msglog.account.account import DATABASE_NAME, REPOSITORIES_NAME
+from msglog.account.totals import BACKUP, note_upkeep
 from msglog.annotation import TYPE_CHECKING
 from msglog.backup import ACCOUNT
 from msglog.errors import IntegrityError
@@ -43,6 +44,7 @@ def run(arguments: Namespace, context: Context) -> int:
     """Back up the account: its tables first, so that no repository lacks what they speak of."""
     archive: str = arguments.archive
     counts: dict[str, int] = {}
+    time = context.now()
     with opened(arguments, context) as account:
 
         def gather(folder: str) -> tuple[Manifest, list[str]]:
@@ -55,6 +57,7 @@ def run(arguments: Namespace, context: Context) -> int:
             return make_manifest(ACCOUNT, "", context), names
 
         size = write_backup(context, archive, account.folder, gather, force=arguments.force)
+        note_upkeep(account.database, BACKUP, "", time=time)
     total = sum(counts.values())
     where = plural(len(counts), "repository", "repositories")
     said = f"{where} with {plural(total, 'message')}, {shown_size(size)}"

@@ -11,6 +11,7 @@ from porcelain.admin import (
     gc,
     grant,
     key,
+    metrics,
     policy,
     repository,
     restore,
@@ -47,6 +48,7 @@ def configure(parser: ArgumentParser) -> None:
     backup.configure(add("backup", "write the whole account to a file"))
     restore.configure(add("restore", "put an account back from a backup"))
     audit.configure(add("audit", "show what was done and refused"))
+    metrics.configure(add("metrics", "say in numbers what it does and holds, for Prometheus"))
     setting.configure(add("set", "show and change settings of the account"))
     doctor.configure(add("doctor", "check the whole account, say what to do"))
 

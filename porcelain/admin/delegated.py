@@ -29,6 +29,7 @@ _PLACES = {
     "authorized_keys": "--authorized-keys",
     "remote": "--remote",
     "sshd_config": "--sshd-config",
+    "output": "--output",
 }
 
 

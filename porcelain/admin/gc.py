@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msglog.account.setting import GC_GRACE, setting
+from msglog.account.totals import GC, note_upkeep
 from msglog.annotation import TYPE_CHECKING
 from msglog.duration import microseconds
 from msglog.errors import MsglogError
@@ -40,6 +41,8 @@ def run(arguments: Namespace, context: Context) -> int:
         for name in names:
             try:
                 _tidy(account, name, retention, arguments, context)
+                if not arguments.dry_run:
+                    note_upkeep(account.database, GC, name, time=context.now())
             except MsglogError as error:
                 if failure is not None:
                     note(context, one_line(str(failure)))

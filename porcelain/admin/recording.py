@@ -31,6 +31,7 @@ READING = frozenset(
         "policy list",
         "repository list",
         "audit",
+        "metrics",
         "doctor",
     )
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from msglog.account import audit, totals
 from msglog.account.account import Account
-from msglog.account.audit import faults
 from msglog.account.database import DamagedAccountError
 from msglog.annotation import TYPE_CHECKING
 
@@ -28,4 +28,5 @@ def check_database(folder: str | PathLike[str]) -> None:
 def account_faults(account: Account) -> Iterator[str]:
     """Yield in words what is damaged in the tables of an account; raises DamagedAccountError."""
     yield from account.database.faults()
-    yield from faults(account.database)
+    yield from audit.faults(account.database)
+    yield from totals.faults(account.database)

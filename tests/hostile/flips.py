@@ -205,6 +205,7 @@ def account_subject(home: Home) -> Subject:
     home.do("grant", "*", "append", "main")
     home.do("policy", "set", "*", "enforce-author=off", "max-future=300", "quota-messages=1000")
     home.do("set", "audit.keep", "1000")
+    home.do("gc")
     environment = {"HOME": str(home.path), "TZ": "UTC"}
 
     def read(*words: str) -> Callable[[], Outcome]:
@@ -219,6 +220,7 @@ def account_subject(home: Home) -> Subject:
         read("set"),
         read("repository", "list"),
         read("audit", "--json"),
+        read("metrics"),
     ]
 
     return Subject(home.account / "account.db", commands, read("doctor", "--json"))

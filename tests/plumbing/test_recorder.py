@@ -11,7 +11,7 @@ from msglog.key import FIRST_KEY
 from msglog.wire.events import Batch, Fetch, ListRefs, Push, Transfer
 from plumbing.recorder import EMPTY_PUSHES_LIMIT, Recorder
 from plumbing.session import RemoteFailureError, RemoteRefusedError
-from tests.plumbing.peers import Client, Server, message
+from tests.plumbing.peers import Client, Clock, Server, message
 
 
 class Sheet:
@@ -48,7 +48,7 @@ def test_each_operation_has_one_record(server: Server, sheet: Sheet) -> None:
     data = [message(1), message(2)]
     ann.add(*data)
     ann.push()
-    assert sheet.acts == [Act("push", "main", 2, sum(map(len, data)))]
+    assert sheet.acts == [Act("push", "main", 2, sum(map(len, data)), duration=2)]
     assert sheet.durable == [True]
     bob.pull()
     bob.pull()
@@ -143,7 +143,7 @@ def test_a_protocol_error_is_the_sessions(server: Server, sheet: Sheet) -> None:
 
 
 def test_an_interrupted_push_keeps_the_records_of_its_batches(sheet: Sheet) -> None:
-    recorder = Recorder(sheet)
+    recorder = Recorder(sheet, Clock())
     recorder.begin(Transfer("a/b", EMPTY_ROOT, EMPTY_ROOT))
     recorder.over()
     recorder.begin(Batch(1, 2, EMPTY_ROOT, b""))
@@ -154,7 +154,7 @@ def test_an_interrupted_push_keeps_the_records_of_its_batches(sheet: Sheet) -> N
 
 
 def test_pushes_of_nothing_are_bounded(sheet: Sheet) -> None:
-    recorder = Recorder(sheet)
+    recorder = Recorder(sheet, Clock())
     for number in range(2 * EMPTY_PUSHES_LIMIT + 1):
         recorder.begin(Push(f"log{number}"))
         recorder.answered_push(f"log{number}")
@@ -162,3 +162,45 @@ def test_pushes_of_nothing_are_bounded(sheet: Sheet) -> None:
     assert len(sheet.acts) == 2 * EMPTY_PUSHES_LIMIT
     recorder.close()
     assert len(sheet.acts) == 2 * EMPTY_PUSHES_LIMIT + 1
+
+
+def test_time_is_counted_from_the_request_to_the_end_of_the_answer(sheet: Sheet) -> None:
+    clock = Clock()
+    recorder = Recorder(sheet, clock)
+
+    def spend(microseconds: int) -> None:
+        clock.now += microseconds - 1  # asking it takes one
+
+    recorder.begin(Fetch("main"))
+    spend(40)
+    recorder.over()
+    recorder.begin(Push("a"))
+    recorder.answered_push("a")
+    spend(20)
+    recorder.over()
+    spend(1000)  # the client thinks
+    recorder.begin(Transfer("b", EMPTY_ROOT, EMPTY_ROOT))
+    recorder.over()
+    spend(1000)
+    recorder.begin(Batch(1, 2, EMPTY_ROOT, b""))
+    spend(30)
+    recorder.took(2, 30, 0)
+    recorder.over()
+    recorder.begin(Batch(2, 2, EMPTY_ROOT, b""))
+    spend(50)
+    recorder.failed("forged")
+    recorder.failed("protocol")
+    recorder.begin(ListRefs())
+    clock.now -= 5000  # set back
+    recorder.over()
+    recorder.begin(Fetch("main"))
+    recorder.close()
+    assert [(act.operation, act.result, act.duration) for act in sheet.acts] == [
+        ("fetch", "ok", 40),
+        ("push", "ok", 30),
+        ("push", "forged", 50),
+        ("session", "protocol", None),
+        ("list", "ok", 0),
+        ("fetch", "cut", None),
+        ("push", "ok", 20),
+    ]

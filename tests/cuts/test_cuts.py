@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 
+from msglog.key import Key
 from tests.cuts import plan, resumption, trial, wire
 from tests.cuts.__main__ import measure
 from tests.cuts.fault import CHANGES, CUTS, HARMLESS, Fault
@@ -75,8 +76,8 @@ def test_what_is_complained_of(run: Run, harmless: bool) -> None:  # noqa: FBT00
 
 def test_what_is_wrong_with_two_sides(rig: Rig) -> None:
     before = rig.before["push"]
-    more = frozenset({b"\x00" * 40})
-    none: frozenset[bytes] = frozenset()
+    more = frozenset({Key(bytes(40))})
+    none: frozenset[Key] = frozenset()
     everything = rig.everything
     for now in (
         Held(none, before.theirs, none, none, none),
@@ -86,7 +87,7 @@ def test_what_is_wrong_with_two_sides(rig: Rig) -> None:
         Held(before.mine, before.theirs, none, everything, none),
         Held(before.mine, before.theirs, none, none, more),
     ):
-        assert trial.wrong(rig, before, now, "")  # type: ignore[arg-type]
+        assert trial.wrong(rig, before, now, "")
     assert trial.wrong(rig, before, before, "") == []
     assert trial.wrong(rig, before, before, "push")
 

@@ -54,6 +54,7 @@ class Fault:
 class Stream:
     """One direction, to which a fault happens, or not.
 
+    passed: bytes that went in, up to the end of the piece that a cut is in.
     reached: the fault's position was. cut: nothing goes through any more.
     """
 

@@ -13,8 +13,9 @@ CUT = 0.9
 TAKING_SECONDS = 3.0
 """What a side needs at most for a batch.
 
-Where OpenSSH receives, the stream falls silent rather than ends: when a connection ends, ssh and sshd
-throw away what they have not passed on, up to the 2 MiB of an SSH window, and that travels again.
+The stream falls silent rather than ends, so that what arrived is taken in and acknowledged. When a
+connection ends, ssh and sshd throw away what they have not passed on, up to the 2 MiB of an SSH
+window, and a server does not know what a client could not acknowledge: that travels again.
 """
 
 LOGIN_BYTES = 12_000
@@ -58,9 +59,8 @@ def resume(rig: Rig, transport: str, command: str) -> Resumed:
     again = ["pull", "origin"] if command == "clone" else words
     before = rig.before["pull" if command == "clone" else command]
     whole = _passed(rig, transport, command, words, way)
-    kind = "fin" if transport == "builtin" and way == DOWN else "stall"
     rig.put_back(command)
-    rig.proxy.begin(Fault(kind, way, int(whole * CUT)))
+    rig.proxy.begin(Fault("stall", way, int(whole * CUT)))
     cut = rig.run(words, transport, seconds=TAKING_SECONDS)
     first = rig.proxy.passed(way)
     assert cut.status == 4, (cut, first)

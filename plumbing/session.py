@@ -22,7 +22,7 @@ from msglog.wire.events import (
 from msglog.wire.grammar import ProtocolError
 from msglog.wire.pktline import FramingError
 from msglog.wire.request_line import format_requests
-from plumbing.transport.channel import ChannelError, ConnectError
+from plumbing.transport.channel import ChannelError, ConnectError, FloodError, SilenceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -103,6 +103,7 @@ class Session:
         self._held: deque[Event] = deque()
         self._waiting = True
         self._batches = 0
+        self._deaf = False
         self._channel = connect(words)
         try:
             self.greeting = self._greet()
@@ -156,12 +157,19 @@ class Session:
 
     def _say(self, event: Event) -> None:
         data = self._connection.send(event)
+        acknowledges = isinstance(event, Acknowledged)  # which nothing answers
+        if acknowledges and self._deaf:
+            return
         self.traffic.sent += len(data)
-        if not isinstance(event, Acknowledged):  # which nothing answers
+        if not acknowledges:
             self._waiting = True
         try:
             self._channel.send(data)
-        except ChannelError:
+        except ChannelError as error:
+            if acknowledges and not isinstance(error, SilenceError | FloodError):
+                # What arrived before the connection ended is worth taking; the end comes by itself.
+                self._deaf = True
+                return
             self._raise_what_was_said()
             raise
 

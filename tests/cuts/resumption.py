@@ -11,10 +11,13 @@ from tests.cuts.rig import LONG_SECONDS, Rig
 
 CUT = 0.9
 TAKING_SECONDS = 3.0
-"""What a server needs at most for a batch. A push falls silent, so that it takes in what arrived:
+"""What a side needs at most for a batch.
 
-when its connection ends, sshd throws away what it holds, up to the 2 MiB of an SSH window.
+The stream falls silent rather than ends, so that what arrived is taken in and acknowledged. When a
+connection ends, ssh and sshd throw away what they have not passed on, up to the 2 MiB of an SSH
+window, and a server does not know what a client could not acknowledge: that travels again.
 """
+
 LOGIN_BYTES = 12_000
 """What a session costs besides its messages, with either transport."""
 
@@ -57,7 +60,7 @@ def resume(rig: Rig, transport: str, command: str) -> Resumed:
     before = rig.before["pull" if command == "clone" else command]
     whole = _passed(rig, transport, command, words, way)
     rig.put_back(command)
-    rig.proxy.begin(Fault("stall" if command == "push" else "fin", way, int(whole * CUT)))
+    rig.proxy.begin(Fault("stall", way, int(whole * CUT)))
     cut = rig.run(words, transport, seconds=TAKING_SECONDS)
     first = rig.proxy.passed(way)
     assert cut.status == 4, (cut, first)

@@ -6,7 +6,7 @@ import pytest
 
 from msglog.errors import MsglogError
 from msglog.index.node import EMPTY_ROOT
-from plumbing.transport.channel import Channel, ChannelError
+from plumbing.transport.channel import Channel, ChannelError, SilenceError
 from tests.plumbing.peers import Client, Server, add, keys, message
 
 
@@ -123,3 +123,49 @@ def test_the_tracking_ref_never_claims_more_than_was_acknowledged() -> None:
     with pytest.raises(ChannelError):
         ann.push()
     assert ann.tracking().known().root == EMPTY_ROOT
+
+
+@dataclass
+class DeadChannel:
+    """A channel whose connection has ended behind so much that has arrived already."""
+
+    inner: Channel
+    error: ChannelError
+    tries: int = 0
+
+    def send(self, _data: bytes) -> None:
+        self.tries += 1
+        raise self.error
+
+    def receive(self) -> bytes:
+        return self.inner.receive()
+
+    def close(self) -> None:
+        self.inner.close()
+
+    def diagnosis(self) -> str:
+        return ""
+
+
+def test_what_arrived_is_taken_although_it_cannot_be_acknowledged_any_more() -> None:
+    server, channels = Server(), list[DeadChannel]()
+    add(server.repository, *map(message, range(9000)))
+    bob = Client(2, server)
+
+    def wrap(channel: Channel) -> Channel:
+        channels.append(DeadChannel(channel, ChannelError("the connection was lost")))
+        return channels[-1]
+
+    server.wrap = wrap
+    assert bob.pull().messages == 9000
+    assert keys(bob.repository) == keys(server.repository)
+    assert [channel.tries for channel in channels] == [1]
+
+
+def test_who_takes_no_acknowledgements_for_too_long_is_left() -> None:
+    server = Server()
+    add(server.repository, *map(message, range(9000)))
+    bob = Client(2, server)
+    server.wrap = lambda channel: DeadChannel(channel, SilenceError(1.0))
+    with pytest.raises(SilenceError):
+        bob.pull()

@@ -329,8 +329,8 @@ class Visit:
             )
         elif isinstance(error, UnknownRemoteLogError):
             fine = any(
-                one.verb != "push"
-                and (one.log not in self.server_began or f"server {one.log}" in self.disturbed)
+                f"server {one.log}" in self.disturbed
+                or (one.verb != "push" and one.log not in self.server_began)
                 for one in logs
             )
         elif isinstance(error, IntegrityError):

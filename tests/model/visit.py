@@ -395,7 +395,8 @@ class Visit:
         """`lost` is what we knew them to have and they had not, at one moment."""
         for tracked, held in self.records[errand.log]:
             missing = _from(tracked - there, errand.view)
-            if len(missing) == lost and not missing & held:
+            gone = f"server {errand.log}" in self.disturbed
+            if len(missing) == lost and (gone or not missing & held):
                 return
         raise ModelError(
             f"{self.what}: {errand.log}: {lost} are said to be lost, of "

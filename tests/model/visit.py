@@ -329,8 +329,8 @@ class Visit:
             )
         elif isinstance(error, UnknownRemoteLogError):
             fine = any(
-                one.verb != "push"
-                and (one.log not in self.server_began or f"server {one.log}" in self.disturbed)
+                f"server {one.log}" in self.disturbed
+                or (one.verb != "push" and one.log not in self.server_began)
                 for one in logs
             )
         elif isinstance(error, IntegrityError):
@@ -395,7 +395,8 @@ class Visit:
         """`lost` is what we knew them to have and they had not, at one moment."""
         for tracked, held in self.records[errand.log]:
             missing = _from(tracked - there, errand.view)
-            if len(missing) == lost and not missing & held:
+            gone = f"server {errand.log}" in self.disturbed
+            if len(missing) == lost and (gone or not missing & held):
                 return
         raise ModelError(
             f"{self.what}: {errand.log}: {lost} are said to be lost, of "

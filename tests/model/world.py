@@ -237,6 +237,8 @@ class World:
 
     def do_add_and_die(self, draw: random.Random) -> None:
         known = self._any(draw)
+        if not known.logs:
+            return
         log = draw.choice(sorted(known.logs))
         messages = self._draw_objects(draw, draw.choice((1, 5, 30)))
         tap = Tap(ClientGoneError)

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from plumbing.tracking import Tracking
 
 
+SENT_AGAIN_LIMIT = 1024
+"""How many messages that we have may travel once more rather than that a descent is made."""
+
+
 class ForgedTransferError(IntegrityError):
     """What the remote sent does not come to what it said."""
 
@@ -140,14 +144,33 @@ class Fetcher:
         return overlay(self._store.read_nodes, intake.made)
 
     def _offer_further(self) -> None:
-        """Offer the roots that the request left out, if there are any, and take the answer."""
+        """Offer the roots that the request left out, if any are worth it, and take the answer.
+
+        From a root that is far behind what we have, all that would travel once more: after a
+        connection that ended before our acknowledgements arrived, say. A descent finds out better.
+        """
         tracking = self._tracking
         assert self._request is not None
-        further = tracking.have_further(self._request.have)
+        offered = self._request.have
+        reached = max(map(self._count_of, offered), default=0)
+        further = tuple(
+            [
+                root
+                for root in tracking.have_further(offered)
+                if reached - self._count_of(root) <= SENT_AGAIN_LIMIT
+            ]
+        )
         if further:
             self._request = Fetch(tracking.log, further, tracking.view)
             self._session.send(self._request)
             self.take_answer()
+
+    def _count_of(self, root: ObjectId) -> int:
+        """Return how many messages a root of ours has; 0 where its nodes are gone."""
+        try:
+            return count(self._store.read_nodes, root)
+        except IntegrityError:
+            return 0
 
     def _fetch_without_base(self, answer: Base) -> tuple[_Intake, Ref]:
         """Fetch when the remote holds none of the roots that we offered."""

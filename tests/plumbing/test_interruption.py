@@ -6,6 +6,7 @@ import pytest
 
 from msglog.errors import MsglogError
 from msglog.index.node import EMPTY_ROOT
+from msglog.key import FIRST_KEY
 from plumbing.transport.channel import Channel, ChannelError, SilenceError
 from tests.plumbing.peers import Client, Server, add, keys, message
 
@@ -169,3 +170,24 @@ def test_who_takes_no_acknowledgements_for_too_long_is_left() -> None:
     server.wrap = lambda channel: DeadChannel(channel, SilenceError(1.0))
     with pytest.raises(SilenceError):
         bob.pull()
+
+
+def test_what_could_not_be_acknowledged_does_not_travel_again() -> None:
+    """The server knows of an early checkpoint only, which must not be where the rest begins."""
+    server = Server()
+    add(server.repository, *map(message, range(30_000)))
+    whole = Client(1, server)
+    whole.pull()
+    size = whole.traffic.received
+    bob = Client(2, server)
+    server.wrap = lambda channel: CutChannel(channel, receive_limit=size * 9 // 10, send_limit=80)
+    with pytest.raises(ChannelError):
+        bob.pull()
+    reached = bob.repository.log("main").count
+    assert reached >= 20_000
+    agreed = server.repository.store.agreed(f"user:{bob.rights.user}", "main", FIRST_KEY)
+    assert len(agreed) == 1
+    server.wrap = lambda channel: channel
+    got = bob.pull()
+    assert got.messages == 30_000 - reached
+    assert bob.traffic.received < size * (30_000 - reached) / 30_000 + 20_000

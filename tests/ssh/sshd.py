@@ -43,6 +43,10 @@ LogLevel VERBOSE
 {extra}
 """
 
+PLAIN_SHELL = "SetEnv SHLVL=2"
+"""With this, bash runs forced commands without the ~/.bashrc of whoever runs the tests, who may have
+anything there: what takes half a second, or locks that a killed session leaves behind."""
+
 USER_CONFIG = """\
 Host server
     HostName 127.0.0.1
@@ -149,7 +153,10 @@ def running_sshd(
     for _ in range(ATTEMPTS):
         port = _free_port()
         config = folder / "sshd_config"
-        lines = {"extra": "\n".join(extra), "first": "\n".join(first)}
+        more = list(extra)
+        if not any(line.startswith("SetEnv ") for line in (*first, *more)):
+            more.insert(0, PLAIN_SHELL)
+        lines = {"extra": "\n".join(more), "first": "\n".join(first)}
         config.write_text(SSHD_CONFIG.format(port=port, folder=folder, login=login, **lines))
         process = subprocess.Popen(
             [program, "-D", "-e", "-f", str(config)],

@@ -53,9 +53,9 @@ def test_every_option_that_names_a_file_is_refused(home: Home, context: Context)
     configure(parser)
     found = [words for words in leaves(parser) if len(words) > 1]
     assert {words[-1] for words in found} == {
-        *("--account", "--authorized-keys", "--remote", "--sshd-config", "-C"),
+        *("--account", "--authorized-keys", "--output", "--remote", "--sshd-config", "-C"),
     }
-    for words in (("user", "list"), ("key", "check"), ("doctor",), ("audit",)):
+    for words in (("user", "list"), ("key", "check"), ("doctor",), ("audit",), ("metrics",)):
         for option in sorted({known[-1] for known in found if known[:-1] == words}):
             with pytest.raises(NotFromAfarError):
                 run_delegated([*words, option, "/etc"], home.account, context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
@@ -63,6 +64,8 @@ LOCAL_KINDS = frozenset(
 )
 """File systems that no other machine writes to, whose locks and shared memory are the kernel's."""
 
+_NOT_NOW = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
+
 _MOUNTS = "/proc/self/mountinfo"
 _DESCRIPTORS = "/proc/self/fdinfo"
 
@@ -123,7 +126,8 @@ def mount_of(folder: str) -> bytes:
     """Return the line of /proc/self/mountinfo for what a folder lies on; b"" if nobody can tell.
 
     By the number of the mount that the kernel names for the open folder: st_dev is not in that
-    table for btrfs, Lustre and others, and a path may go through links and mounts.
+    table for btrfs, Lustre and others, and a path may go through links and mounts. Raises
+    sqlite3.Error where this process has too few descriptors or too little memory to tell.
     """
     try:
         descriptor = os.open(folder or ".", os.O_PATH | os.O_CLOEXEC)
@@ -136,7 +140,11 @@ def mount_of(folder: str) -> bytes:
         table = b"\n" + _read(_MOUNTS, wanted)
         start = table.index(wanted) + 1
         return table[start : table.index(b"\n", start)]
-    except (AttributeError, OSError, ValueError):  # another system, or no /proc
+    except OSError as error:
+        if error.errno in _NOT_NOW:  # to guess now would change how the file is written for long
+            raise sqlite3.OperationalError(error.strerror or str(error)) from error
+        return b""
+    except (AttributeError, ValueError):  # another system, or no /proc
         return b""
 
 

@@ -28,7 +28,7 @@ def names(text: str) -> set[str]:
 STANDARD = names(
     # What _sqlite3 imports by itself, and modules of C that cost nothing.
     "_bisect _collections _functools _operator _sha2 _sha256 _sqlite3 _struct bisect collections"
-    " copyreg functools itertools keyword math operator reprlib struct types"
+    " copyreg errno functools itertools keyword math operator reprlib struct types"
     # What is there before in some versions of the interpreter.
     " __future__ _contextvars _weakrefset gc pwd weakref"
 )

@@ -105,7 +105,8 @@ class SteppedConnection(sqlite3.Connection):
     def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
         if sql.startswith("PRAGMA synchronous"):
             sql = "PRAGMA synchronous = OFF"  # nothing here is to survive a power failure
-        elif not self.in_transaction and not sql.startswith("PRAGMA busy"):
+        # A checkpoint is made while another connection holds the writers' lock.
+        elif not self.in_transaction and not sql.startswith(("PRAGMA busy", "PRAGMA wal_checkp")):
             pause()
         return super().execute(sql, *values)
 
@@ -114,7 +115,7 @@ class SteppedConnection(sqlite3.Connection):
         return super().executescript(sql)
 
 
-def _connect(path: str) -> sqlite3.Connection:
+def _connect(path: str, **_: object) -> sqlite3.Connection:
     return sqlite3.connect(
         path, timeout=sqlite_file.BUSY_SECONDS, isolation_level=None, factory=SteppedConnection
     )

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from porcelain.cli import main
 from tests.crash.attack import Eligible
 from tests.crash.calls import Call
-from tests.crash.site import SMALL_BATCHES, Site
+from tests.crash.site import SMALL_BATCHES, WHOLE_ANSWERS, Site
 from tests.crash.tracing import Action, Go, Kill, Observer, read_memory, run
 
 
@@ -44,7 +44,7 @@ def serve(site: Site, words: list[str]) -> int:
     """Run msglog with these words; return the status."""
 
     def work() -> int:
-        exec(SMALL_BATCHES, {})
+        exec(SMALL_BATCHES + WHOLE_ANSWERS, {})
         streams = (sys.stdin.buffer, sys.stdout.buffer, sys.stderr.buffer)
         return main(words, os.environ, *streams)
 

@@ -37,6 +37,15 @@ BATCH = 4
 RIVAL = "rival"
 """How the bodies begin of what others add meanwhile."""
 
+WHOLE_ANSWERS = """
+from msglog.wire.connection import _Named
+def shorten(self, speaker, event):
+    self._note(speaker, event)
+    return event
+_Named.shorten = shorten
+"""
+"""So that what a server acknowledges can be read without what the client said."""
+
 SMALL_BATCHES = f"import plumbing.outgoing; plumbing.outgoing.BATCH_MESSAGES_LIMIT = {BATCH}"
 UNCHECKED_PROGRAM = "import porcelain.admin.place as place; place.check_starts = lambda _: None"
 
@@ -131,7 +140,7 @@ class Site:
         """Say what the server's process does first, beside keeping batches small."""
         words = [sys.executable, "-I", str(Path(__file__).with_name("serve.py"))]
         words += [
-            f"{SMALL_BATCHES}\n{patch}",
+            f"{SMALL_BATCHES}\n{WHOLE_ANSWERS}\n{patch}",
             "receive-pack",
             "ann",
             "--account",

@@ -68,15 +68,16 @@ class TappedConnection:
     def in_transaction(self) -> bool:
         return self._inner.in_transaction
 
-    def _before(self) -> None:
+    def _before(self, sql: str = "") -> None:
         if self.tap is not None:
-            if self._inner.in_transaction:
+            # A checkpoint is made while another connection of the process holds the writers' lock.
+            if self._inner.in_transaction or "wal_checkpoint" in sql:
                 self.tap.strike()
             else:
                 self.tap.point()
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
-        self._before()
+        self._before(sql)
         cursor = self._inner.execute(sql, parameters)
         if sql == "COMMIT" and self.tap is not None:
             self.tap.point()
@@ -91,6 +92,8 @@ class TappedConnection:
         return self._inner.executescript(script)
 
     def close(self) -> None:
+        # A statement that an error still holds would keep the lock of a transaction.
+        self._inner.rollback()
         self._inner.close()
 
 

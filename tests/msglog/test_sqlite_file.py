@@ -1,5 +1,6 @@
 """SQLite files: never made by opening, made whole or not at all."""
 
+import errno
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -216,6 +217,26 @@ def test_the_mount_of_a_real_folder(tmp_path: Path) -> None:
     link.symlink_to("/proc")
     assert kind_of(mount_of(str(link))) == b"proc"
     assert kind_of(mount_of("/proc/self")) == b"proc"
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO])
+def test_what_cannot_be_told_just_now_is_not_guessed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    path = tmp_path / "x.db"
+    path.write_bytes(b"")
+    with closing(connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE t (x)")
+
+        def refuse(*_: Any) -> int:
+            raise OSError(number, os.strerror(number))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "open", refuse)
+            with pytest.raises(sqlite3.OperationalError, match=os.strerror(number)):
+                prepare(connection, path, identified)
+        assert pragma(connection, "journal_mode") == "wal"
 
 
 def identified() -> None:

@@ -84,17 +84,17 @@ class LocksError(LocalError):
 
 
 def connect(
-    path: str | PathLike[str], *, how: str = SHARED, patience: float = BUSY_SECONDS
+    path: str | PathLike[str], *, how: str = SHARED, patience: float | None = None
 ) -> sqlite3.Connection:
     """Return a connection to a file that must exist; transactions are begun by hand.
 
-    how: SHARED, PRIVATE, COPY or STILL. patience: how many seconds it waits for other writers.
-    Raises sqlite3.Error.
+    how: SHARED, PRIVATE, COPY or STILL. patience: how many seconds it waits for other writers,
+    BUSY_SECONDS if it is None. Raises sqlite3.Error.
     """
     return sqlite3.connect(
         f"file://{_quoted(os.path.abspath(path))}?{how}",
         uri=True,
-        timeout=patience,
+        timeout=BUSY_SECONDS if patience is None else patience,
         isolation_level=None,
     )
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from msglog.repository import Repository
     from msglog.store.store import HeldBack
 
+NOTHING_KNOWN = Ref(EMPTY_ROOT, 0)
+"""What a remote that was never met is known to hold."""
+
 _NEWEST = 6
 _FEW = 16
 """How many messages may travel twice to save a root (65 bytes) in each request."""
@@ -75,7 +78,7 @@ class Tracking:
     def known(self) -> Ref:
         """Return what the remote is known to hold of the log."""
         found = self.repository.store.ref(self.ref) if self.ref else None
-        return found or Ref(EMPTY_ROOT, 0)
+        return found or NOTHING_KNOWN
 
     def local(self) -> Ref:
         """Return the log of our own; empty if there is none of that name."""

@@ -33,7 +33,9 @@ def give(one: Exchange, logs: Sequence[str]) -> None:
 
     session = one.open(ask)
     if one.target.repository != met:
-        known.clear()  # it is of another repository
+        from plumbing.tracking import NOTHING_KNOWN  # noqa: PLC0415 - seldom
+
+        known = dict.fromkeys(known, NOTHING_KNOWN)  # that was another repository
     from plumbing.pushing import Pusher  # noqa: PLC0415 - while the server starts
     from porcelain.progress import Progress  # noqa: PLC0415 - as above
 

@@ -36,7 +36,9 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
 
     session = one.open(ask)
     if one.target.repository != met:
-        known.clear()  # it is of another repository
+        from plumbing.tracking import NOTHING_KNOWN  # noqa: PLC0415 - seldom
+
+        known = dict.fromkeys(known, NOTHING_KNOWN)  # that was another repository
     from plumbing.fetching import Fetcher, fetch_request  # noqa: PLC0415 - while it starts
     from plumbing.session import UnknownRemoteLogError  # noqa: PLC0415 - as above
     from porcelain.progress import Progress  # noqa: PLC0415 - as above

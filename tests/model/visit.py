@@ -17,7 +17,7 @@ from plumbing.fetching import Fetched, Fetcher, fetch_request
 from plumbing.pushing import Pushed, Pusher, push_request
 from plumbing.service import Service
 from plumbing.session import Session, UnknownRemoteLogError
-from plumbing.tracking import Remote, Tracking
+from plumbing.tracking import NOTHING_KNOWN, Remote, Tracking
 from plumbing.transport.channel import Channel, ChannelError
 from tests.model.knowledge import NOTHING, Keys, Known, ModelError
 from tests.model.rules import Permissions, Server, verdict
@@ -204,7 +204,7 @@ class Visit:
         puts = [one for one in self.errands if one.verb == "push"]
         first = gets or puts
         early: list[EarlyRequest] = []
-        held: list[Ref | None] = []
+        held: list[Ref] = []
         if self.ahead:
             make = fetch_request if gets else push_request
             for one in first:
@@ -215,7 +215,7 @@ class Visit:
         try:
             self._meet(repository, session.greeting.repository, known)
             if session.greeting.repository != known:
-                held = [None] * len(held)
+                held = [NOTHING_KNOWN] * len(held)
             self._get(session, repository, gets, early if gets else [], held)
             self._put(session, repository, puts, [] if gets else early, held)
         except BaseException:
@@ -241,7 +241,7 @@ class Visit:
         repository: Repository,
         errands: Sequence[Errand],
         early: Sequence[EarlyRequest],
-        held: Sequence[Ref | None],
+        held: Sequence[Ref],
     ) -> None:
         identity = session.greeting.repository
         requests = [*early]
@@ -273,7 +273,7 @@ class Visit:
         repository: Repository,
         errands: Sequence[Errand],
         early: Sequence[EarlyRequest],
-        held: Sequence[Ref | None],
+        held: Sequence[Ref],
     ) -> None:
         identity = session.greeting.repository
         requests = [*early]

@@ -64,6 +64,7 @@ LOCAL_KINDS = frozenset(
 )
 """File systems that no other machine writes to, whose locks and shared memory are the kernel's."""
 
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 _NOT_NOW = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
 
 _MOUNTS = "/proc/self/mountinfo"
@@ -272,22 +273,23 @@ class Making:
     TimeoutError if somebody else makes it for too long.
     """
 
-    __slots__ = ("_folder", "_lock", "_path", "_unfinished")
+    __slots__ = ("_alone", "_folder", "_lock", "_path", "_unfinished")
 
     def __init__(self, path: str | PathLike[str], suffix: str) -> None:
         self._path = os.path.abspath(path)
         self._folder = os.path.dirname(self._path)
         self._unfinished = f"{self._path}{_UNFINISHED}{suffix}"
         self._lock: Locked | None = None
+        self._alone = False
 
     def __enter__(self) -> str:
         """Make the file, and return its name until it is done."""
         from msglog.folder import Locked  # noqa: PLC0415 - only where something is made
 
         lock = Locked(self._folder)
-        sure = lock.__enter__()
+        self._alone = lock.__enter__()
         try:
-            if sure:
+            if self._alone:
                 self._remove_unfinished()
             os.close(os.open(self._unfinished, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         except BaseException:
@@ -321,16 +323,28 @@ class Making:
                 self._lock.__exit__()
 
     def _give_name(self) -> None:
+        if self._alone:
+            # In one step, so that a maker who is killed leaves nothing.
+            if os.path.lexists(self._path):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._path)
+            os.rename(self._unfinished, self._path)
+            return
         try:
             os.link(self._unfinished, self._path)
         except FileExistsError:
             # NFS repeats a request whose answer was lost, and then finds what it has made itself.
             if not os.path.samefile(self._unfinished, self._path):
                 raise
-        except OSError:
-            # File systems without links. Only who makes the name may put the file there.
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            # Only who makes the name may put the file there.
             os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-            os.rename(self._unfinished, self._path)
+            try:
+                os.rename(self._unfinished, self._path)
+            except BaseException:
+                os.unlink(self._path)
+                raise
 
 
 FAILURES = (sqlite3.Error, UnicodeDecodeError, MemoryError)

@@ -143,6 +143,46 @@ def no_links(error: int, *, made: bool) -> Callable[[Any, Any], None]:
     return link
 
 
+@pytest.fixture
+def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system whose folders have no locks."""
+    monkeypatch.setattr("msglog.folder.Locked._lock", lambda _: False)
+
+
+def refused(number: int) -> Callable[..., None]:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return refuse
+
+
+def test_the_name_is_given_in_one_step_where_folders_have_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", refused(errno.EROFS))
+    path = tmp_path / "x.db"
+    with Making(path, "a") as unfinished:
+        Path(unfinished).write_bytes(b"whole")
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(FileExistsError), Making(path, "b") as unfinished:
+        Path(unfinished).write_bytes(b"new")
+    assert path.read_bytes() == b"whole"
+
+
+@pytest.mark.parametrize(("first", "second"), [(errno.EROFS, 0), (errno.EPERM, errno.EROFS)])
+@pytest.mark.usefixtures("no_locks")
+def test_no_empty_file_is_left_where_the_name_cannot_be_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int, second: int
+) -> None:
+    monkeypatch.setattr(os, "link", refused(first))
+    if second:
+        monkeypatch.setattr(os, "rename", refused(second))
+    with pytest.raises(OSError, match=os.strerror(errno.EROFS)), Making(tmp_path / "x.db", "a"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("no_locks")
 def test_a_file_appears_where_there_are_no_links(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +198,7 @@ def test_a_file_appears_where_there_are_no_links(
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.usefixtures("no_locks")
 def test_a_link_whose_answer_was_lost_is_recognised(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

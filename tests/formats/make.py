@@ -23,7 +23,10 @@ COMMITS = {
     "store-1.sql": "e9a5f7e",  # format 1
     "store-2-nodes-by-id.sql": "2319fcc",  # format 2, before its nodes had row numbers
     "store-2.sql": "4c2a771",  # format 2
+    "store-3.sql": "f8bbb32",  # format 3
     "account-1.sql": "4c2a771",
+    "account-2.sql": "77d511f",
+    "account-3.sql": "f8bbb32",
 }
 STORE = """
 import sys

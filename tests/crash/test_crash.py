@@ -127,7 +127,7 @@ def test_a_clone_that_is_killed_while_it_makes_its_repository(one: Attacker) -> 
         known = one.learn(operation)
         points: list[Callable[[Call], bool]] = [
             lambda call: call.name == "fdatasync" and "store.db.new-" in call.path,
-            lambda call: call.name == "link",
+            lambda call: call.name == "rename" and "store.db.new-" in call.path,
             lambda call: call.name == "unlink" and "store.db.new-" in call.path,
             lambda call: call.name == "pwrite64" and call.path.endswith("store.db-wal"),
             lambda call: call.name == "write" and "config.toml" in call.path,

@@ -460,6 +460,9 @@ class World:
                 name = counted.get(user, user)
                 gone = known.removed.get(name, Usage())
                 known.removed[name] = gone.plus(1, len(self.objects[key]))
+                for _, other in self.tasks:  # which would count it once more
+                    if isinstance(other, Collecting) and other.known is known:
+                        other.receipts.pop(key, None)
         if collecting.tap.points and collecting.alone is False:
             known.exact_usage = False
         for time, keys in known.deleted:

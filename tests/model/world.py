@@ -489,6 +489,15 @@ class World:
             copy, past, identity = draw.choice(copies)
             known.site.put_back(copy, identity)
             self._become(known, past.snapshot())
+            self._allow_what_is_there(known)
+
+    def _allow_what_is_there(self, known: Known) -> None:
+        """Expect of a copy that was put back no less usage than it has, whatever the quota."""
+        for server in self.servers:
+            if server.site is known.site:
+                for user, (messages, size) in server.ceilings.items():
+                    used = server.site.store.usage(server.counted_user(user))
+                    server.ceilings[user] = max(messages, used.messages), max(size, used.size)
 
     def _become(self, known: Known, past: Known) -> None:
         known.logs, known.tracking = past.logs, past.tracking

@@ -10,7 +10,6 @@ from msglog.objectid import DamagedObjectError
 from msglog.wire.connection import AHEAD_LIMIT
 from msglog.wire.encoder import encode_event
 from msglog.wire.events import (
-    Acknowledged,
     AdvertisedRef,
     Batch,
     End,
@@ -216,7 +215,7 @@ def test_an_error_that_answers_another_request_is_not_why_a_connection_broke() -
     conversation = Session(lambda _: DeafAfterGreeting(said), early)
     conversation.expect(Transfer)
     with pytest.raises(ChannelError):
-        conversation.send(Acknowledged(1, EMPTY_ROOT))
+        conversation.send(ListRefs())
 
 
 def test_an_error_that_ended_the_session_is_why_a_connection_broke() -> None:
@@ -228,4 +227,4 @@ def test_an_error_that_ended_the_session_is_why_a_connection_broke() -> None:
     conversation = Session(lambda _: DeafAfterGreeting(said), [Fetch("lab")])
     conversation.expect(Transfer)
     with pytest.raises(NotAuthorisedError):
-        conversation.send(Acknowledged(1, EMPTY_ROOT))
+        conversation.send(ListRefs())

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 from msglog import backup
+from msglog import folder as folders
 from msglog.annotation import TYPE_CHECKING, cast
 from msglog.dataclass import dataclass
 from msglog.errors import LocalError, UsageError
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 STANDARD = "-"
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+_WORKING = ".new-"
 _SUFFIX_BYTES = 4
 _UNSOUND_HINT = "Nothing was backed up; `msglog verify` names all that is damaged."
 
@@ -84,12 +87,15 @@ def write_backup(
     if archive == STANDARD:
         if context.stdout_terminal:
             raise NotForTerminalsError("a backup is not written to a terminal", hint="Name a FILE.")
-        with _working_folder(os.path.join(beside, "backup"), context) as folder:
+        inside = os.path.join(beside, "backup")
+        _remove_unfinished(inside)
+        with _working_folder(inside, context) as folder:
             manifest, names = gather(folder)
             counted = _Counting(context.stdout)
             backup.write(counted.as_file(), manifest, folder, names, time=context.now())
             return counted.size
     path = os.path.realpath(os.path.join(context.directory, archive))
+    _remove_unfinished(path)
     _check_free(path, force=force)
     with _working_folder(path, context) as folder:
         manifest, names = gather(folder)
@@ -101,7 +107,7 @@ def write_backup(
             os.fsync(file.fileno())
             size = file.tell()
         _put_in_place(unfinished, path, force=force)
-        _sync_folder(os.path.dirname(path))
+        folders.sync(os.path.dirname(path))
     return size
 
 
@@ -202,9 +208,12 @@ def restore(
     place: the folder that is to hold it. check: raises where what is in a folder is not sound.
     What was there before is put aside, whole, if replace says so. Raises PlaceTakenError.
     """
-    if not dry_run:
-        _check_place(place, replace=replace)
-    with _opened(context, archive) as file, _restoring(context, place, dry_run=dry_run) as folder:
+    with ExitStack() as cleanup:
+        file = cleanup.enter_context(_opened(context, archive))
+        if not dry_run:
+            _remove_unfinished(place)
+            _check_place(place, replace=replace)
+        folder = cleanup.enter_context(_restoring(context, place, dry_run=dry_run))
         label = "the backup" if archive == STANDARD else archive
         manifest, names = backup.unpack(file, folder, label=label)
         if manifest.kind != kind:
@@ -257,7 +266,7 @@ def _restoring(context: Context, place: str, *, dry_run: bool) -> Iterator[str]:
         return
     around = os.path.dirname(place)
     made = not os.path.isdir(around)
-    os.makedirs(around, exist_ok=True)
+    folders.make(around)
     try:
         with _working_folder(place, context) as folder:
             yield folder
@@ -271,18 +280,54 @@ def _restoring(context: Context, place: str, *, dry_run: bool) -> Iterator[str]:
 @contextmanager
 def _working_folder(path: str, context: Context) -> Iterator[str]:
     """Make a folder of our own beside path, and remove it if it is still there at the end."""
-    folder = f"{path}.new-{context.random(_SUFFIX_BYTES).hex()}"
-    os.mkdir(folder, mode=0o700)
+    with ExitStack() as locks:
+        folder = _locked_folder(path, context, locks)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _locked_folder(path: str, context: Context, locks: ExitStack) -> str:
+    while True:
+        folder = f"{path}{_WORKING}{context.random(_SUFFIX_BYTES).hex()}"
+        os.mkdir(folder, mode=0o700)
+        try:
+            locks.enter_context(folders.Locked(folder))
+        except FileNotFoundError:
+            continue  # before it was locked, somebody took it for one that was left behind
+        if os.path.isdir(folder):
+            return folder
+
+
+def _remove_unfinished(path: str) -> None:
+    """Remove the folders of those who worked on a path and were killed: nobody locks them."""
+    around, name = os.path.split(path)
+    length = len(name) + len(_WORKING) + 2 * _SUFFIX_BYTES
     try:
-        yield folder
+        names = os.listdir(around or ".")
+    except OSError:
+        return  # whatever is wrong here, it is told where it matters
+    for one in names:
+        if len(one) == length and one.startswith(f"{name}{_WORKING}"):
+            with suppress(OSError):
+                _remove_unlocked(os.path.join(around, one))
+
+
+def _remove_unlocked(folder: str) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if os.fstat(descriptor).st_uid == os.geteuid():
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
 
 
 def _exchange(folder: str, place: str, context: Context, *, replace: bool) -> str:
     """Give a folder the name of its place; return where what was there is now, or ""."""
     for inner, _, _ in os.walk(folder):
-        _sync_folder(inner)
+        folders.sync(inner)
     aside = ""
     if os.path.isdir(place) and os.listdir(place):
         _check_place(place, replace=replace)
@@ -295,13 +340,5 @@ def _exchange(folder: str, place: str, context: Context, *, replace: bool) -> st
         if aside:
             os.rename(aside, place)
         raise
-    _sync_folder(os.path.dirname(place))
+    folders.sync(os.path.dirname(place))
     return aside
-
-
-def _sync_folder(folder: str) -> None:
-    descriptor = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

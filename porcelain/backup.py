@@ -13,10 +13,10 @@ from porcelain.archive import (
     write_backup,
 )
 from porcelain.discovery import find_repository
-from porcelain.display import one_line
+from porcelain.display import one_line, plural
 from porcelain.message_json import to_json
 from porcelain.printing import note
-from porcelain.tidying import plural, shown_size
+from porcelain.tidying import shown_size
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

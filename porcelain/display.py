@@ -26,6 +26,11 @@ def shorten(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
 
 
+def plural(number: int, noun: str, many: str = "") -> str:
+    """Return a number of things in words; many: what several are called, if not by an s."""
+    return f"{number} {noun if number == 1 else many or noun + 's'}"
+
+
 def _pattern(characters: str) -> re.Pattern[str]:
     # Compiled when first needed: it costs more than a command has to start.
     import re  # noqa: PLC0415 - as above; re itself remembers what it has compiled

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError, NegativeAnswer
+from msglog.folder import sync
 from msglog.repository import Repository
 from porcelain.discovery import find_repository
-from porcelain.display import one_line
+from porcelain.display import one_line, plural
 from porcelain.message_json import to_json
 from porcelain.places import FOLDER
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from plumbing.context import Context
 
+_DROPPED = f"{FOLDER}-dropped-"
+_SUFFIX_BYTES = 4
 _ACCOUNT = "account.db"
 _ACCOUNT_DEPTH = 6
 _ANSWER_LIMIT = 4096
@@ -38,22 +41,57 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, context: Context) -> int:
     """Remove the repository, if it is one and its name is typed."""
+    if finished := _finish_dropping(Path(context.directory)):
+        _tell(context, finished, 0)
+        return 0
     path = Path(find_repository(context))
     _check_droppable(path)
+    if arguments.yes:
+        _check_meant(path, context)
     repository = Repository.open(path)
     count = sum(log.count for log in repository.logs())
     repository.close()
     if not arguments.yes:
         _ask(context, path, count)
     # Out of the way first: whatever happens next, no half of it is found as a repository.
-    doomed = path.with_name(f"{FOLDER}-dropped-{context.random(4).hex()}")
+    doomed = path.with_name(f"{_DROPPED}{context.random(_SUFFIX_BYTES).hex()}")
     path.rename(doomed)
+    sync(path.parent)
     shutil.rmtree(doomed)
+    _tell(context, path, count)
+    return 0
+
+
+def _finish_dropping(folder: Path) -> Path | None:
+    """Remove what is left of a repository here whose removal was cut off; return what it was."""
+    if (folder / FOLDER).exists():
+        return None
+    left = [
+        path
+        for path in folder.glob(f"{_DROPPED}{'[0-9a-f]' * 2 * _SUFFIX_BYTES}")
+        if path.is_dir() and not path.is_symlink()
+    ]
+    for path in left:
+        shutil.rmtree(path)
+    return folder / FOLDER if left else None
+
+
+def _check_meant(path: Path, context: Context) -> None:
+    """Where nobody is asked, only the repository of this folder, or one that is named, goes."""
+    named = context.repository_directory is not None
+    if not named and path.parent.resolve() != Path(context.directory).resolve():
+        raise NotDroppableError(
+            f"{path} is not removed",
+            why="it is not of this folder",
+            hint="Name its folder with -C, or leave --yes out.",
+        )
+
+
+def _tell(context: Context, path: Path, count: int) -> None:
     if context.json:
         context.write(to_json({"path": str(path), "dropped": True, "count": count}))
     elif not context.quiet:
         context.write(f"Removed {one_line(str(path))}\n")
-    return 0
 
 
 def _check_droppable(path: Path) -> None:
@@ -70,7 +108,7 @@ def _check_droppable(path: Path) -> None:
 
 def _ask(context: Context, path: Path, count: int) -> None:
     name = path.resolve().parent.name or "/"
-    question = f"This removes {path} with {count} messages. Type {name!r} to go on: "
+    question = f"This removes {path} with {plural(count, 'message')}. Type {name!r} to go on: "
     context.stderr.write(one_line(question).encode("utf-8", "replace"))
     context.stderr.flush()
     answer = context.stdin.readline(_ANSWER_LIMIT).decode("utf-8", "surrogateescape")

@@ -246,8 +246,3 @@ def host_key_asker(context: Context) -> Callable[[HostKeyQuestion], bool] | None
         return context.stdin.readline().strip() == b"yes"
 
     return ask
-
-
-def plural(number: int, thing: str) -> str:
-    """Return a number of things in words."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -7,10 +7,9 @@ import os
 from msglog.annotation import TYPE_CHECKING
 from msglog.backup import REPOSITORY
 from porcelain.archive import add_restore_arguments, check_repository, restore
-from porcelain.display import one_line
+from porcelain.display import one_line, plural
 from porcelain.message_json import to_json
 from porcelain.places import FOLDER
-from porcelain.tidying import plural
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

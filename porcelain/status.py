@@ -7,7 +7,7 @@ from msglog.dataclass import dataclass
 from msglog.key import key_object_id
 from msglog.refname import REMOTE_PREFIX, tracking_ref
 from porcelain.discovery import open_repository
-from porcelain.display import one_line
+from porcelain.display import one_line, plural
 from porcelain.message_json import to_json
 from porcelain.printing import make_printer
 from porcelain.settings import load_settings
@@ -147,8 +147,3 @@ def _state(comparison: Comparison) -> list[Piece]:
     if comparison.held_back:
         state += [", ", ("bad", f"{len(comparison.held_back)} held back")]
     return state
-
-
-def plural(count: int, noun: str) -> str:
-    """Return a count with its noun, such as `1 message` or `2 messages`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -21,10 +21,10 @@ from porcelain.archive import (
     make_manifest,
     write_backup,
 )
-from porcelain.display import one_line
+from porcelain.display import one_line, plural
 from porcelain.message_json import to_json
 from porcelain.printing import note
-from porcelain.tidying import plural, shown_size
+from porcelain.tidying import shown_size
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

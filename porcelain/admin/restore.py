@@ -11,9 +11,8 @@ from msglog.layout import STORE_NAME
 from porcelain.admin.place import account_path
 from porcelain.admin.soundness import check_database
 from porcelain.archive import add_restore_arguments, check_repository, restore
-from porcelain.display import one_line
+from porcelain.display import one_line, plural
 from porcelain.message_json import to_json
-from porcelain.tidying import plural
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

@@ -322,7 +322,7 @@ class Attacker:
         fault = verdict.fault or "; ".join(late)
         there = self.site.rivals()
         for name, status in rivals:
-            if status == 0 and name not in there:
+            if status == 0 and name not in there and not operation.removes:
                 fault = fault or f"what another has added meanwhile is gone: {name}"
         return replace(verdict, fault=fault)
 

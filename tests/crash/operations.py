@@ -41,7 +41,8 @@ class Operation:
     process runs first. steps: it may get there by several steps, each of which is whole, such as
     batches; else each thing is as it was or as it is to be. adds: done again, it adds again.
     settled: with which statuses it may end where it was done before. after: what completes it
-    where it was cut off, if not the same words. remote: a process is started for the other side.
+    where it was cut off, if not the same words. remote: a process is started for the other side. removes: what others
+    add meanwhile may go as well.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Operation:
     settled: tuple[int, ...] = (0,)
     after: tuple[str, ...] = ()
     remote: bool = False
+    removes: bool = False
     weight: int = 1
 
     def spoken(self, site: Site) -> tuple[str, ...]:
@@ -152,5 +154,20 @@ OPERATIONS = {
         Operation("config-global", ("config", "--global", "set", "user.author", "Zed")),
         Operation("remote-add", ("remote", "add", "far", "server:far"), settled=(2,)),
         Operation("remote-rename", ("remote", "rename", "near", "close"), settled=(2,)),
+        Operation("backup", ("backup", "--force", "../kept.backup"), weight=2),
+        Operation("backup-new", ("backup", "../new.backup"), settled=(7,)),
+        Operation(
+            "admin-backup",
+            ("admin", "backup", "all.backup", "--force", "--account", "account"),
+            _server,
+        ),
+        Operation("restore", ("restore", "kept.backup", "deep/copy"), _client, settled=(7,)),
+        Operation(
+            "admin-restore",
+            ("admin", "restore", "{base}/account.backup", "deep/copy"),
+            _server,
+            settled=(7,),
+        ),
+        Operation("drop", ("drop", "--yes"), settled=(7,), removes=True, weight=2),
     ]
 }

@@ -6,6 +6,7 @@ case from what it held when it was made.
 
 import gc
 import os
+import re
 import shlex
 import shutil
 import sqlite3
@@ -17,11 +18,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msglog.account.keyfile
 import msglog.folder
 import msglog.sqlite_file
+from msglog import backup
 from msglog.account.authorized_keys import Entry, parse_line
 from msglog.message import Message, decode_object
 from msglog.refname import REMOTE_PREFIX
@@ -48,6 +51,9 @@ _Named.shorten = shorten
 
 SMALL_BATCHES = f"import plumbing.outgoing; plumbing.outgoing.BATCH_MESSAGES_LIMIT = {BATCH}"
 UNCHECKED_PROGRAM = "import porcelain.admin.place as place; place.check_starts = lambda _: None"
+
+_GIVEN_UP = re.compile(r"\.msglog-dropped-[0-9a-f]{8}(/|$)|\.new-[0-9a-f]{8}(/|$)")
+"""Where nobody looks for a repository any more, or yet."""
 
 View = dict[str, frozenset[Any]]
 """What there is to lose: for each thing, such as a log, what is in it."""
@@ -134,6 +140,9 @@ class Site:
         for number in range(3):
             self._add(f"lost {number} ", 12, log="gone")
         self._do(self.mine, "logs", "delete", "gone", "--force")
+        self._do(self.mine, "backup", "../kept.backup")
+        self._add("since the backup", 2)
+        self._do(self.folder, "admin", "backup", f"{self.base}/account.backup", *place[:2])
         shutil.copytree(self.folder, self.template)
 
     def serve(self, patch: str = "") -> None:
@@ -199,7 +208,13 @@ class Site:
 
     def stores(self) -> list[Path]:
         """Return the folders of all repositories."""
-        return sorted(path.parent for path in self.folder.rglob("store.db"))
+        return sorted(path.parent for path in self._found("store.db"))
+
+    def _found(self, pattern: str) -> Iterator[Path]:
+        """Yield the files that anybody would look for."""
+        for path in self.folder.rglob(pattern):
+            if not _GIVEN_UP.search(str(path)):
+                yield path
 
     def verify(self) -> Iterator[str]:
         """Yield what is damaged."""
@@ -210,7 +225,7 @@ class Site:
             if status != 0:
                 said = (output.getvalue() + error.getvalue()).decode().strip()
                 yield f"verify of {self._short(folder)} says {said}"
-        for account in self.folder.rglob("account.db"):
+        for account in self._found("account.db"):
             with closing(sqlite3.connect(account)) as database:
                 found = database.execute("PRAGMA integrity_check").fetchall()
             if found != [("ok",)]:
@@ -226,24 +241,40 @@ class Site:
                     view[name] = _numbered(bodies(repository, log.root))
                 tracking = repository.store.refs(REMOTE_PREFIX)
                 view[f"remotes of {self._short(folder)}"] = frozenset(tracking)
-        for file in self.folder.rglob("config.toml"):
+        for file in self._found("config.toml"):
             try:
                 table = tomllib.loads(file.read_text())
             except ValueError:
                 table = {"not": "TOML"}
             table.pop("tool", None)  # where rivals write
             view[f"settings {self._short(file)}"] = frozenset(_flat(table))
-        for account in self.folder.rglob("account.db"):
+        for account in self._found("account.db"):
             with closing(sqlite3.connect(account)) as database:
                 users = database.execute("SELECT name, role FROM users").fetchall()
                 keys = database.execute("SELECT fingerprint, user FROM keys").fetchall()
             view[f"account {self._short(account)}"] = frozenset([*users, *keys])
+        for file in self._found("*.backup"):
+            view[f"backup {self._short(file)}"] = frozenset(self._in_backup(file))
         if self.keys.exists():
             lines = self.keys.read_bytes().splitlines(keepends=True)
             view["authorized_keys"] = _numbered(
                 [one for one in lines if isinstance(parse_line(1, one.rstrip(b"\n")), Entry)]
             )
         return view
+
+    def _in_backup(self, file: Path) -> Iterator[Any]:
+        words = ("restore",) if "server" not in file.parts else ("admin", "restore")
+        done = self.run(self.folder, (*words, "--dry-run", str(file)))
+        if done.status != 0:
+            yield done.error
+            return
+        with TemporaryDirectory() as folder, file.open("rb") as archive:
+            _, names = backup.unpack(archive, folder, label=file.name)
+            for name in names:
+                if name.endswith("store.db"):
+                    with closing(Repository.open(Path(folder, name).parent)) as repository:
+                        for log in repository.logs():
+                            yield name, log.name, _numbered(bodies(repository, log.root))
 
     def rivals(self) -> set[str]:
         """Return what others have added meanwhile."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from msglog.folder import Locked
 from msglog.repository import Repository
 from porcelain import archive
 from porcelain.cli import main
@@ -198,6 +199,7 @@ def test_errors_name_the_file(filled: CommandLine) -> None:
     (filled.folder / "no").write_bytes(b"hello")
     assert filled.fails(7, "restore", "no", "x").startswith("no is not a backup")
     assert "nowhere" in filled.fails(7, "restore", "nowhere", "x")
+    assert "nowhere" in filled.fails(7, "restore", "nowhere")
     assert "No such file" in filled.fails(7, "backup", "no-folder/one")
     filled.fails(2, "backup")
     filled.fails(2, "restore")
@@ -234,6 +236,25 @@ def test_a_failure_anywhere_leaves_nothing_behind(
         assert names(filled) == {".msglog", "old"}
     if where != "link":
         assert (filled.folder / "old").read_bytes() == before
+
+
+def test_what_a_killed_one_left_is_removed_unless_somebody_works_there(
+    filled: CommandLine,
+) -> None:
+    filled.ok("backup", "one")
+    for place, words in (("one", ("backup", "one")), ("x/.msglog", ("restore", "one", "x"))):
+        left, busy, other = (
+            filled.folder / f"{place}.new-{end}" for end in ("0" * 8, "1" * 8, "000000zz0")
+        )
+        for path in (left, busy, other):
+            path.mkdir(parents=True)
+            (path / "file").write_text("")
+        with Locked(busy):
+            filled.run(*words)
+        assert not left.exists()
+        assert (busy / "file").exists()
+        assert (other / "file").exists()
+    assert filled.ok("-C", "x", "logs") == filled.ok("logs")
 
 
 def test_the_first_of_two_renamings_is_taken_back(

@@ -32,6 +32,8 @@ DAMAGED_NAME = "damaged"
 
 _SUFFIX = ".messages"
 _NAME_LENGTH = 64 + len(_SUFFIX)
+_RANDOM_BYTES = 8
+_UNFINISHED_LENGTH = _NAME_LENGTH + 1 + 2 * _RANDOM_BYTES
 _LENGTH_BYTES = 8
 _FILE_BYTES_LIMIT = 1 << 29
 _COMMIT_MESSAGES = 4096
@@ -89,7 +91,7 @@ def _write(incoming: str, name: str, content: bytes) -> None:
     else:
         _sync(os.path.dirname(incoming))
     path = os.path.join(incoming, name)
-    unfinished = f"{path}.{os.urandom(8).hex()}"
+    unfinished = f"{path}.{os.urandom(_RANDOM_BYTES).hex()}"
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         try:
@@ -191,6 +193,27 @@ def remove(folder: str, names: Iterable[str]) -> None:
         os.rmdir(incoming)
     except OSError:
         pass  # somebody else's wait, or there is damage
+
+
+def sweep(folder: str, before: int) -> None:
+    """Remove what was never finished, because its writer was killed.
+
+    before: microseconds since 1970 UTC; what is younger may still be being written.
+    """
+    incoming = os.path.join(folder, INCOMING_NAME)
+    try:
+        names = os.listdir(incoming)
+    except OSError:
+        return  # nothing waits, or what is wrong is told where it matters
+    for name in names:
+        path = os.path.join(incoming, name)
+        if len(name) == _UNFINISHED_LENGTH and name[64:].startswith(f"{_SUFFIX}."):
+            try:
+                if os.lstat(path).st_mtime_ns // _MICROSECOND < before:
+                    os.unlink(path)
+            except OSError:
+                continue
+    remove(folder, ())
 
 
 def set_aside(folder: str, name: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
+from msglog.incoming import sweep
+from porcelain.display import plural
 from porcelain.message_json import to_json
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ def tidy(
     """Tidy a repository, and print one line; name: which of an account's it is."""
     collected = repository.store.collect(retention, dry_run=dry_run)
     condensed = None if dry_run else repository.store.condense()
+    if not dry_run:
+        sweep(repository.folder, retention.before)
     if context.json:
         context.write(to_json(_record(collected, condensed, name)))
     elif not context.quiet:
@@ -69,11 +73,6 @@ def _sentence(collected: Collected, condensed: Condensed | None) -> str:
         said.append(f"compressed {plural(condensed.messages, 'message')}")
     said.append(f"{shown_size(condensed.after)}, was {shown_size(condensed.before)}")
     return "; ".join(said)
-
-
-def plural(number: int, noun: str, many: str = "") -> str:
-    """Return a number of things in words; many: what several are called, if not by an s."""
-    return f"{number} {noun if number == 1 else many or noun + 's'}"
 
 
 def shown_size(number: int) -> str:

@@ -173,6 +173,26 @@ def test_what_is_no_file_of_ours_is_left_and_a_link_is_not_followed(
     assert len(list((folder / "damaged").iterdir())) == 3
 
 
+def test_what_a_killed_writer_left_is_removed_once_it_is_old(repository: Repository) -> None:
+    name = drop(repository.folder, "main", objects(["one"]).values())
+    folder = Path(repository.folder, "incoming")
+    left = folder / f"{name}.{'0' * 16}"
+    others = [folder / f"{name}.{'0' * 15}", folder / f"{'x' * 72}", folder / name]
+    for path in (left, *others[:2]):
+        path.write_bytes(b"unfinished")
+    for path in (left, *others):
+        os.utime(path, (100, 100))
+    incoming.sweep(repository.folder, 100_000_000)
+    assert left.exists()
+    incoming.sweep(repository.folder, 100_000_001)
+    assert set(folder.iterdir()) == set(others)
+    for path in others:
+        path.unlink()
+    incoming.sweep(repository.folder, 0)
+    assert not folder.exists()
+    incoming.sweep(repository.folder, 0)
+
+
 def test_the_folder_may_go_while_somebody_drops(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from msglog.account.audit import Audit
+    from msglog.index.change import Index
     from msglog.key import Key
     from msglog.objectid import ObjectId
     from msglog.repository import Repository
@@ -478,11 +479,7 @@ class Service:
             now = self._clock()
             try:
                 self._repository.commit(
-                    [
-                        Insertion(
-                            log_ref(incoming.log), sorted(accepted), (incoming.accepted, index)
-                        )
-                    ],
+                    self._insertions(incoming, sorted(accepted), index),
                     time=now,
                     reason=f"push by {self._permissions.user}",
                     messages=accepted,
@@ -501,6 +498,15 @@ class Service:
         for refusal in sorted(refused, key=lambda refusal: refusal.key):
             yield self._connection.send(Refused(refusal.key, refusal.code, refusal.why))
         yield self._connection.send(Acknowledged(event.number, index.root))
+
+    def _insertions(
+        self, incoming: _Incoming, keys: Sequence[Key], index: Index
+    ) -> Sequence[Insertion]:
+        """Return what a batch adds; a log of which all is refused is not made."""
+        ref = log_ref(incoming.log)
+        if not keys and self._repository.store.ref(ref) is None:
+            return ()
+        return (Insertion(ref, keys, (incoming.accepted, index)),)
 
     def _end(self) -> Iterator[bytes]:
         incoming, self._incoming = self._incoming, None

@@ -112,6 +112,19 @@ def _policy(item: Item) -> tuple[str, str] | None:
     return ("quota", "no more odd ones") if item.content.uuid[-1] & 1 else None
 
 
+def test_a_push_of_which_all_is_refused_makes_no_log() -> None:
+    server = Server(policy=lambda _: ("quota", "nothing"))
+    ann = Client(1, server)
+    ann.add(message(1), message(2))
+    server.repository.delete_log("main", time=1)
+    pushed = ann.push()
+    assert (pushed.messages, len(pushed.refused)) == (0, 2)
+    assert server.repository.logs() == []
+    server.policy = lambda _: None
+    assert ann.push().messages == 2
+    assert server.repository.log("main").root == ann.repository.log("main").root
+
+
 def test_refused_messages_are_held_back_and_the_rest_is_taken() -> None:
     server = Server(policy=_policy)
     ann = Client(1, server)

@@ -209,4 +209,5 @@ def _ref_line(name: str, ref: Ref, *, sound: bool, context: Context) -> str:
     if context.quiet:
         return ""
     said = "sound" if sound else "damaged"
-    return f"{name}: {ref.count} messages, root {ref.root.hex()}, {said}\n"
+    many = "" if ref.count == 1 else "s"
+    return f"{name}: {ref.count} message{many}, root {ref.root.hex()}, {said}\n"

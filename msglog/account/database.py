@@ -136,6 +136,8 @@ class AccountFormatError(AccountError):
 class AccountBusyError(AccountError):
     """Another process held the account for too long."""
 
+    temporary = True
+
 
 class DamagedAccountError(IntegrityError):
     """The file is not sound: SQLite says so, or something in it cannot have been written by us."""

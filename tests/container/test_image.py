@@ -60,7 +60,7 @@ def test_the_first_start_makes_an_administrator_who_does_the_rest_from_afar(
     assert "1 pushed" in ann.msglog("push", "origin")
     assert "1 pulled" in admin.msglog("pull", "origin")
     assert "all good" in admin.msglog("admin", "key", "check", "--remote", "origin")
-    assert "refs/logs/main: 1 messages" in verified(server)
+    assert "refs/logs/main: 1 message" in verified(server)
 
 
 def test_the_doctor_finds_nothing(server: Container) -> None:

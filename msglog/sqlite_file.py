@@ -105,6 +105,16 @@ def make_in_memory() -> sqlite3.Connection:
     return sqlite3.connect(":memory:", isolation_level=None)
 
 
+def make_scratch() -> sqlite3.Connection:
+    """Return a connection to an empty database that SQLite keeps in a temporary file if it grows.
+
+    For what is of no use after this process: nothing is durable, and nothing can be rolled back.
+    """
+    connection = sqlite3.connect("", isolation_level=None)
+    connection.execute("PRAGMA journal_mode = OFF")
+    return connection
+
+
 def copy_into(connection: sqlite3.Connection, path: str) -> None:
     """Write all of a database, as it is at one moment, into a new file, for its owner alone.
 

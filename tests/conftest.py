@@ -1,9 +1,22 @@
-"""What all tests share: how Hypothesis runs."""
+"""What all tests share: how Hypothesis runs, and one PostgreSQL."""
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.postgres.databases import Databases
+from tests.postgres.server import running_postgres
 
 # A machine that is busy is no failure: no test may depend on how long an example takes.
 settings.register_profile(
     "msglog", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("msglog")
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[Databases]:
+    """Stores and schemas in a private PostgreSQL, which starts when a test first asks for it."""
+    with running_postgres() as server:
+        yield Databases(server)

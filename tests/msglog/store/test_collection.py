@@ -32,6 +32,7 @@ from msglog.store.store import (
     Store,
 )
 from msglog.timestamp import DAY, HOUR
+from tests.postgres.databases import Databases
 
 IDENTITY = bytes(range(16))
 GRACE = 14 * DAY
@@ -47,11 +48,14 @@ def messages(*numbers: int) -> dict[Key, bytes]:
     return dict(message(number) for number in numbers)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     made: Store
     if request.param == "memory":
         made = MemoryStore(IDENTITY)
+    elif request.param == "postgres":
+        databases: Databases = request.getfixturevalue("databases")
+        made = databases.make_store(IDENTITY)
     else:
         made = SqliteStore.create(tmp_path / "store.db", identity=IDENTITY, first=Commit(0, "made"))
     yield made

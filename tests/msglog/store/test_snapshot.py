@@ -25,6 +25,7 @@ from msglog.store.store import (
     Store,
     StoreError,
 )
+from tests.postgres.databases import Databases
 
 IDENTITY = bytes(range(16))
 MAIN = "refs/logs/main"
@@ -35,11 +36,14 @@ def message(number: int) -> tuple[Key, bytes]:
     return make_key(number * 1000, object_id(data)), data
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     made: Store
     if request.param == "memory":
         made = MemoryStore(IDENTITY)
+    elif request.param == "postgres":
+        databases: Databases = request.getfixturevalue("databases")
+        made = databases.make_store(IDENTITY)
     else:
         made = SqliteStore.create(tmp_path / "store.db", identity=IDENTITY, first=Commit(0, "made"))
     yield made

@@ -30,6 +30,7 @@ from msglog.store.store import (
     StoreError,
     StoreFormatError,
 )
+from tests.postgres.databases import Databases
 
 IDENTITY = bytes(range(16))
 MAIN = "refs/logs/main"
@@ -44,11 +45,14 @@ def root(number: int) -> ObjectId:
     return object_id(b"root %d" % number)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     made: Store
     if request.param == "memory":
         made = MemoryStore(IDENTITY)
+    elif request.param == "postgres":
+        databases: Databases = request.getfixturevalue("databases")
+        made = databases.make_store(IDENTITY)
     else:
         made = SqliteStore.create(tmp_path / "store.db", identity=IDENTITY, first=Commit(0, "made"))
     yield made

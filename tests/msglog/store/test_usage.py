@@ -14,6 +14,7 @@ from msglog.objectid import object_id
 from msglog.store.memory import MemoryStore
 from msglog.store.sqlite import SqliteStore
 from msglog.store.store import Commit, OverQuotaError, Quota, Receipt, Store, Usage
+from tests.postgres.databases import Databases
 
 IDENTITY = bytes(range(16))
 
@@ -31,12 +32,17 @@ def by(user: str, *numbers: int, quota: Quota | None = None) -> Commit:
     return Commit(1, "push", messages=messages(*numbers), receipt=receipt, quota=quota)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     if request.param == "memory":
         yield MemoryStore(IDENTITY)
         return
-    made = SqliteStore.create(tmp_path / "store.db", identity=IDENTITY, first=Commit(0, "made"))
+    made: Store
+    if request.param == "postgres":
+        databases: Databases = request.getfixturevalue("databases")
+        made = databases.make_store(IDENTITY)
+    else:
+        made = SqliteStore.create(tmp_path / "store.db", identity=IDENTITY, first=Commit(0, "made"))
     yield made
     made.close()
 

@@ -1,0 +1,445 @@
+"""A connection to a PostgreSQL database: statements, and transactions that are tried again.
+
+The only module that imports psycopg. docs/adr/0018-postgresql.md says why all this is as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import struct
+import time
+
+import psycopg
+from psycopg.adapt import Dumper
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import Format, TransactionStatus
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
+from msglog.errors import IntegrityError, LocalError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Any, Final, TypeAlias, TypeVar
+
+    from psycopg.abc import PQGen
+
+    _Result = TypeVar("_Result")
+
+Row: TypeAlias = "tuple[Any, ...]"
+Value: TypeAlias = "str | int | bool | bytes | Blobs | None"
+
+STATEMENT_SECONDS: Final = 20
+"""How long one statement may take on the server, but for COMMIT: see `Link.run`."""
+
+ANSWER_SECONDS: Final = 25.0
+"""How long an answer is waited for: a server that is frozen ends no statement by itself."""
+
+PATIENCE_SECONDS: Final = 60.0
+"""How long what fails for the moment is tried again: longer than a standby needs to take over."""
+
+_LOCK_SECONDS = 10
+_IDLE_SECONDS = 60
+_CONNECT_SECONDS = 5
+_FIRST_PAUSE = 0.005
+_LONGEST_PAUSE = 1.0
+_BYTEA = 17
+_BYTEA_ARRAY = 1001
+_PLACE_CHARACTERS = 200
+
+_DEFAULTS = {
+    "application_name": "msglog",
+    "client_encoding": "utf8",
+    "connect_timeout": str(_CONNECT_SECONDS),
+    "gssencmode": "disable",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "target_session_attrs": "read-write",
+    "tcp_user_timeout": "20000",
+}
+_OPTIONS = (
+    f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={_LOCK_SECONDS}s"
+    f" -c idle_in_transaction_session_timeout={_IDLE_SECONDS}s"
+)
+
+_AGAIN = frozenset({"40001", "40P01", "55P03"})
+"""Serialization failure, deadlock, lock not available: nothing was done, and it may be now."""
+
+_GONE = frozenset({"25006", "25P03", "40003", "53300", "57P01", "57P02", "57P03", "57P04", "57P05"})
+"""The server ends, starts or has become a standby, or has no room: another connection may do."""
+
+_CONNECTION_CLASS = "08"
+_LASTING = (
+    "authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry",
+    "certificate", "ssl", "not permitted", "invalid",
+)  # fmt: skip
+"""What is in the words of a connection that will not be had by waiting."""
+
+_DAMAGED = frozenset({"XX001", "XX002"})
+_NO_TABLES = frozenset({"42P01", "3F000"})
+
+
+class ConnectionStringError(UsageError):
+    """The connection string cannot be used."""
+
+
+class Blobs(tuple["bytes", ...]):
+    """Many byte strings, for one parameter: in SQL an array of bytea."""
+
+    __slots__ = ()
+
+
+class _BlobsDumper(Dumper):
+    format = Format.BINARY
+    oid = _BYTEA_ARRAY
+
+    def dump(self, obj: Blobs) -> bytes:
+        parts = [struct.pack("!iiIii", 1, 0, _BYTEA, len(obj), 1)]
+        for one in obj:
+            parts += (struct.pack("!i", len(one)), one)
+        return b"".join(parts) if obj else struct.pack("!iiI", 0, 0, _BYTEA)
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """As which errors those of the database leave: of a store, or of an account.
+
+    absent: there are no tables of ours.
+    """
+
+    failed: type[LocalError]
+    busy: type[LocalError]
+    damaged: type[IntegrityError]
+    absent: type[LocalError]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of a transaction. doubtful: an earlier one may have been committed all the same."""
+
+    number: int
+    doubtful: bool
+
+
+class _Connection(psycopg.Connection["Row"]):
+    """A connection on which no answer is waited for without a bound."""
+
+    def wait(
+        self, gen: PQGen[_Result], interval: float = 0.1, timeout: float | None = None
+    ) -> _Result:
+        return super().wait(gen, interval, ANSWER_SECONDS if timeout is None else timeout)
+
+
+class _Doubt(Exception):  # noqa: N818 - it says what is not known
+    """Whether a transaction was committed is not known."""
+
+
+class Link:
+    """A connection that is made when it is first used, and made again when it is lost.
+
+    address: a connection string of libpq without a password. place: what errors call the database.
+    Two links may share one connection, see `sibling`. Not for two threads at once.
+    """
+
+    def __init__(self, address: str, errors: Errors) -> None:
+        self._state = _State(address)
+        self._errors = errors
+
+    def sibling(self, errors: Errors) -> Link:
+        """Return a link over the same connection whose errors are others'."""
+        other = Link.__new__(Link)
+        other._state, other._errors = self._state, errors
+        return other
+
+    @property
+    def place(self) -> str:
+        """What people call the database: without user and password."""
+        return self._state.place
+
+    @property
+    def address(self) -> str:
+        """The connection string."""
+        return self._state.address
+
+    # Statements.
+
+    def select(self, sql: str, *values: Value) -> list[Row]:
+        """Return all rows of a question; outside of a transaction it is asked again where lost."""
+        if self.is_within:
+            return self._fetched(sql, values)
+        return self._patiently(lambda _: self._fetched(sql, values))
+
+    def execute(self, sql: str, *values: Value) -> int:
+        """Run a statement within a transaction, and return how many rows it changed."""
+        return self._connection().execute(sql, values, binary=True).rowcount
+
+    def all(self, statements: Iterable[tuple[str, Sequence[Value]]]) -> list[psycopg.Cursor[Row]]:
+        """Send statements within a transaction, without waiting for each; return what came."""
+        connection = self._connection()
+        with connection.pipeline():
+            return [connection.execute(sql, values, binary=True) for sql, values in statements]
+
+    def copy_in(self, sql: str, rows: Iterable[Sequence[Value]], types: Sequence[str]) -> None:
+        """Give rows to a COPY ... FROM STDIN (FORMAT BINARY) within a transaction."""
+        with self._connection().cursor() as cursor, cursor.copy(sql) as copy:
+            copy.set_types(types)
+            for row in rows:
+                copy.write_row(row)
+
+    def copy_out(self, sql: str, types: Sequence[str]) -> Iterator[Row]:
+        """Yield the rows of a COPY ... TO STDOUT (FORMAT BINARY) within a transaction."""
+        with self._connection().cursor() as cursor, cursor.copy(sql) as copy:
+            copy.set_types(types)
+            yield from copy.rows()
+
+    # Transactions.
+
+    @property
+    def is_within(self) -> bool:
+        """Whether a transaction is under way."""
+        return self._state.within
+
+    def run(
+        self,
+        work: Callable[[Attempt], _Result],
+        *,
+        begin: str = "BEGIN ISOLATION LEVEL READ COMMITTED",
+    ) -> _Result:
+        """Do work in a transaction that is durable afterwards; again from the start where it fails.
+
+        work may roll back itself, see `roll_back`, and is done from the start as often as there is
+        patience for: what fails for a moment is no failure. Where the answer to COMMIT was lost,
+        the next attempt is doubtful. One run within another is a part of that.
+        """
+        if self.is_within:
+            return work(Attempt(1, doubtful=False))
+        return self._patiently(lambda attempt: self._once(work, attempt, begin))
+
+    def _once(self, work: Callable[[Attempt], _Result], attempt: Attempt, begin: str) -> _Result:
+        self.begin(begin)
+        try:
+            result = work(attempt)
+            if self.is_within:
+                self.commit()
+        except BaseException:
+            self.roll_back()
+            raise
+        return result
+
+    def begin(self, sql: str = "BEGIN ISOLATION LEVEL READ COMMITTED") -> None:
+        """Begin a transaction; raises what psycopg raises."""
+        self._connection().execute(sql)
+        self._state.within = True
+
+    def commit(self) -> None:
+        """Make durable what was done since `begin`; raises _Doubt where the answer is lost.
+
+        The server is given no deadline for this statement. One that is cancelled while it waits
+        for a standby is committed here alone, and says so in a warning, not an error.
+        """
+        connection = self._connection()
+        self._state.within = False
+        self._state.warned = False
+        try:
+            with connection.pipeline():
+                connection.execute("SET LOCAL statement_timeout = 0")
+                done = connection.execute("COMMIT")
+        except psycopg.OperationalError as error:
+            if error.sqlstate in _AGAIN:
+                raise
+            raise _Doubt from error
+        if self._state.warned:
+            self._state.close()
+            raise _Doubt
+        if done.statusmessage != "COMMIT":
+            raise self._errors.failed(f"cannot use {self.place}", why="it did not commit")
+
+    def roll_back(self) -> None:
+        """Undo what was done since `begin`, if a transaction is under way."""
+        self._state.within = False
+        connection = self._state.connection
+        if connection is None or connection.closed:
+            return
+        if connection.info.transaction_status == TransactionStatus.IDLE:
+            return
+        try:
+            connection.execute("ROLLBACK")
+        except psycopg.Error:
+            self._state.close()
+
+    def close(self) -> None:
+        """Close the connection, if there is one; it is made again when it is needed."""
+        self._state.close()
+
+    # Patience.
+
+    def _fetched(self, sql: str, values: Sequence[Value]) -> list[Row]:
+        return self._connection().execute(sql, values, binary=True).fetchall()
+
+    def _connection(self) -> psycopg.Connection[Row]:
+        connection = self._state.connection
+        if connection is not None and not connection.closed:
+            return connection
+        if self._state.within:
+            raise psycopg.OperationalError("the connection was lost")
+        return self._state.connect()
+
+    def _patiently(self, work: Callable[[Attempt], _Result]) -> _Result:
+        """Do work, and do it again for as long as there is patience; raises only our errors."""
+        started = time.monotonic()
+        number, doubtful = 1, False
+        while True:
+            try:
+                return work(Attempt(number, doubtful))
+            except _Doubt as error:
+                doubtful, failure = True, error.__cause__ or error
+                self._state.close()
+            except psycopg.Error as error:
+                failure = error
+                if not self._may_pass(error):
+                    raise self.translation(error) from error
+            # Whoever lost once comes later the more often they lose, and never all at once.
+            pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(number, 16)) * random.random()  # noqa: S311 - no secret
+            if time.monotonic() - started + pause > PATIENCE_SECONDS:
+                raise self._given_up(failure, doubtful=doubtful) from failure
+            time.sleep(pause)
+            number += 1
+
+    def _may_pass(self, error: psycopg.Error) -> bool:
+        """Tell whether it may do to try again, and drop a connection that is of no more use."""
+        state = error.sqlstate
+        if state in _AGAIN:
+            return True
+        lost = state in _GONE or (state or "").startswith(_CONNECTION_CLASS)
+        if state is None and isinstance(error, psycopg.OperationalError):
+            lost = not any(word in str(error).lower() for word in _LASTING)
+        if lost:
+            self._state.close()
+        return lost
+
+    def _given_up(self, error: BaseException, *, doubtful: bool) -> Exception:
+        why = _one_line(error)
+        if doubtful:
+            why = f"whether it has stored the change is not known: {why}"
+        return self._errors.busy(
+            f"{self.place} cannot be used just now", why=why, hint="Try again in a moment."
+        )
+
+    def translation(self, error: psycopg.Error) -> Exception:
+        """Return what an error of the database means to whoever uses it."""
+        if error.sqlstate in _DAMAGED:
+            return self.damaged(_one_line(error))
+        if error.sqlstate in _NO_TABLES:
+            return self._errors.absent(
+                f"{self.place} has nothing of msglog's",
+                hint="Make an account there with `msglog admin init --store`.",
+            )
+        if isinstance(error, psycopg.OperationalError):
+            return self._errors.busy(f"cannot use {self.place}", why=_one_line(error))
+        return self._errors.failed(f"cannot use {self.place}", why=_one_line(error))
+
+    def damaged(self, why: str) -> IntegrityError:
+        """Return an error that says that the database is damaged."""
+        return self._errors.damaged(f"{self.place} is damaged", why=why)
+
+    def translated(self) -> Translation:
+        """Raise what psycopg raises as errors of ours."""
+        return Translation(self)
+
+
+class Translation:
+    """A block whose errors of the database leave it as ours, and which does not commit by itself."""
+
+    __slots__ = ("_link",)
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Raise instead of error what it means."""
+        if isinstance(error, psycopg.Error):
+            raise self._link.translation(error) from error
+        if isinstance(error, _Doubt):
+            raise self._link._given_up(error.__cause__ or error, doubtful=True) from error  # noqa: SLF001
+
+
+class _State:
+    """What links over one connection share."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.parameters = parameters_of(address)
+        self.place = _place(self.parameters)
+        self.connection: psycopg.Connection[Row] | None = None
+        self.within = False
+        self.warned = False
+
+    def connect(self) -> psycopg.Connection[Row]:
+        given = {name: str(value) for name, value in self.parameters.items()}
+        options = f"{_OPTIONS} {given.pop('options', '')}".rstrip()
+        self.connection = _Connection.connect(
+            **{**_DEFAULTS, **given, "options": options},  # type: ignore[arg-type]
+            autocommit=True,
+            prepare_threshold=None,
+            cursor_factory=psycopg.RawCursor,
+        )
+        self.connection.adapters.register_dumper(Blobs, _BlobsDumper)
+        self.connection.add_notice_handler(self._heard)
+        return self.connection
+
+    def _heard(self, diagnostic: psycopg.errors.Diagnostic) -> None:
+        if diagnostic.severity_nonlocalized == "WARNING":
+            self.warned = True
+
+    def close(self) -> None:
+        self.within = False
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+
+def parameters_of(address: str) -> dict[str, object]:
+    """Return what a connection string says, by name; raises ConnectionStringError.
+
+    A password has no place in it: the string is kept in a file, and seen by `ps`.
+    """
+    try:
+        parameters: dict[str, object] = dict(conninfo_to_dict(address))
+    except psycopg.Error:
+        # What libpq says of it may have a part of a password in it.
+        raise ConnectionStringError(
+            "the connection string cannot be read",
+            hint="It is such as postgresql://USER@HOST:5432/DATABASE?sslmode=verify-full.",
+        ) from None
+    if any(parameters.get(name) is not None for name in ("password", "sslpassword")):
+        raise ConnectionStringError(
+            "there is a password in the connection string",
+            hint="Put it into ~/.pgpass or a service file, or use a certificate.",
+        )
+    return parameters
+
+
+def fresh_number() -> int:
+    """Return a random number that nothing else has been given, of 62 bits and never 0."""
+    return int.from_bytes(os.urandom(8), "big") >> 2 | 1
+
+
+def _place(parameters: dict[str, object]) -> str:
+    service = parameters.get("service")
+    if service is not None:
+        return f"PostgreSQL by the service {service!s:.80}"
+    hosts = str(parameters.get("host") or parameters.get("hostaddr") or "its local socket")
+    ports = str(parameters.get("port") or "")
+    where = f"{hosts} port {ports}" if ports else hosts
+    return f"PostgreSQL database {parameters.get('dbname') or ''!s} at {where}"[:_PLACE_CHARACTERS]
+
+
+def _one_line(error: BaseException) -> str:
+    return (
+        "; ".join(line.strip() for line in str(error).splitlines() if line.strip()) or "no answer"
+    )

@@ -1,0 +1,371 @@
+"""Garbage collection of a store in a PostgreSQL database, beside sessions on any host.
+
+As in SQLite (`msglog.store.sqlite_collection`): marks what roots reach without any lock, then
+removes the rest in short transactions, each of which looks again at the roots before it removes
+anything. There writers wait for each other; here it is the gates that have them wait. Whoever moves
+a ref or agrees on a root locks one of the repository's rows in `gates` for sharing, until the
+commit; who removes locks all of them alone, and then sees every root that there is. What is staged
+again has its time renewed, and that is looked at in the statement that deletes.
+
+What is marked is kept in a temporary file of SQLite on this host.
+"""
+
+from __future__ import annotations
+
+import heapq
+from contextlib import closing
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.index.node import EMPTY_ROOT, LEAF_LIMIT, Leaf, load_node
+from msglog.index.walk import difference, iterate
+from msglog.key import FIRST_KEY, SECOND, Key, key_object_id, key_time
+from msglog.objectid import ObjectId, object_id
+from msglog.postgres_link import Blobs
+from msglog.sqlite_file import make_scratch
+from msglog.store.checking import checked_nodes
+from msglog.store.collection import Collected
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from msglog.postgres_link import Attempt, Link, Row
+    from msglog.store.collection import Retention
+
+SLICE = 2000
+"""How many rows one transaction removes: some milliseconds' work, for which commits wait."""
+
+_AT_ONCE = 256
+_SCAN = 8192
+_NO_KEY = b"\xff" * 41
+
+_SCRATCH = (
+    "CREATE TABLE reached (oid BLOB PRIMARY KEY) WITHOUT ROWID",
+    "CREATE TABLE unreached (oid BLOB PRIMARY KEY) WITHOUT ROWID",
+    "CREATE TABLE unlisted (key BLOB PRIMARY KEY, receipt INTEGER) WITHOUT ROWID",
+)
+
+_LISTED = "SELECT root FROM refs WHERE repository = $1 GROUP BY root ORDER BY max(count) DESC"
+_ROOTS = """
+SELECT root FROM refs WHERE repository = $1 UNION SELECT root FROM looked_up WHERE repository = $1
+UNION SELECT root FROM reflog WHERE repository = $1 UNION SELECT root FROM agreed WHERE repository = $1
+UNION SELECT root FROM retired WHERE repository = $1 AND time >= $2"""
+_CLOSE_GATES = "SELECT gate FROM gates WHERE repository = $1 ORDER BY gate FOR UPDATE"
+
+_EXPIRED_REFLOG = """
+SELECT name, version FROM (
+    SELECT name, version, time, row_number() OVER (PARTITION BY name ORDER BY version DESC) AS age
+    FROM reflog WHERE repository = $1
+) AS entry WHERE age > 1 AND (time < $2 OR age > $3)"""
+_EXPIRED_AGREED = """
+SELECT peer, log, view, root, number FROM (
+    SELECT peer, log, view, root, number, time,
+    row_number() OVER (PARTITION BY peer, log, view ORDER BY number DESC, root) AS age
+    FROM agreed WHERE repository = $1
+) AS entry WHERE time < $2 AND NOT (view = $3 AND age = 1)"""
+_OLD_ENTRY = "FROM reflog WHERE repository = $1 AND name = $2 AND version = $3"
+_OLD_AGREEMENT = (
+    "FROM agreed WHERE repository = $1 AND peer = $2 AND log = $3 AND view = $4 AND root = $5"
+    " AND number = $6"
+)
+_FORGOTTEN = """
+FROM looked_up WHERE repository = $1 AND NOT EXISTS (
+    SELECT 1 FROM refs WHERE refs.repository = $1
+    AND name IN (looked_up.log, 'refs/logs/' || looked_up.log))"""
+_NODES = "SELECT oid, data FROM nodes WHERE repository = $1 AND oid = ANY($2::bytea[])"
+
+
+class Collection:
+    """One run over the store of one repository."""
+
+    def __init__(self, link: Link, number: int, retention: Retention) -> None:
+        self._link = link
+        self._number = number
+        self._retention = retention
+        self._seen_before = retention.before // SECOND
+        self._listed: list[ObjectId] = []
+        self._scratch: sqlite3.Connection = make_scratch()
+
+    def run(self, *, dry_run: bool) -> Collected:
+        """Remove what may go, or only count it.
+
+        Raises MissingObjectError or DamagedObjectError, and removes nothing, if an index that a
+        ref needs cannot be walked.
+        """
+        with closing(self._scratch):
+            for statement in _SCRATCH:
+                self._scratch.execute(statement)
+            entries, agreements = self._find_expired()
+            roots = len(entries) + len(agreements)
+            self._mark_listed()
+            self._find_unlisted()
+            self._mark_remembered()
+            self._find_unreached()
+            if dry_run:
+                return Collected(*self._counts(), roots=roots, receipts=self._unused_receipts())
+            self._give_up(entries, agreements)
+            messages, receipts = self._remove_messages()
+            return Collected(messages, self._remove_nodes(), roots, receipts)
+
+    # Roots.
+
+    def _find_expired(self) -> tuple[list[Row], list[Row]]:
+        old = self._retention.now - self._retention.remembered
+        limit = self._retention.reflog_limit
+        entries = self._link.select(_EXPIRED_REFLOG, self._number, old, limit)
+        return entries, self._link.select(_EXPIRED_AGREED, self._number, old, FIRST_KEY)
+
+    def _give_up(self, entries: Sequence[Row], agreements: Sequence[Row]) -> None:
+        """Forget roots; what they reach is kept for a grace from now on."""
+        for rows, where in ((entries, _OLD_ENTRY), (agreements, _OLD_AGREEMENT)):
+            for start in range(0, len(rows), SLICE):
+                part = rows[start : start + SLICE]
+                self._link.run(lambda _, part=part, where=where: self._retire(part, where))  # type: ignore[misc]
+
+        def forget(_: Attempt) -> None:
+            self._retire([()], _FORGOTTEN)
+            before = self._retention.before
+            sql = "DELETE FROM retired WHERE repository = $1 AND time < $2"
+            self._link.execute(sql, self._number, before)
+
+        self._link.run(forget)
+
+    def _retire(self, rows: Sequence[Row], where: str) -> None:
+        now = self._retention.now
+        retire = (
+            f"INSERT INTO retired (repository, root, time) SELECT DISTINCT repository, root, {now}"  # noqa: S608 - ours
+            f" {where} ON CONFLICT (repository, root) DO UPDATE SET time = excluded.time"
+        )
+        statements = (
+            (sql, (self._number, *row)) for row in rows for sql in (retire, f"DELETE {where}")
+        )
+        self._link.all(statements)
+
+    def _mark_listed(self) -> None:
+        """Mark what refs reach; where that cannot be walked, nothing can be said of the rest."""
+        rows = self._link.select(_LISTED, self._number)
+        self._listed = [ObjectId(root) for (root,) in rows if root != EMPTY_ROOT]
+        self._mark(list(self._listed), strict=True)
+
+    def _mark_remembered(self) -> None:
+        """Mark what any root reaches that is not marked yet; holes there are nobody's loss."""
+        rows = self._link.select(_ROOTS, self._number, self._retention.before)
+        roots = [ObjectId(root) for (root,) in rows if root != EMPTY_ROOT]
+        self._mark(roots, strict=False)
+
+    # Marking.
+
+    def _mark(self, roots: list[ObjectId], *, strict: bool) -> None:
+        """Mark the nodes below roots, and take the keys there off the list of what may go.
+
+        Leaves are told by their counts, and read only where there is something to take off.
+        """
+        stack = roots
+        while stack:
+            batch = self._new(stack[-_AT_ONCE:])
+            del stack[-_AT_ONCE:]
+            leaves: list[ObjectId] = []
+            for data in self._read(batch, strict=strict).values():
+                node = load_node(data)
+                if isinstance(node, Leaf):
+                    self._relist(node.keys)
+                    continue
+                for _, child, count in node.children:
+                    (leaves if count <= LEAF_LIMIT else stack).append(child)
+            if leaves:
+                self._mark_leaves(self._new(leaves), strict=strict)
+
+    def _mark_leaves(self, leaves: list[ObjectId], *, strict: bool) -> None:
+        if not self._scratch.execute("SELECT 1 FROM unlisted LIMIT 1").fetchone():
+            return
+        for start in range(0, len(leaves), _AT_ONCE):
+            part = leaves[start : start + _AT_ONCE]
+            for data in self._read(part, strict=strict).values():
+                node = load_node(data)
+                if isinstance(node, Leaf):
+                    self._relist(node.keys)
+
+    def _new(self, ids: list[ObjectId]) -> list[ObjectId]:
+        """Return which of these nodes were not marked yet, and mark them."""
+        new = [oid for oid in dict.fromkeys(ids) if not self._is_reached(oid)]
+        self._scratch.executemany("INSERT INTO reached VALUES (?)", [(oid,) for oid in new])
+        return new
+
+    def _is_reached(self, oid: bytes) -> bool:
+        sql = "SELECT 1 FROM reached WHERE oid = ?"
+        return self._scratch.execute(sql, (oid,)).fetchone() is not None
+
+    def _relist(self, keys: Iterable[Key]) -> None:
+        sql = "DELETE FROM unlisted WHERE key = ?"
+        self._scratch.executemany(sql, [(key,) for key in keys])
+
+    def _read(self, ids: Sequence[ObjectId], *, strict: bool) -> dict[ObjectId, bytes]:
+        if not ids:
+            return {}
+        rows = self._link.select(_NODES, self._number, Blobs(ids))
+        found = {ObjectId(oid): data for oid, data in rows}
+        if strict:
+            return checked_nodes(ids, found)
+        return {oid: data for oid, data in found.items() if object_id(data) == oid}
+
+    def _read_strictly(self, ids: Sequence[ObjectId]) -> dict[ObjectId, bytes]:
+        return self._read(ids, strict=True)
+
+    # What may go.
+
+    def _find_unlisted(self) -> None:
+        """List the messages that no ref reaches."""
+        listed = self._listed_keys()
+        current = next(listed, _NO_KEY)
+        last = b""
+        sql = (
+            "SELECT key, receipt FROM messages WHERE repository = $1 AND key > $2 AND seen < $3"
+            " ORDER BY key LIMIT $4"
+        )
+        while rows := self._link.select(sql, self._number, last, self._seen_before, _SCAN):
+            unlisted: list[Row] = []
+            for row in rows:
+                while current < row[0]:
+                    current = next(listed, _NO_KEY)
+                if row[0] != current:
+                    unlisted.append(row)
+            self._scratch.executemany("INSERT INTO unlisted VALUES (?, ?)", unlisted)
+            last = rows[-1][0]
+
+    def _listed_keys(self) -> Iterator[bytes]:
+        """Yield the keys that refs reach, in order; most refs differ little from the largest."""
+        if not self._listed:
+            return iter(())
+        read, (largest, *others) = self._read_strictly, self._listed
+        beyond = [difference(read, largest, root) for root in others]
+        return heapq.merge(iterate(read, largest), *beyond)
+
+    def _find_unreached(self) -> None:
+        last = b""
+        sql = (
+            "SELECT oid FROM nodes WHERE repository = $1 AND oid > $2 AND seen < $3"
+            " ORDER BY oid LIMIT $4"
+        )
+        while rows := self._link.select(sql, self._number, last, self._seen_before, _SCAN):
+            doomed = [row for row in rows if not self._is_reached(row[0])]
+            self._scratch.executemany("INSERT INTO unreached VALUES (?)", doomed)
+            last = rows[-1][0]
+
+    def _counts(self) -> tuple[int, int]:
+        count = self._scratch.execute
+        ((messages,),) = count("SELECT count(*) FROM unlisted")
+        ((nodes,),) = count("SELECT count(*) FROM unreached")
+        return messages, nodes
+
+    def _unused_receipts(self) -> int:
+        """Count the receipts of which all messages may go."""
+        found = self._scratch.execute("SELECT receipt, count(*) FROM unlisted GROUP BY receipt")
+        doomed: dict[int, int] = dict(found.fetchall())
+        rows = self._link.select(
+            "SELECT id, messages FROM receipts WHERE repository = $1 AND id = ANY($2::bigint[])",
+            self._number,
+            _numbers(doomed),
+        )
+        return sum(messages <= doomed[number] for number, messages in rows)
+
+    # Removing.
+
+    def _look_again(self) -> None:
+        """Let nobody else make roots until this transaction ends, and mark what there are."""
+        self._link.select(_CLOSE_GATES, self._number)
+        self._mark_remembered()
+
+    def _remove_messages(self) -> tuple[int, int]:
+        """Remove messages, and return how many of them, and of receipts."""
+        removed = receipts = 0
+        last = b""
+
+        def remove(_: Attempt) -> tuple[list[bytes], int, int]:
+            self._look_again()
+            found = self._scratch.execute(
+                "SELECT key FROM unlisted WHERE key > ? ORDER BY key LIMIT ?", (last, SLICE)
+            )
+            keys = [key for (key,) in found]
+            gone = self._link.select(
+                "DELETE FROM messages WHERE repository = $1 AND key = ANY($2::bytea[])"
+                " AND seen < $3 RETURNING key, receipt",
+                self._number,
+                Blobs(keys),
+                self._seen_before,
+            )
+            return keys, len(gone), self._forget(gone) if gone else 0
+
+        while True:
+            keys, messages, unused = self._link.run(remove)
+            if not keys:
+                return removed, receipts
+            removed += messages
+            receipts += unused
+            last = keys[-1]
+
+    def _forget(self, gone: Sequence[Row]) -> int:
+        """Take out what else is kept of messages that are gone; return how many receipts were."""
+        counts: dict[int, int] = {}
+        for _, receipt in gone:
+            counts[receipt] = counts.get(receipt, 0) + 1
+        counts.pop(0, None)
+        keys = [Key(key) for key, _ in gone]
+        self._link.execute(
+            "UPDATE receipts SET messages = messages - one.count, checksum = checksum - one.count"
+            " FROM unnest($2::bigint[], $3::bigint[]) AS one (id, count)"
+            " WHERE repository = $1 AND receipts.id = one.id",
+            self._number,
+            _numbers(counts),
+            _numbers(counts.values()),
+        )
+        unused = self._link.execute(
+            "DELETE FROM receipts WHERE repository = $1 AND id = ANY($2::bigint[])"
+            " AND messages <= 0",
+            self._number,
+            _numbers(counts),
+        )
+        self._link.execute(
+            "DELETE FROM lookup USING unnest($2::bytea[], $3::bigint[]) AS one (oid, time)"
+            " WHERE repository = $1 AND lookup.oid = one.oid AND lookup.time = one.time",
+            self._number,
+            Blobs(map(key_object_id, keys)),
+            _numbers(map(key_time, keys)),
+        )
+        self._link.execute(
+            "DELETE FROM held_back WHERE repository = $1 AND key = ANY($2::bytea[])",
+            self._number,
+            Blobs(keys),
+        )
+        return unused
+
+    def _remove_nodes(self) -> int:
+        removed = 0
+        last = b""
+
+        def remove(_: Attempt) -> tuple[list[bytes], int]:
+            found = self._scratch.execute(
+                "SELECT oid FROM unreached WHERE oid > ? ORDER BY oid LIMIT ?", (last, SLICE)
+            )
+            ids = [oid for (oid,) in found]
+            if not ids:
+                return ids, 0
+            self._look_again()
+            doomed = Blobs(oid for oid in ids if not self._is_reached(oid))
+            return ids, self._link.execute(
+                "DELETE FROM nodes WHERE repository = $1 AND oid = ANY($2::bytea[]) AND seen < $3",
+                self._number,
+                doomed,
+                self._seen_before,
+            )
+
+        while True:
+            ids, count = self._link.run(remove)
+            if not ids:
+                return removed
+            removed += count
+            last = ids[-1]
+
+
+def _numbers(numbers: Iterable[int]) -> str:
+    """Return numbers as the text of an array."""
+    return f"{{{','.join(map(str, numbers))}}}"

@@ -1,0 +1,102 @@
+"""What is damaged in a store's tables and no object's id tells: refs, receipts, counts, look-ups."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.errors import IntegrityError
+from msglog.index.node import EMPTY_ROOT
+from msglog.index.walk import difference
+from msglog.key import key_object_id, key_time
+from msglog.objectid import ObjectId
+from msglog.postgres_link import Blobs
+from msglog.store.checking import checked_nodes
+from msglog.store.postgres_rows import FRAME, PLAIN, checksum
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from msglog.postgres_link import Link
+
+_SHOWN = 100
+_AT_ONCE = 2000
+
+_REFS = """
+SELECT name FROM refs WHERE repository = $1 AND NOT EXISTS (
+    SELECT 1 FROM reflog WHERE reflog.repository = $1 AND reflog.name = refs.name
+    AND reflog.version = refs.version AND reflog.root = refs.root AND reflog.count = refs.count)
+ORDER BY name"""
+_LOST_REFS = """
+SELECT DISTINCT name FROM reflog WHERE repository = $1
+AND name NOT IN (SELECT name FROM refs WHERE repository = $1)"""
+_REFLOG = """
+SELECT name, version, root, count, time, reason, token, checksum FROM reflog WHERE repository = $1"""
+_RECEIPTS = """
+SELECT id, "user", key, log, time, messages, checksum FROM receipts WHERE repository = $1"""
+_COUNTED = """
+SELECT receipts.id FROM receipts LEFT JOIN (
+    SELECT receipt, count(*) AS number FROM messages
+    WHERE repository = $1 AND receipt <> 0 GROUP BY receipt
+) AS counted ON counted.receipt = receipts.id
+WHERE receipts.repository = $1 AND receipts.messages <> coalesce(counted.number, 0)
+UNION SELECT DISTINCT receipt FROM messages WHERE repository = $1 AND receipt <> 0
+AND receipt NOT IN (SELECT id FROM receipts WHERE repository = $1)"""
+_USAGE = 'SELECT "user", messages, size, checksum FROM usage WHERE repository = $1'
+_FORMS = f"SELECT count(*) FROM messages WHERE repository = $1 AND form NOT IN ({PLAIN}, {FRAME})"  # noqa: S608 - numbers of ours
+
+
+def faults(link: Link, number: int) -> Iterator[str]:
+    """Yield in words what is damaged; raises DamagedDatabaseError where that cannot be seen."""
+    for (name,) in link.select(_REFS, number):
+        yield f"ref {_shown(name)}: it is not what was last written to it"
+    for (name,) in link.select(_LOST_REFS, number):
+        yield f"ref {_shown(name)}: it is missing, and was not deleted"
+    for name, *values, token, kept in link.select(_REFLOG, number):
+        if checksum(name, *values, token) != kept:
+            yield f"ref {_shown(name)}: a past value is not as it was written"
+    for receipt, user, key, log, time, messages, kept in link.select(_RECEIPTS, number):
+        if checksum(receipt, user, key, log, time) + messages != kept:
+            yield f"receipt {receipt}: it is not as it was written"
+    for (receipt,) in link.select(_COUNTED, number):
+        yield f"receipt {receipt}: not as many messages have it as were delivered by it"
+    for user, messages, size, kept in link.select(_USAGE, number):
+        if checksum(user) + messages + size != kept:
+            yield f"what {_shown(user)} has delivered: it is not as it was written"
+    ((strange,),) = link.select(_FORMS, number)
+    if strange:
+        yield f"messages: {strange} are kept in no form that there is"
+    yield from _look_up_faults(link, number)
+
+
+def _look_up_faults(link: Link, number: int) -> Iterator[str]:
+    """Yield which logs the look-up by id does not know as far as it says."""
+
+    def read(ids: Sequence[ObjectId]) -> dict[ObjectId, bytes]:
+        sql = "SELECT oid, data FROM nodes WHERE repository = $1 AND oid = ANY($2::bytea[])"
+        rows = link.select(sql, number, Blobs(ids))
+        return checked_nodes(ids, {ObjectId(oid): data for oid, data in rows})
+
+    known = EMPTY_ROOT
+    sql = "SELECT log, root FROM looked_up WHERE repository = $1"
+    for log, root in sorted(link.select(sql, number)):
+        try:
+            keys = difference(read, known, root)
+            while part := list(islice(keys, _AT_ONCE)):
+                rows = link.select(
+                    "SELECT oid, time FROM lookup WHERE repository = $1 AND oid = ANY($2::bytea[])",
+                    number,
+                    Blobs(map(key_object_id, part)),
+                )
+                if not set(rows).issuperset((key_object_id(key), key_time(key)) for key in part):
+                    yield f"the look-up by id: it lacks messages of {_shown(log)}"
+                    break
+        except IntegrityError as error:
+            yield f"the look-up by id: what it knows of {_shown(log)} is damaged ({error.what})"
+            continue
+        known = root
+
+
+def _shown(value: str) -> str:
+    text = value if value.isprintable() else repr(value)
+    return text[:_SHOWN]

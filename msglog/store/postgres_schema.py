@@ -1,0 +1,94 @@
+"""The tables of the stores in a PostgreSQL database: one row in `repositories` for each store.
+
+Every table begins with the number of the repository. What orders rows is counted within what it
+orders, under the lock of a row; no sequence says what is newer.
+"""
+
+from __future__ import annotations
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.store.store import ForeignStoreError, StoreFormatError
+
+if TYPE_CHECKING:
+    from msglog.postgres_link import Link
+
+FORMAT = 1
+"""The version of the tables below; a database of a newer one is refused."""
+
+GATES = 16
+"""How many rows of `gates` a repository has; see `msglog.store.postgres_collection`."""
+
+TABLES = (
+    *("messages", "nodes", "refs", "reflog", "receipts", "usage", "agreed", "retired"),
+    *("held_back", "lookup", "looked_up", "gates"),
+)
+"""What has rows of single repositories."""
+
+STATEMENTS = (
+    "CREATE TABLE store_format (format INTEGER PRIMARY KEY)",
+    f"INSERT INTO store_format VALUES ({FORMAT})",  # noqa: S608 - a number of ours
+    """CREATE TABLE repositories (
+        number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, identity BYTEA NOT NULL,
+        created BIGINT NOT NULL)""",
+    """CREATE TABLE gates (
+        repository INTEGER NOT NULL, gate INTEGER NOT NULL, PRIMARY KEY (repository, gate))""",
+    """CREATE TABLE messages (
+        repository INTEGER NOT NULL, form SMALLINT NOT NULL, receipt BIGINT NOT NULL,
+        seen BIGINT NOT NULL, key BYTEA NOT NULL, data BYTEA NOT NULL,
+        PRIMARY KEY (repository, key))""",
+    """CREATE TABLE nodes (
+        repository INTEGER NOT NULL, seen BIGINT NOT NULL, oid BYTEA NOT NULL,
+        data BYTEA NOT NULL, PRIMARY KEY (repository, oid))""",
+    """CREATE TABLE refs (
+        repository INTEGER NOT NULL, name TEXT NOT NULL, root BYTEA NOT NULL, count BIGINT NOT NULL,
+        version BIGINT NOT NULL, PRIMARY KEY (repository, name))""",
+    """CREATE TABLE reflog (
+        repository INTEGER NOT NULL, name TEXT NOT NULL, version BIGINT NOT NULL,
+        root BYTEA NOT NULL, count BIGINT NOT NULL, time BIGINT NOT NULL, reason TEXT NOT NULL,
+        token BIGINT NOT NULL, checksum BIGINT NOT NULL, PRIMARY KEY (repository, name, version))""",
+    """CREATE TABLE receipts (
+        repository INTEGER NOT NULL, id BIGINT NOT NULL, "user" TEXT NOT NULL, key TEXT NOT NULL,
+        log TEXT NOT NULL, time BIGINT NOT NULL, messages BIGINT NOT NULL,
+        checksum BIGINT NOT NULL, PRIMARY KEY (repository, id))""",
+    """CREATE TABLE usage (
+        repository INTEGER NOT NULL, "user" TEXT NOT NULL, messages BIGINT NOT NULL,
+        size BIGINT NOT NULL, checksum BIGINT NOT NULL, PRIMARY KEY (repository, "user"))""",
+    """CREATE TABLE agreed (
+        repository INTEGER NOT NULL, peer TEXT NOT NULL, log TEXT NOT NULL, view BYTEA NOT NULL,
+        root BYTEA NOT NULL, number BIGINT NOT NULL, time BIGINT NOT NULL,
+        PRIMARY KEY (repository, peer, log, view, root))""",
+    """CREATE TABLE retired (
+        repository INTEGER NOT NULL, root BYTEA NOT NULL, time BIGINT NOT NULL,
+        PRIMARY KEY (repository, root))""",
+    """CREATE TABLE held_back (
+        repository INTEGER NOT NULL, peer TEXT NOT NULL, log TEXT NOT NULL, key BYTEA NOT NULL,
+        code TEXT NOT NULL, why TEXT NOT NULL, PRIMARY KEY (repository, peer, log, key))""",
+    """CREATE TABLE lookup (
+        repository INTEGER NOT NULL, oid BYTEA NOT NULL, time BIGINT NOT NULL,
+        PRIMARY KEY (repository, oid))""",
+    """CREATE TABLE looked_up (
+        repository INTEGER NOT NULL, log TEXT NOT NULL, root BYTEA NOT NULL,
+        PRIMARY KEY (repository, log))""",
+)
+# messages.form: how data are kept, see `msglog.store.postgres_rows`. seen: in seconds since 1970.
+# receipts.id, reflog.token: random numbers; messages.receipt is 0 where there is none.
+# receipts.messages: how many messages have the receipt. refs.version: how often the ref was moved;
+# the entry of the reflog with the same one is what the ref must be.
+
+
+def make_tables(link: Link) -> None:
+    """Make the tables, in a transaction of the caller's."""
+    link.all((statement, ()) for statement in STATEMENTS)
+
+
+def check_format(link: Link) -> None:
+    """Raise StoreFormatError or ForeignStoreError unless the tables are ours and of this format."""
+    rows = link.select("SELECT format FROM store_format")
+    if len(rows) != 1 or rows[0][0] < 1:
+        raise ForeignStoreError(f"{link.place} has no store of msglog's")
+    if rows[0][0] > FORMAT:
+        raise StoreFormatError(
+            f"{link.place} was written by a newer msglog",
+            why=f"it has format {rows[0][0]}, this version knows up to {FORMAT}",
+            hint="Install a newer msglog.",
+        )

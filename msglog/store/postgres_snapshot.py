@@ -1,0 +1,247 @@
+"""A store's whole contents between a PostgreSQL database and a file of SQLite, by COPY.
+
+Both are as they were at one moment. What the two keep otherwise is turned into what the other has:
+the order of past values and of agreed roots, the numbers of receipts, and how messages are kept.
+"""
+
+from __future__ import annotations
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.sqlite_file import FAILURES, connect
+from msglog.store.postgres_rows import Rows, checksum, text
+from msglog.store.sqlite import SqliteStore
+from msglog.store.sqlite_dictionaries import Dictionaries
+from msglog.store.sqlite_link import Link as File
+from msglog.store.sqlite_link import translation
+from msglog.store.store import Commit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from msglog.postgres_link import Attempt, Link, Row
+
+_MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_UNLIMITED = "SET LOCAL statement_timeout = 0"
+_SEED = 1
+"""A snapshot's receipts are numbered from here on."""
+
+_OUT: Sequence[tuple[str, str, str]] = (
+    (
+        "SELECT name, root, count FROM refs WHERE repository = {}",
+        "text bytea int8",
+        "INSERT INTO refs (name, root, count) VALUES (?, ?, ?)",
+    ),
+    (
+        "SELECT name, root, count, time, reason FROM reflog WHERE repository = {}"
+        " ORDER BY name, version",
+        "text bytea int8 int8 text",
+        "INSERT INTO reflog (name, root, count, time, reason) VALUES (?, ?, ?, ?, ?)",
+    ),
+    (
+        'SELECT "user", messages, size FROM usage WHERE repository = {}',
+        "text int8 int8",
+        "INSERT INTO usage VALUES (?, ?, ?)",
+    ),
+    (
+        "SELECT peer, log, view, root, time FROM agreed WHERE repository = {}"
+        " ORDER BY peer, log, view, number",
+        "text text bytea bytea int8",
+        "INSERT INTO agreed (peer, log, view, root, time) VALUES (?, ?, ?, ?, ?)",
+    ),
+    (
+        "SELECT root, time FROM retired WHERE repository = {}",
+        "bytea int8",
+        "INSERT INTO retired VALUES (?, ?)",
+    ),
+    (
+        "SELECT peer, log, key, code, why FROM held_back WHERE repository = {}",
+        "text text bytea text text",
+        "INSERT INTO held_back VALUES (?, ?, ?, ?, ?)",
+    ),
+    (
+        "SELECT oid, time FROM lookup WHERE repository = {}",
+        "bytea int8",
+        "INSERT INTO lookup VALUES (?, ?)",
+    ),
+    (
+        "SELECT log, root FROM looked_up WHERE repository = {}",
+        "text bytea",
+        "INSERT INTO looked_up VALUES (?, ?)",
+    ),
+    (
+        "SELECT oid, data, seen FROM nodes WHERE repository = {}",
+        "bytea bytea int8",
+        "INSERT INTO nodes VALUES (?, ?, ?)",
+    ),
+)
+"""What is asked of PostgreSQL, the types of its columns, and what SQLite is told."""
+
+
+def write(link: Link, number: int, identity: bytes, path: str) -> None:
+    """Make a file of SQLite at path that has all of a store; raises StoreError."""
+    SqliteStore.create(path, identity=identity, first=Commit(0, "copied")).close()
+    file = File(connect(path), path)
+
+    def fill(_: Attempt) -> None:
+        link.execute(_UNLIMITED)
+        with file.transaction():
+            _fill(link, number, file)
+
+    try:
+        link.run(fill, begin=_MOMENT)
+    finally:
+        file.connection.close()
+
+
+def _fill(link: Link, number: int, file: File) -> None:
+    insert = file.connection.executemany
+    for select, types, sql in _OUT:
+        insert(sql, link.copy_out(_copy_out(select.format(number)), types.split()))
+    ((created,),) = link.select("SELECT created FROM repositories WHERE number = $1", number)
+    file.connection.execute("UPDATE repository SET created = ?", (created,))
+    receipts = link.select(
+        'SELECT id, "user", key, log, time, messages FROM receipts WHERE repository = $1'
+        " ORDER BY time, id",
+        number,
+    )
+    numbers = {row[0]: at for at, row in enumerate(receipts, _SEED)}
+    insert(
+        "INSERT INTO receipts (id, user, key, log, time, messages) VALUES (?, ?, ?, ?, ?, ?)",
+        [(numbers[row[0]], *row[1:]) for row in receipts],
+    )
+    rows = Rows()
+    messages = link.copy_out(
+        _copy_out(
+            "SELECT key, data, form, receipt, seen FROM messages"  # noqa: S608 - a number of ours
+            f" WHERE repository = {number} ORDER BY key"
+        ),
+        ("bytea", "bytea", "int2", "int8", "int8"),
+    )
+    insert(
+        "INSERT INTO messages (key, data, receipt, seen) VALUES (?, ?, ?, ?)",
+        (
+            (key, rows.expanded(data, form), numbers.get(receipt, 0), seen)
+            for key, data, form, receipt, seen in messages
+        ),
+    )
+
+
+def _copy_out(select: str) -> str:
+    return f"COPY ({select}) TO STDOUT (FORMAT BINARY)"
+
+
+def load(link: Link, number: int, path: str) -> None:
+    """Put all that a file of SQLite has into a new store, in a transaction of the caller's.
+
+    The store has nothing but what `PostgresStore.create` made, which is taken out of it.
+    """
+    link.execute(_UNLIMITED)
+    for table in ("refs", "reflog"):
+        link.execute(f"DELETE FROM {table} WHERE repository = $1", number)  # noqa: S608 - ours
+    file = File(connect(path), path)
+    try:
+        file.connection.execute("BEGIN")
+        _load(link, number, file)
+    except FAILURES as error:
+        raise translation(error, path) from error
+    finally:
+        file.connection.close()
+
+
+def _load(link: Link, number: int, file: File) -> None:
+    def copy(table: str, columns: str, types: str, rows: Iterable[Row]) -> None:
+        sql = f"COPY {table} (repository, {columns}) FROM STDIN (FORMAT BINARY)"
+        link.copy_in(sql, ((number, *row) for row in rows), ("int4", *types.split()))
+
+    def select(sql: str) -> Iterator[Row]:
+        return iter(file.connection.execute(sql))
+
+    copy(
+        "refs",
+        "name, root, count, version",
+        "text bytea int8 int8",
+        select(
+            "SELECT name, root, count, (SELECT count(*) FROM reflog WHERE reflog.name = refs.name)"
+            " FROM refs"
+        ),
+    )
+    copy(
+        "reflog",
+        "name, version, root, count, time, reason, token, checksum",
+        "text int8 bytea int8 int8 text int8 int8",
+        _entries(
+            select(
+                "SELECT name, row_number() OVER (PARTITION BY name ORDER BY id),"
+                " root, count, time, reason FROM reflog"
+            )
+        ),
+    )
+    receipts = select("SELECT id, user, key, log, time, messages FROM receipts")
+    copy(
+        "receipts",
+        'id, "user", key, log, time, messages, checksum',
+        "int8 text text text int8 int8 int8",
+        _receipts(receipts),
+    )
+    copy(
+        "usage",
+        '"user", messages, size, checksum',
+        "text int8 int8 int8",
+        (
+            (text(user), messages, size, checksum(text(user)) + messages + size)
+            for user, messages, size in select("SELECT user, messages, size FROM usage")
+        ),
+    )
+    copy(
+        "agreed",
+        "peer, log, view, root, number, time",
+        "text text bytea bytea int8 int8",
+        select("SELECT peer, log, view, root, id, time FROM agreed"),
+    )
+    copy("retired", "root, time", "bytea int8", select("SELECT root, time FROM retired"))
+    copy(
+        "held_back",
+        "peer, log, key, code, why",
+        "text text bytea text text",
+        (
+            (peer, log, key, text(code), text(why))
+            for peer, log, key, code, why in select(
+                "SELECT peer, log, key, code, why FROM held_back"
+            )
+        ),
+    )
+    copy("lookup", "oid, time", "bytea int8", select("SELECT oid, time FROM lookup ORDER BY oid"))
+    copy("looked_up", "log, root", "text bytea", select("SELECT log, root FROM looked_up"))
+    copy(
+        "nodes",
+        "oid, data, seen",
+        "bytea bytea int8",
+        select("SELECT oid, data, seen FROM nodes ORDER BY oid"),
+    )
+    copy(
+        "messages",
+        "key, data, form, receipt, seen",
+        "bytea bytea int2 int8 int8",
+        _messages(file),
+    )
+
+
+def _entries(rows: Iterable[Row]) -> Iterator[Row]:
+    for name, version, root, count, time, reason in rows:
+        values = (name, version, root, count, time, text(reason), 0)
+        yield (*values, checksum(*values))
+
+
+def _receipts(rows: Iterable[Row]) -> Iterator[Row]:
+    for number, user, key, log, time, messages in rows:
+        values = (number, text(user), text(key), text(log), time)
+        yield (*values, messages, checksum(*values) + messages)
+
+
+def _messages(file: File) -> Iterator[Row]:
+    rows, expanded = Rows(), Dictionaries(file).expanded
+    # Their dictionaries are asked for meanwhile, on the same connection.
+    sql = "SELECT key, data, dictionary, receipt, seen FROM messages ORDER BY key"
+    for key, data, dictionary, receipt, seen in file.connection.execute(sql):
+        form, kept = rows.kept(expanded(data, dictionary))
+        yield (key, kept, form, receipt, seen)

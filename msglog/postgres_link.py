@@ -17,13 +17,15 @@ from psycopg.pq import Format, TransactionStatus
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
-from msglog.errors import IntegrityError, LocalError, UsageError
+from msglog.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any, Final, TypeAlias, TypeVar
 
     from psycopg.abc import PQGen
+
+    from msglog.errors import IntegrityError, LocalError
 
     _Result = TypeVar("_Result")
 
@@ -38,6 +40,8 @@ ANSWER_SECONDS: Final = 25.0
 
 PATIENCE_SECONDS: Final = 60.0
 """How long what fails for the moment is tried again: longer than a standby needs to take over."""
+
+BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
 _LOCK_SECONDS = 10
 _IDLE_SECONDS = 60
@@ -136,32 +140,65 @@ class _Doubt(Exception):  # noqa: N818 - it says what is not known
     """Whether a transaction was committed is not known."""
 
 
+class Session:
+    """What links over one connection share.
+
+    address: a connection string of libpq without a password; raises ConnectionStringError.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.parameters = parameters_of(address)
+        self.place = _place(self.parameters)
+        self.connection: psycopg.Connection[Row] | None = None
+        self.within = False
+        self.warned = False
+
+    def connect(self) -> psycopg.Connection[Row]:
+        """Return a new connection; raises what psycopg raises."""
+        given = {name: str(value) for name, value in self.parameters.items()}
+        options = f"{_OPTIONS} {given.pop('options', '')}".rstrip()
+        self.connection = _Connection.connect(
+            **{**_DEFAULTS, **given, "options": options},  # type: ignore[arg-type]
+            autocommit=True,
+            prepare_threshold=None,
+            cursor_factory=psycopg.RawCursor,
+        )
+        self.connection.adapters.register_dumper(Blobs, _BlobsDumper)
+        self.connection.add_notice_handler(self._heard)
+        return self.connection
+
+    def _heard(self, diagnostic: psycopg.errors.Diagnostic) -> None:
+        if diagnostic.severity_nonlocalized == "WARNING":
+            self.warned = True
+
+    def close(self) -> None:
+        """Close the connection, if there is one; with it ends what was under way."""
+        self.within = False
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+
 class Link:
     """A connection that is made when it is first used, and made again when it is lost.
 
-    address: a connection string of libpq without a password. place: what errors call the database.
-    Two links may share one connection, see `sibling`. Not for two threads at once.
+    Links may share a session, and have errors of their own. Not for two threads at once.
     """
 
-    def __init__(self, address: str, errors: Errors) -> None:
-        self._state = _State(address)
+    def __init__(self, session: Session, errors: Errors) -> None:
+        self._session = session
         self._errors = errors
 
-    def sibling(self, errors: Errors) -> Link:
-        """Return a link over the same connection whose errors are others'."""
-        other = Link.__new__(Link)
-        other._state, other._errors = self._state, errors
-        return other
+    @property
+    def session(self) -> Session:
+        """The connection, which others may share."""
+        return self._session
 
     @property
     def place(self) -> str:
         """What people call the database: without user and password."""
-        return self._state.place
-
-    @property
-    def address(self) -> str:
-        """The connection string."""
-        return self._state.address
+        return self._session.place
 
     # Statements.
 
@@ -199,23 +236,46 @@ class Link:
     @property
     def is_within(self) -> bool:
         """Whether a transaction is under way."""
-        return self._state.within
+        return self._session.within
 
     def run(
         self,
         work: Callable[[Attempt], _Result],
         *,
-        begin: str = "BEGIN ISOLATION LEVEL READ COMMITTED",
+        begin: str = BEGIN,
+        certain: bool = False,
+        also: frozenset[str] = frozenset(),
     ) -> _Result:
         """Do work in a transaction that is durable afterwards; again from the start where it fails.
 
         work may roll back itself, see `roll_back`, and is done from the start as often as there is
         patience for: what fails for a moment is no failure. Where the answer to COMMIT was lost,
-        the next attempt is doubtful. One run within another is a part of that.
+        the next attempt is doubtful; certain: none follows, as work could not tell what to do.
+        also: further errors, by SQLSTATE, after which to try again. One run within another is a
+        part of that.
         """
         if self.is_within:
             return work(Attempt(1, doubtful=False))
-        return self._patiently(lambda attempt: self._once(work, attempt, begin))
+        return self._patiently(
+            lambda attempt: self._once(work, attempt, begin), certain=certain, also=also
+        )
+
+    def open_transaction(self, statements: Sequence[str], *, begin: str | None = None) -> None:
+        """Begin a transaction with some statements, patiently; see `translated` for what follows.
+
+        Ended by `commit` and `roll_back`.
+        """
+
+        def open_(_: Attempt) -> None:
+            self.begin(begin or BEGIN)
+            try:
+                for statement in statements:
+                    self._connection().execute(statement)
+            except BaseException:
+                self.roll_back()
+                raise
+
+        self._patiently(open_)
 
     def _once(self, work: Callable[[Attempt], _Result], attempt: Attempt, begin: str) -> _Result:
         self.begin(begin)
@@ -228,10 +288,10 @@ class Link:
             raise
         return result
 
-    def begin(self, sql: str = "BEGIN ISOLATION LEVEL READ COMMITTED") -> None:
+    def begin(self, sql: str = BEGIN) -> None:
         """Begin a transaction; raises what psycopg raises."""
         self._connection().execute(sql)
-        self._state.within = True
+        self._session.within = True
 
     def commit(self) -> None:
         """Make durable what was done since `begin`; raises _Doubt where the answer is lost.
@@ -240,8 +300,8 @@ class Link:
         for a standby is committed here alone, and says so in a warning, not an error.
         """
         connection = self._connection()
-        self._state.within = False
-        self._state.warned = False
+        self._session.within = False
+        self._session.warned = False
         try:
             with connection.pipeline():
                 connection.execute("SET LOCAL statement_timeout = 0")
@@ -250,16 +310,16 @@ class Link:
             if error.sqlstate in _AGAIN:
                 raise
             raise _Doubt from error
-        if self._state.warned:
-            self._state.close()
+        if self._session.warned:
+            self._session.close()
             raise _Doubt
         if done.statusmessage != "COMMIT":
             raise self._errors.failed(f"cannot use {self.place}", why="it did not commit")
 
     def roll_back(self) -> None:
         """Undo what was done since `begin`, if a transaction is under way."""
-        self._state.within = False
-        connection = self._state.connection
+        self._session.within = False
+        connection = self._session.connection
         if connection is None or connection.closed:
             return
         if connection.info.transaction_status == TransactionStatus.IDLE:
@@ -267,11 +327,11 @@ class Link:
         try:
             connection.execute("ROLLBACK")
         except psycopg.Error:
-            self._state.close()
+            self._session.close()
 
     def close(self) -> None:
         """Close the connection, if there is one; it is made again when it is needed."""
-        self._state.close()
+        self._session.close()
 
     # Patience.
 
@@ -279,14 +339,20 @@ class Link:
         return self._connection().execute(sql, values, binary=True).fetchall()
 
     def _connection(self) -> psycopg.Connection[Row]:
-        connection = self._state.connection
+        connection = self._session.connection
         if connection is not None and not connection.closed:
             return connection
-        if self._state.within:
+        if self._session.within:
             raise psycopg.OperationalError("the connection was lost")
-        return self._state.connect()
+        return self._session.connect()
 
-    def _patiently(self, work: Callable[[Attempt], _Result]) -> _Result:
+    def _patiently(
+        self,
+        work: Callable[[Attempt], _Result],
+        *,
+        certain: bool = False,
+        also: frozenset[str] = frozenset(),
+    ) -> _Result:
         """Do work, and do it again for as long as there is patience; raises only our errors."""
         started = time.monotonic()
         number, doubtful = 1, False
@@ -295,13 +361,16 @@ class Link:
                 return work(Attempt(number, doubtful))
             except _Doubt as error:
                 doubtful, failure = True, error.__cause__ or error
-                self._state.close()
+                self._session.close()
+                if certain:
+                    raise self._given_up(failure, doubtful=True) from failure
             except psycopg.Error as error:
                 failure = error
-                if not self._may_pass(error):
+                if error.sqlstate not in also and not self._may_pass(error):
                     raise self.translation(error) from error
             # Whoever lost once comes later the more often they lose, and never all at once.
-            pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(number, 16)) * random.random()  # noqa: S311 - no secret
+            longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(number, 16))
+            pause = longest * random.random()  # noqa: S311 - no secret
             if time.monotonic() - started + pause > PATIENCE_SECONDS:
                 raise self._given_up(failure, doubtful=doubtful) from failure
             time.sleep(pause)
@@ -316,7 +385,7 @@ class Link:
         if state is None and isinstance(error, psycopg.OperationalError):
             lost = not any(word in str(error).lower() for word in _LASTING)
         if lost:
-            self._state.close()
+            self._session.close()
         return lost
 
     def _given_up(self, error: BaseException, *, doubtful: bool) -> Exception:
@@ -350,7 +419,7 @@ class Link:
 
 
 class Translation:
-    """A block whose errors of the database leave it as ours, and which does not commit by itself."""
+    """A block whose errors of the database leave it as ours; it commits nothing by itself."""
 
     __slots__ = ("_link",)
 
@@ -366,41 +435,6 @@ class Translation:
             raise self._link.translation(error) from error
         if isinstance(error, _Doubt):
             raise self._link._given_up(error.__cause__ or error, doubtful=True) from error  # noqa: SLF001
-
-
-class _State:
-    """What links over one connection share."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self.parameters = parameters_of(address)
-        self.place = _place(self.parameters)
-        self.connection: psycopg.Connection[Row] | None = None
-        self.within = False
-        self.warned = False
-
-    def connect(self) -> psycopg.Connection[Row]:
-        given = {name: str(value) for name, value in self.parameters.items()}
-        options = f"{_OPTIONS} {given.pop('options', '')}".rstrip()
-        self.connection = _Connection.connect(
-            **{**_DEFAULTS, **given, "options": options},  # type: ignore[arg-type]
-            autocommit=True,
-            prepare_threshold=None,
-            cursor_factory=psycopg.RawCursor,
-        )
-        self.connection.adapters.register_dumper(Blobs, _BlobsDumper)
-        self.connection.add_notice_handler(self._heard)
-        return self.connection
-
-    def _heard(self, diagnostic: psycopg.errors.Diagnostic) -> None:
-        if diagnostic.severity_nonlocalized == "WARNING":
-            self.warned = True
-
-    def close(self) -> None:
-        self.within = False
-        if self.connection is not None:
-            self.connection.close()
-            self.connection = None
 
 
 def parameters_of(address: str) -> dict[str, object]:

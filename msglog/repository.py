@@ -111,11 +111,9 @@ class Repository:
         from msglog.folder import make  # noqa: PLC0415 - only for this
 
         make(folder, mode=0o700)
-        main = RefUpdate(log_ref(DEFAULT_LOG), None, _EMPTY)
-        first = Commit(time, "made", refs=[main])
         path = os.path.join(folder, STORE_NAME)
         try:
-            store = SqliteStore.create(path, identity=identity, first=first)
+            store = SqliteStore.create(path, identity=identity, first=first_commit(time))
         except LocksError:  # it is made all the same: until then nobody else knows the file
             return cls.open(folder)
         return cls(store, folder)
@@ -356,6 +354,11 @@ class Repository:
         """Return how many hex digits tell all ids here apart, by git's rule of thumb."""
         count = sum(log.count for log in self.logs())
         return max(SHORTEST_ABBREVIATION, (count.bit_length() + 1) // 2 + 1)
+
+
+def first_commit(time: int) -> Commit:
+    """Return what a new repository begins with: the empty log `main`."""
+    return Commit(time, "made", refs=[RefUpdate(log_ref(DEFAULT_LOG), None, _EMPTY)])
 
 
 def overlay(read: NodeReader, made: Mapping[ObjectId, bytes]) -> NodeReader:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
-    from msglog.account.database import Database
+    from msglog.account.tables import Tables
     from msglog.key import Key
     from msglog.store.store import Store
     from msglog.wire.batch import Item
@@ -39,7 +39,7 @@ class Rules:
 class AccountRules:
     """The rules that an account has for one user in one repository, looked up when called."""
 
-    database: Database
+    database: Tables
     repository: str
     user: str
     clock: Callable[[], int]

@@ -145,7 +145,7 @@ def _serve_account(arguments: Namespace, context: Context) -> int:
         trail = _trail(account, arguments, context, name)
         try:
             access = account.access(arguments.user, arguments.key, name)
-            repository = Repository.open(account.existing_repository(name))
+            repository = account.open_repository(name)
         except NotAuthorisedError as error:
             return _refuse(context, trail, PeerError("not-authorised", error.what), error)
         except MsglogError as error:

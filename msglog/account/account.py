@@ -30,19 +30,24 @@ from msglog.account.record import (
 from msglog.account.role import Role
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError, NotAuthorisedError
+from msglog.layout import STORE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from os import PathLike
     from pathlib import Path
 
-    from msglog.account.database import Row
     from msglog.account.publickey import PublicKey
+    from msglog.account.tables import Row, Tables
+    from msglog.repository import Repository
 
 DEFAULT_FOLDER = ".msglog-server"
 """Where an account is when nobody says otherwise, in the home of its UNIX account."""
 
 DATABASE_NAME = "account.db"
+ADDRESS_NAME = "account.address"
+"""In the place of all else where an account is in PostgreSQL: its connection string."""
+
 REPOSITORIES_NAME = "repositories"
 DEFAULT_REPOSITORY = "main"
 
@@ -56,9 +61,11 @@ class NotEmptyError(LocalError):
 
 
 class Account:
-    """An open account. folder: where it lies."""
+    """An open account. folder: where it lies. file_name: by which a folder is seen to be one."""
 
-    def __init__(self, database: Database, folder: str) -> None:
+    file_name = DATABASE_NAME
+
+    def __init__(self, database: Tables, folder: str) -> None:
         self._database = database
         self.folder = folder
         self._answered: tuple[Access, int, bool] | None = None
@@ -94,10 +101,20 @@ class Account:
     @classmethod
     def open(cls, folder: str | PathLike[str]) -> Account:
         """Open the account in a folder; makes nothing. Raises AccountError and its kin."""
-        return cls(Database.open(os.path.join(folder, DATABASE_NAME)), os.fspath(folder))
+        path = os.path.join(folder, DATABASE_NAME)
+        if not os.path.exists(path) and os.path.exists(os.path.join(folder, ADDRESS_NAME)):
+            from msglog.account.postgres_account import PostgresAccount  # noqa: PLC0415 - costly
+
+            return PostgresAccount.open_folder(os.fspath(folder))
+        return cls(Database.open(path), os.fspath(folder))
 
     @property
-    def database(self) -> Database:
+    def where(self) -> str:
+        """What people call the place of its tables."""
+        return os.path.join(self.folder, DATABASE_NAME)
+
+    @property
+    def database(self) -> Tables:
         """Its tables, for what is kept there beside users, keys and grants."""
         return self._database
 
@@ -126,7 +143,8 @@ class Account:
         """Make a user, without keys; raises InvalidUserError or UserExistsError."""
         check_user_name(name)
         added = self._database.execute(
-            "INSERT OR IGNORE INTO users (name, role, created) VALUES (?, ?, ?)",
+            "INSERT INTO users (name, role, created) VALUES (?, ?, ?)"
+            " ON CONFLICT (name) DO NOTHING",
             name,
             role.value,
             time,
@@ -205,7 +223,7 @@ class Account:
         """Return the keys of one user, or of all, by user and then by when they were added."""
         rows = self._database.rows(
             "SELECT u.name, k.type, k.blob, k.comment, k.added, k.fingerprint FROM keys k"
-            " JOIN users u ON u.id = k.user WHERE ?1 IS NULL OR u.name = ?1"
+            ' JOIN users u ON u.id = k."user" WHERE CAST(?1 AS TEXT) IS NULL OR u.name = ?1'
             " ORDER BY u.name, k.added, k.fingerprint",
             _KEY,
             user,
@@ -218,7 +236,7 @@ class Account:
             return None
         rows = self._database.rows(
             "SELECT u.name, k.type, k.blob, k.comment, k.added, k.fingerprint FROM keys k"
-            " JOIN users u ON u.id = k.user WHERE k.fingerprint = ?",
+            ' JOIN users u ON u.id = k."user" WHERE k.fingerprint = ?',
             _KEY,
             fingerprint,
         )
@@ -251,8 +269,9 @@ class Account:
                 hint="Every user needs a key of their own.",
             )
         self._database.execute(
-            "INSERT OR IGNORE INTO keys (fingerprint, user, type, blob, comment, added)"
-            " SELECT ?, id, ?, ?, ?, ? FROM users WHERE name = ?",
+            'INSERT INTO keys (fingerprint, "user", type, blob, comment, added)'
+            " SELECT ?, id, ?, ?, ?, ? FROM users WHERE name = ?"
+            " ON CONFLICT (fingerprint) DO NOTHING",
             key.fingerprint,
             key.type,
             key.blob,
@@ -288,7 +307,7 @@ class Account:
 
     def _owner(self, fingerprint: str) -> str | None:
         rows = self._database.rows(
-            "SELECT u.name FROM keys k JOIN users u ON u.id = k.user WHERE k.fingerprint = ?",
+            'SELECT u.name FROM keys k JOIN users u ON u.id = k."user" WHERE k.fingerprint = ?',
             (str,),
             fingerprint,
         )
@@ -299,9 +318,9 @@ class Account:
     def grants(self, user: str | None = None) -> list[UserGrant]:
         """Return the grants to one user (EVERYBODY: those to every user), or all that there are."""
         rows = self._database.rows(
-            "SELECT ifnull(u.name, ?1), g.repository, g.pattern, g.role FROM grants g"
-            " LEFT JOIN users u ON u.id = g.user WHERE ?2 IS NULL OR ifnull(u.name, ?1) = ?2"
-            " ORDER BY 1, 2, 3",
+            "SELECT coalesce(u.name, ?1), g.repository, g.pattern, g.role FROM grants g"
+            ' LEFT JOIN users u ON u.id = g."user"'
+            " WHERE CAST(?2 AS TEXT) IS NULL OR coalesce(u.name, ?1) = ?2 ORDER BY 1, 2, 3",
             (str, str, str, str),
             EVERYBODY,
             user,
@@ -327,7 +346,7 @@ class Account:
                 self.user(grant.user)
             self._delete_grant(grant.user, grant.repository, grant.pattern)
             self._database.execute(
-                "INSERT INTO grants (user, repository, pattern, role)"
+                'INSERT INTO grants ("user", repository, pattern, role)'
                 " VALUES ((SELECT id FROM users WHERE name = ?), ?, ?, ?)",
                 grant.user,
                 grant.repository,
@@ -354,7 +373,7 @@ class Account:
     def _delete_grant(self, user: str, repository: str, pattern: str) -> None:
         self._database.execute(
             "DELETE FROM grants WHERE repository = ? AND pattern = ?"
-            " AND ifnull(user, 0) = ifnull((SELECT id FROM users WHERE name = ?), 0)",
+            ' AND coalesce("user", 0) = coalesce((SELECT id FROM users WHERE name = ?), 0)',
             repository,
             pattern,
             user,
@@ -403,11 +422,11 @@ class Account:
             )
             identity = users[0][0] if users else 0
             keys = self._database.select(
-                "SELECT 1 FROM keys WHERE fingerprint = ? AND user = ?", key, identity
+                'SELECT 1 FROM keys WHERE fingerprint = ? AND "user" = ?', key, identity
             )
             grants = self._database.rows(
-                "SELECT pattern, role, user IS NOT NULL FROM grants"
-                " WHERE repository = ? AND ifnull(user, 0) IN (?, 0)",
+                'SELECT pattern, role, CASE WHEN "user" IS NULL THEN 0 ELSE 1 END FROM grants'
+                ' WHERE repository = ? AND coalesce("user", 0) IN (?, 0)',
                 (str, str, int),
                 place,
                 identity,
@@ -434,6 +453,41 @@ class Account:
         if not os.path.isdir(folder):
             raise UnknownRepositoryError(f"there is no repository {name!r} here")
         return folder
+
+    def repository_place(self, name: str) -> str:
+        """Return what people call the place of a repository."""
+        return self._repository_folder(name)
+
+    def has_repository(self, name: str) -> bool:
+        """Tell whether there is a repository of that name; raises InvalidRepositoryError."""
+        return os.path.exists(os.path.join(self._repository_folder(name), STORE_NAME))
+
+    def open_repository(self, name: str) -> Repository:
+        """Open a repository; raises UnknownRepositoryError, InvalidRepositoryError, StoreError."""
+        from msglog.repository import Repository  # noqa: PLC0415 - not for every command
+
+        return Repository.open(self.existing_repository(name))
+
+    def create_repository(self, name: str, *, identity: bytes, time: int) -> None:
+        """Make a repository; raises StoreError and InvalidRepositoryError."""
+        from msglog.repository import Repository  # noqa: PLC0415 - not for every command
+
+        Repository.create(self._repository_folder(name), identity=identity, time=time).close()
+
+    def repository_names(self) -> list[str]:
+        """Return the names of the repositories, sorted; symbolic links are not followed."""
+        root = self.path / REPOSITORIES_NAME
+        found: list[str] = []
+        folders = [root]
+        while folders:
+            for path in folders.pop().iterdir():
+                name = path.relative_to(root).as_posix()
+                if path.is_symlink() or not path.is_dir() or not is_repository_name(name):
+                    continue
+                folders.append(path)
+                if (path / STORE_NAME).is_file():
+                    found.append(name)
+        return sorted(found)
 
     def _repository_folder(self, name: str) -> str:
         """Return the folder of a repository; no symbolic link leads out of the account's own."""

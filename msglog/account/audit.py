@@ -11,7 +11,7 @@ from msglog.unsafe_text import is_plain
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from msglog.account.database import Database, Value
+    from msglog.account.tables import Tables, Value
 
 TEXT_CHARACTERS = 200
 """How much is kept of one text of a record."""
@@ -60,8 +60,8 @@ give its beginning: so it can be added to as they are, and a changed bit in any 
 _COUNT = (
     f"INSERT INTO totals VALUES (?, ?, ?, {'?, ' * len(TOTAL_NUMBERS)}?)"  # noqa: S608
     " ON CONFLICT (repository, operation, result) DO UPDATE SET"
-    f" {', '.join([f'{name} = {name} + excluded.{name}' for name in TOTAL_NUMBERS])},"
-    " checksum = checksum + ?"
+    f" {', '.join([f'{name} = totals.{name} + excluded.{name}' for name in TOTAL_NUMBERS])},"
+    " checksum = totals.checksum + ?"
 )
 
 
@@ -130,7 +130,7 @@ class Trail:
     Each act is also added to the totals, which stay when old records go.
     """
 
-    database: Database
+    database: Tables
     visit: Visit
     clock: Callable[[], int]
     _syslog: bool | None = field(default=None, init=False)
@@ -143,15 +143,22 @@ class Trail:
     def close(self) -> None:
         """Count a session that did nothing; raises AccountError."""
         if self._sessions:
-            with self.database.durability(full=False):
-                self._count(Act(SESSION), operations=0)
+            self.database.append(lambda _: self._count(Act(SESSION), operations=0), durable=False)
+            self._sessions = 0
 
     def record(self, act: Act, *, durable: bool = False) -> None:
         """Add a row, and delete the oldest ones where there are too many; raises AccountError."""
         record = AuditRecord(self.clock(), self.visit, act)
-        with self.database.durability(full=durable), self.database.transaction():
-            number = self._insert(record)
-            self._count(act)
+
+        def add(doubtful: bool) -> int:  # noqa: FBT001 - see `Tables.append`
+            number = self._number(record) if doubtful else 0
+            if not number:
+                number = self._insert(record)
+                self._count(act)
+            return number
+
+        number = self.database.append(add, durable=durable)
+        self._sessions = 0
         if number % CLEAN_EVERY == 0:
             keep = int(setting(self.database, AUDIT_KEEP))
             self.database.execute("DELETE FROM audit WHERE id <= ?", number - keep)
@@ -170,7 +177,7 @@ class Trail:
             *map(plain, (act.result, act.detail, visit.session)),
         )
         return self.database.insert(
-            "INSERT INTO audit (time, user, key, address, repository, operation, log,"
+            'INSERT INTO audit (time, "user", key, address, repository, operation, log,'
             " messages, size, refused, result, detail, session, checksum)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             *values,
@@ -190,18 +197,23 @@ class Trail:
         base = checksum(names)
         added = sum(numbers) + sum(latencies)
         self.database.execute(_COUNT, *names, *numbers, *latencies, base + added, added)
-        self._sessions = 0
+
+    def _number(self, record: AuditRecord) -> int:
+        """Return the number of a record that may be there already, or 0."""
+        sql = "SELECT id FROM audit WHERE session = ? AND time = ? AND operation = ?"
+        names = (plain(self.visit.session), record.time, plain(record.act.operation))
+        rows = self.database.rows(f"{sql} ORDER BY id DESC LIMIT 1", (int,), *names)
+        return rows[0][0] if rows else 0
 
 
 def records(
-    database: Database, *, since: int | None = None, user: str | None = None, limit: int
+    database: Tables, *, since: int | None = None, user: str | None = None, limit: int
 ) -> list[AuditRecord]:
     """Return the last records, oldest first. since: microseconds since 1970 UTC."""
     rows = database.rows(
-        "SELECT time, user, key, address, repository, session, operation, log, messages, size,"
-        " refused, result, detail FROM audit"
-        " WHERE (?1 IS NULL OR time >= ?1) AND (?2 IS NULL OR user = ?2)"
-        " ORDER BY id DESC LIMIT ?3",
+        'SELECT time, "user", key, address, repository, session, operation, log, messages, size,'
+        " refused, result, detail FROM audit WHERE (CAST(?1 AS BIGINT) IS NULL OR time >= ?1)"
+        ' AND (CAST(?2 AS TEXT) IS NULL OR "user" = ?2) ORDER BY id DESC LIMIT ?3',
         (int, *[str] * 7, *[int] * 3, *[str] * 2),
         since,
         user,
@@ -210,11 +222,11 @@ def records(
     return [AuditRecord(row[0], Visit(*row[1:6]), Act(*row[6:])) for row in reversed(rows)]
 
 
-def faults(database: Database) -> Iterator[str]:
+def faults(database: Tables) -> Iterator[str]:
     """Yield which records are not as they were written; raises DamagedAccountError."""
     last = 0
     sql = (
-        "SELECT id, checksum, time, user, key, address, repository, operation, log,"
+        'SELECT id, checksum, time, "user", key, address, repository, operation, log,'
         " messages, size, refused, result, detail, session FROM audit"
         " WHERE id > ? ORDER BY id LIMIT ?"
     )

@@ -27,18 +27,19 @@ from msglog.sqlite_file import (
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from os import PathLike
-    from typing import Any, TypeAlias
+    from typing import TypeVar
+
+    from msglog.account.tables import Row, Value
+
+    _Result = TypeVar("_Result")
 
 APPLICATION_ID = 0x6D6C6F61
 """`mloa`, in the file's header: an account, not a repository."""
 
 FORMAT = 3
 """The version of the tables below; an account of a newer one is refused, an older one upgraded."""
-
-Row: TypeAlias = "tuple[Any, ...]"
-Value: TypeAlias = "str | int | bytes | None"
 
 # What has no digest is kept twice, in its table and in an index over all its columns, which SQLite
 # compares for `admin doctor`: so a changed bit in either is found. The audit is too long for that,
@@ -144,7 +145,7 @@ class DamagedAccountError(IntegrityError):
 
 
 class Database:
-    """A connection to `account.db`: statements, and transactions that are durable when done."""
+    """Tables in SQLite: a connection to `account.db`, and transactions durable when done."""
 
     def __init__(self, connection: sqlite3.Connection, path: str | PathLike[str]) -> None:
         self._connection = connection
@@ -284,6 +285,11 @@ class Database:
             yield
         finally:
             self.execute(f"PRAGMA synchronous = {before}")
+
+    def append(self, work: Callable[[bool], _Result], *, durable: bool) -> _Result:
+        """Do work that only adds, all of it or nothing; once, since its end is always known."""
+        with self.durability(full=durable), self.transaction():
+            return work(False)  # noqa: FBT003 - see `Tables.append`
 
     def version(self) -> int:
         """Return a number that changes when another connection has committed a change."""

@@ -7,7 +7,7 @@ import pwd
 import stat
 from pathlib import Path
 
-from msglog.account.account import DATABASE_NAME, DEFAULT_FOLDER
+from msglog.account.account import DEFAULT_FOLDER
 from msglog.account.findings import Inspection, named_programs
 from msglog.account.forced_command import ForcedCommand
 from msglog.account.keyfile import read
@@ -103,7 +103,7 @@ def places(account: Account, key_file: Path, *, home: Path) -> tuple[Place, ...]
     """Return what the keys of an account depend on: the file, the folders above, the account."""
     folder = account.path.resolve()
     ends = _ends(folder.stat().st_uid, home)
-    return (*_way_to(key_file, ends), *_account_places(folder))
+    return (*_way_to(key_file, ends), *_account_places(folder, account.file_name))
 
 
 def _ends(owner: int, home: Path) -> set[Path]:
@@ -135,9 +135,9 @@ def _way_to(key_file: Path, ends: set[Path]) -> Iterator[Place]:
             return
 
 
-def _account_places(folder: Path) -> Iterator[Place]:
+def _account_places(folder: Path, file_name: str) -> Iterator[Place]:
     yield _place(folder, private=True, kept=True, passed=False)
-    yield _place(folder / DATABASE_NAME, kept=True, passed=False)
+    yield _place(folder / file_name, kept=True, passed=False)
 
 
 def _place(path: Path, *, kept: bool, private: bool = False, passed: bool = True) -> Place:

@@ -11,7 +11,7 @@ from msglog.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from msglog.account.database import Database, Row
+    from msglog.account.tables import Row, Tables
 
 ENFORCE_AUTHOR = "enforce-author"
 MAX_FUTURE = "max-future"
@@ -61,7 +61,7 @@ class LogPolicy:
     quota_bytes: int | None = None
 
 
-def policy_of(database: Database, repository: str, log: str) -> LogPolicy:
+def policy_of(database: Tables, repository: str, log: str) -> LogPolicy:
     """Return what is asked for one log: each policy as the most specific pattern has it.
 
     Of two patterns that are equally specific the stricter one holds.
@@ -85,7 +85,7 @@ def policy_of(database: Database, repository: str, log: str) -> LogPolicy:
     )
 
 
-def user_identity(database: Database, user: str) -> str:
+def user_identity(database: Tables, user: str) -> str:
     """Return what a user's deliveries are counted by, or "" for a name that nobody has.
 
     It outlasts a change of name, and nobody else gets it: a number of the tables comes again after
@@ -96,7 +96,7 @@ def user_identity(database: Database, user: str) -> str:
 
 
 def set_policies(
-    database: Database, repository: str, pattern: str, values: Sequence[tuple[str, str]]
+    database: Tables, repository: str, pattern: str, values: Sequence[tuple[str, str]]
 ) -> list[SetPolicy]:
     """Set policies, all or none; raises PolicyError and what names and patterns raise."""
     check_repository_name(repository)
@@ -105,8 +105,8 @@ def set_policies(
     with database.transaction():
         for name, value in parsed:
             database.execute(
-                "INSERT OR REPLACE INTO policies (repository, pattern, name, value)"
-                " VALUES (?, ?, ?, ?)",
+                "INSERT INTO policies (repository, pattern, name, value) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (repository, pattern, name) DO UPDATE SET value = excluded.value",
                 repository,
                 pattern,
                 name,
@@ -116,7 +116,7 @@ def set_policies(
 
 
 def unset_policies(
-    database: Database, repository: str, pattern: str, names: Iterable[str]
+    database: Tables, repository: str, pattern: str, names: Iterable[str]
 ) -> list[SetPolicy]:
     """Take back some policies of a pattern, or all if none is named, and return what they were.
 
@@ -144,7 +144,7 @@ def unset_policies(
     return [had[name] for name in wanted]
 
 
-def policies(database: Database, repository: str | None = None) -> list[SetPolicy]:
+def policies(database: Tables, repository: str | None = None) -> list[SetPolicy]:
     """Return the policies that are set in one repository, or in all."""
     return [
         SetPolicy(place, pattern, name, _format(name, value))
@@ -152,10 +152,10 @@ def policies(database: Database, repository: str | None = None) -> list[SetPolic
     ]
 
 
-def _rows(database: Database, repository: str | None) -> list[Row]:
+def _rows(database: Tables, repository: str | None) -> list[Row]:
     rows = database.rows(
         "SELECT repository, pattern, name, value FROM policies"
-        " WHERE ?1 IS NULL OR repository = ?1 ORDER BY 1, 2, 3",
+        " WHERE CAST(?1 AS TEXT) IS NULL OR repository = ?1 ORDER BY 1, 2, 3",
         (str, str, str, int),
         repository,
     )

@@ -8,7 +8,7 @@ from msglog.dataclass import dataclass
 from msglog.errors import UsageError
 
 if TYPE_CHECKING:
-    from msglog.account.database import Database
+    from msglog.account.tables import Tables
 
 
 class SettingError(UsageError):
@@ -34,7 +34,7 @@ GC_GRACE = Setting("gc.grace", duration.VALUES, duration.MEANING, "2 weeks")
 SETTINGS = {one.name: one for one in (AUDIT_KEEP, AUDIT_SYSLOG, GC_GRACE, KEYS_FILE)}
 
 
-def setting(database: Database, which: Setting) -> str:
+def setting(database: Tables, which: Setting) -> str:
     """Return the value of a setting; raises DamagedAccountError."""
     rows = database.rows("SELECT value FROM settings WHERE name = ?", (str,), which.name)
     value: str = rows[0][0] if rows else which.default
@@ -43,7 +43,7 @@ def setting(database: Database, which: Setting) -> str:
     return value
 
 
-def change_setting(database: Database, name: str, value: str) -> None:
+def change_setting(database: Tables, name: str, value: str) -> None:
     """Give a setting a value; raises SettingError."""
     which = SETTINGS.get(name)
     if which is None:
@@ -51,7 +51,12 @@ def change_setting(database: Database, name: str, value: str) -> None:
         raise SettingError(f"there is no setting {name[:80]!r}", why=f"there are {names}")
     if not _fits(which, value):
         raise SettingError(f"{name} cannot be {value[:80]!r}", why=f"it is {which.meaning}")
-    database.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", name, value)
+    database.execute(
+        "INSERT INTO settings (name, value) VALUES (?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        name,
+        value,
+    )
 
 
 def _fits(which: Setting, value: str) -> bool:

@@ -10,7 +10,7 @@ from msglog.dataclass import dataclass
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from msglog.account.database import Database, Row
+    from msglog.account.tables import Row, Tables
 
 BACKUP = "backup"
 GC = "gc"
@@ -54,7 +54,7 @@ class Census:
     format: int
 
 
-def totals(database: Database) -> list[Total]:
+def totals(database: Tables) -> list[Total]:
     """Return the totals by repository, operation and result; raises DamagedAccountError."""
     rows = database.rows(
         f"SELECT {_COLUMNS} FROM totals ORDER BY repository, operation, result",  # noqa: S608
@@ -72,7 +72,7 @@ def _total(row: Row) -> Total:
     return Total(repository, operation, result, *numbers, tuple(latencies))
 
 
-def faults(database: Database) -> Iterator[str]:
+def faults(database: Tables) -> Iterator[str]:
     """Yield which totals are not as they were written; raises DamagedAccountError."""
     for row in database.select(f"SELECT {_COLUMNS} FROM totals"):  # noqa: S608 - names of ours
         if tuple(map(type, row)) != _TOTAL or not _is_sound(row):
@@ -84,28 +84,34 @@ def _is_sound(row: Row) -> bool:
     return bool(checksum(names) + sum(numbers) == kept and min(numbers) >= 0)
 
 
-def census(database: Database) -> Census:
+def census(database: Tables) -> Census:
     """Count what an account holds; raises DamagedAccountError."""
     # Records of the audit are added one after the other, and only the oldest ones ever go.
     rows = database.rows(
         "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM keys),"
         " (SELECT count(*) FROM grants),"
-        " (SELECT ifnull(max(id) - min(id) + 1, 0) FROM audit)",
+        " (SELECT coalesce(max(id) - min(id) + 1, 0) FROM audit)",
         (int,) * 4,
     )
     users, keys, grants, records = rows[0]
     return Census(users, keys, grants, records, FORMAT)
 
 
-def note_upkeep(database: Database, task: str, repository: str, *, time: int) -> None:
+def note_upkeep(database: Tables, task: str, repository: str, *, time: int) -> None:
     """Take note that a task was done, BACKUP of the whole or GC of one repository.
 
     time: of the state that a backup has, or when it was done, in microseconds since 1970 UTC.
     """
-    database.execute("INSERT OR REPLACE INTO upkeep VALUES (?, ?, ?)", task, repository, time)
+    database.execute(
+        "INSERT INTO upkeep (task, repository, time) VALUES (?, ?, ?)"
+        " ON CONFLICT (task, repository) DO UPDATE SET time = excluded.time",
+        task,
+        repository,
+        time,
+    )
 
 
-def upkeep(database: Database, task: str) -> dict[str, int]:
+def upkeep(database: Tables, task: str) -> dict[str, int]:
     """Return when a task was last done, by repository; raises DamagedAccountError."""
     sql = "SELECT repository, time FROM upkeep WHERE task = ? ORDER BY repository"
     return dict(database.rows(sql, (str, int), task))

@@ -9,7 +9,7 @@ from msglog.errors import IntegrityError
 from msglog.index.node import EMPTY_ROOT
 from msglog.key import Key, key_object_id, key_time, make_key
 from msglog.objectid import DIGEST_BYTES, ObjectId
-from msglog.postgres_link import Blobs, Errors, Link
+from msglog.postgres_link import Blobs, Errors
 from msglog.store import postgres_schema
 from msglog.store.checking import checked_beginning, checked_messages, checked_nodes
 from msglog.store.postgres_commit import Writing
@@ -30,7 +30,7 @@ from msglog.store.store import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from msglog.postgres_link import Attempt
+    from msglog.postgres_link import Attempt, Link, Row
     from msglog.store.collection import Collected, Condensed, Retention
     from msglog.store.store import Commit, Lost
 
@@ -49,11 +49,12 @@ ERRORS = Errors(
 class PostgresStore:
     """A Store in tables that others have too; each commit is one durable transaction.
 
-    number: of the repository in those tables.
+    number: of the repository in those tables. shared: the connection is another's to close.
     """
 
-    def __init__(self, link: Link, number: int, identity: bytes) -> None:
+    def __init__(self, link: Link, number: int, identity: bytes, *, shared: bool = False) -> None:
         self._link = link
+        self._shared = shared
         self._number = number
         self._identity = identity
         self._rows = Rows()
@@ -94,7 +95,7 @@ class PostgresStore:
         raise StoreError(f"cannot make {name} in {link.place}", why="it is there already")
 
     @classmethod
-    def open(cls, link: Link, name: str) -> PostgresStore:
+    def open(cls, link: Link, name: str, *, shared: bool = False) -> PostgresStore:
         """Open the store of a name; raises StoreError and its kin, or DamagedDatabaseError."""
         postgres_schema.check_format(link)
         rows = link.select("SELECT number, identity FROM repositories WHERE name = $1", name)
@@ -103,7 +104,7 @@ class PostgresStore:
         number, identity = rows[0]
         if len(identity) != REPOSITORY_ID_BYTES:
             raise link.damaged("a store has no repository id")
-        return cls(link, number, identity)
+        return cls(link, number, identity, shared=shared)
 
     @property
     def identity(self) -> bytes:
@@ -156,7 +157,7 @@ class PostgresStore:
         )
         return {Key(row[0]): Receipt(*row[1:]) for row in self._found(sql, keys)}
 
-    def _found(self, sql: str, names: Sequence[bytes]) -> Iterator[tuple[bytes, ...]]:
+    def _found(self, sql: str, names: Sequence[bytes]) -> Iterator[Row]:
         for start in range(0, len(names), _AT_ONCE):
             part = Blobs(names[start : start + _AT_ONCE])
             yield from self._link.select(sql, self._number, part)
@@ -329,7 +330,7 @@ class PostgresStore:
             " (SELECT sum(count)::bigint FROM refs WHERE repository = $1)",
             self._number,
         )
-        return total * (own or 0) // all_ if all_ else total
+        return int(total * (own or 0) // all_ if all_ else total)
 
     def faults(self) -> Iterator[str]:
         """Yield what is damaged in the tables that no object's id tells."""
@@ -338,5 +339,6 @@ class PostgresStore:
         yield from faults(self._link, self._number)
 
     def close(self) -> None:
-        """Close the connection."""
-        self._link.close()
+        """Close the connection, unless it is shared."""
+        if not self._shared:
+            self._link.close()

@@ -48,7 +48,8 @@ _SCRATCH = (
 _LISTED = "SELECT root FROM refs WHERE repository = $1 GROUP BY root ORDER BY max(count) DESC"
 _ROOTS = """
 SELECT root FROM refs WHERE repository = $1 UNION SELECT root FROM looked_up WHERE repository = $1
-UNION SELECT root FROM reflog WHERE repository = $1 UNION SELECT root FROM agreed WHERE repository = $1
+UNION SELECT root FROM reflog WHERE repository = $1
+UNION SELECT root FROM agreed WHERE repository = $1
 UNION SELECT root FROM retired WHERE repository = $1 AND time >= $2"""
 _CLOSE_GATES = "SELECT gate FROM gates WHERE repository = $1 ORDER BY gate FOR UPDATE"
 
@@ -133,7 +134,7 @@ class Collection:
     def _retire(self, rows: Sequence[Row], where: str) -> None:
         now = self._retention.now
         retire = (
-            f"INSERT INTO retired (repository, root, time) SELECT DISTINCT repository, root, {now}"  # noqa: S608 - ours
+            f"INSERT INTO retired (repository, root, time) SELECT DISTINCT repository, root, {now}"
             f" {where} ON CONFLICT (repository, root) DO UPDATE SET time = excluded.time"
         )
         statements = (

@@ -23,7 +23,7 @@ from msglog.store.store import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from typing import TypeAlias
+    from typing import TypeAlias, TypeVar
 
     from msglog.key import Key
     from msglog.postgres_link import Attempt, Link, Value
@@ -36,12 +36,13 @@ if TYPE_CHECKING:
     )
 
     Statement: TypeAlias = "tuple[str, Sequence[Value]]"
+    _Name = TypeVar("_Name", Key, ObjectId)
 
 _SECOND = 1_000_000
 _MESSAGES_AT_ONCE = 4096
 _BYTES_AT_ONCE = 8 << 20
 
-PASS_GATE = "SELECT 1 FROM gates WHERE repository = $1 AND gate = $2 FOR SHARE"
+ENTER = "SELECT 1 FROM gates WHERE repository = $1 AND gate = $2 FOR SHARE"
 
 _FIND_REF = "SELECT root, count FROM refs WHERE repository = $1 AND name = $2"
 _NEW_REF = """
@@ -56,7 +57,8 @@ DELETE FROM refs WHERE repository = $1 AND name = $2 AND root = $3 RETURNING ver
 # Younger than a moment ago on another host's clock stays younger.
 INSERT_NODES = """
 INSERT INTO nodes (repository, seen, oid, data)
-SELECT $1::integer, $2::bigint, one.oid, one.data FROM unnest($3::bytea[], $4::bytea[]) AS one (oid, data)
+SELECT $1::integer, $2::bigint, one.oid, one.data
+FROM unnest($3::bytea[], $4::bytea[]) AS one (oid, data)
 ON CONFLICT (repository, oid) DO UPDATE
 SET data = excluded.data, seen = greatest(nodes.seen, excluded.seen)"""
 
@@ -95,7 +97,8 @@ _OLD_AGREED = f"""
 SELECT root FROM agreed WHERE repository = $1 AND peer = $2 AND log = $3 AND view = $4
 ORDER BY number DESC, root OFFSET {AGREED_LIMIT}"""  # noqa: S608 - a number of ours
 _RETIRE = f"""
-INSERT INTO retired (repository, root, time) SELECT $1::integer, old.root, $5::bigint FROM ({_OLD_AGREED}) old
+INSERT INTO retired (repository, root, time)
+SELECT $1::integer, old.root, $5::bigint FROM ({_OLD_AGREED}) old
 ON CONFLICT (repository, root) DO UPDATE SET time = excluded.time"""  # noqa: S608 - ours
 _DISAGREE = f"""
 DELETE FROM agreed WHERE repository = $1 AND peer = $2 AND log = $3 AND view = $4
@@ -169,7 +172,7 @@ class Writing:
         return [versions[at] for at in range(len(commit.refs))]
 
     def _gate(self) -> Statement:
-        return PASS_GATE, (self._number, random.randrange(GATES))  # noqa: S311 - no secret
+        return ENTER, (self._number, random.randrange(GATES))  # noqa: S311 - no secret
 
     def _move(self, update: RefUpdate) -> Statement:
         where = (self._number, update.name)
@@ -279,14 +282,13 @@ class Writing:
             yield _REFUSED, (*where, refusal.key, text(refusal.code), text(refusal.why))
 
 
-def _parts(objects: Mapping[Key, bytes] | Mapping[ObjectId, bytes]) -> Iterator[list[bytes]]:
+def _parts(objects: Mapping[_Name, bytes]) -> Iterator[list[_Name]]:
     """Yield the names of objects in order, so that two writers never wait for each other."""
-    names: Iterator[bytes] = iter(sorted(objects))
-    part: list[bytes] = []
+    part: list[_Name] = []
     size = 0
-    for name in names:
+    for name in sorted(objects):
         part.append(name)
-        size += len(objects[name])  # type: ignore[index]
+        size += len(objects[name])
         if len(part) >= _MESSAGES_AT_ONCE or size >= _BYTES_AT_ONCE:
             yield part
             part, size = [], 0

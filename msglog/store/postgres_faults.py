@@ -1,4 +1,4 @@
-"""What is damaged in a store's tables and no object's id tells: refs, receipts, counts, look-ups."""
+"""What is damaged in a store's tables and no object's id tells: refs, receipts, look-ups."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ _LOST_REFS = """
 SELECT DISTINCT name FROM reflog WHERE repository = $1
 AND name NOT IN (SELECT name FROM refs WHERE repository = $1)"""
 _REFLOG = """
-SELECT name, version, root, count, time, reason, token, checksum FROM reflog WHERE repository = $1"""
+SELECT name, version, root, count, time, reason, token, checksum FROM reflog
+WHERE repository = $1"""
 _RECEIPTS = """
 SELECT id, "user", key, log, time, messages, checksum FROM receipts WHERE repository = $1"""
 _COUNTED = """

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 PLAIN = 0
 FRAME = 1
-"""A frame of zstd that stands alone: docs/adr/0018-postgresql.md says why there is no dictionary."""
+"""A frame of zstd that stands alone (docs/adr/0018-postgresql.md: why there is no dictionary)."""
 
 COMPRESSED_FROM = 512
 """Shorter data gain too little."""

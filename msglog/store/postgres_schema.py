@@ -40,12 +40,13 @@ STATEMENTS = (
         repository INTEGER NOT NULL, seen BIGINT NOT NULL, oid BYTEA NOT NULL,
         data BYTEA NOT NULL, PRIMARY KEY (repository, oid))""",
     """CREATE TABLE refs (
-        repository INTEGER NOT NULL, name TEXT NOT NULL, root BYTEA NOT NULL, count BIGINT NOT NULL,
-        version BIGINT NOT NULL, PRIMARY KEY (repository, name))""",
+        repository INTEGER NOT NULL, name TEXT NOT NULL, root BYTEA NOT NULL,
+        count BIGINT NOT NULL, version BIGINT NOT NULL, PRIMARY KEY (repository, name))""",
     """CREATE TABLE reflog (
         repository INTEGER NOT NULL, name TEXT NOT NULL, version BIGINT NOT NULL,
         root BYTEA NOT NULL, count BIGINT NOT NULL, time BIGINT NOT NULL, reason TEXT NOT NULL,
-        token BIGINT NOT NULL, checksum BIGINT NOT NULL, PRIMARY KEY (repository, name, version))""",
+        token BIGINT NOT NULL, checksum BIGINT NOT NULL,
+        PRIMARY KEY (repository, name, version))""",
     """CREATE TABLE receipts (
         repository INTEGER NOT NULL, id BIGINT NOT NULL, "user" TEXT NOT NULL, key TEXT NOT NULL,
         log TEXT NOT NULL, time BIGINT NOT NULL, messages BIGINT NOT NULL,

@@ -32,8 +32,7 @@ _OUT: Sequence[tuple[str, str, str]] = (
         "INSERT INTO refs (name, root, count) VALUES (?, ?, ?)",
     ),
     (
-        "SELECT name, root, count, time, reason FROM reflog WHERE repository = {}"
-        " ORDER BY name, version",
+        "SELECT name, root, count, time, reason FROM reflog WHERE repository = {} ORDER BY version",
         "text bytea int8 int8 text",
         "INSERT INTO reflog (name, root, count, time, reason) VALUES (?, ?, ?, ?, ?)",
     ),
@@ -43,8 +42,7 @@ _OUT: Sequence[tuple[str, str, str]] = (
         "INSERT INTO usage VALUES (?, ?, ?)",
     ),
     (
-        "SELECT peer, log, view, root, time FROM agreed WHERE repository = {}"
-        " ORDER BY peer, log, view, number",
+        "SELECT peer, log, view, root, time FROM agreed WHERE repository = {} ORDER BY number",
         "text text bytea bytea int8",
         "INSERT INTO agreed (peer, log, view, root, time) VALUES (?, ?, ?, ?, ?)",
     ),

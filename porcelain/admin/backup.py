@@ -9,10 +9,8 @@ from msglog.account.totals import BACKUP, note_upkeep
 from msglog.annotation import TYPE_CHECKING
 from msglog.backup import ACCOUNT
 from msglog.errors import IntegrityError
-from msglog.repository import Repository
 from plumbing.soundness import UnsoundRepositoryError
 from porcelain.admin.place import opened
-from porcelain.admin.repository import repository_names
 from porcelain.admin.soundness import check_database
 from porcelain.archive import (
     STANDARD,
@@ -51,7 +49,7 @@ def run(arguments: Namespace, context: Context) -> int:
             account.database.snapshot(os.path.join(folder, DATABASE_NAME))
             check_database(folder)
             names = [DATABASE_NAME]
-            for name in repository_names(account):
+            for name in account.repository_names():
                 counts[name], more = _gather(account, name, folder)
                 names += more
             return make_manifest(ACCOUNT, "", context), names
@@ -73,7 +71,7 @@ def run(arguments: Namespace, context: Context) -> int:
 
 def _gather(account: Account, name: str, folder: str) -> tuple[int, list[str]]:
     try:
-        repository = Repository.open(account.existing_repository(name))
+        repository = account.open_repository(name)
         try:
             return gather_repository(repository, folder, f"{REPOSITORIES_NAME}/{name}/")
         finally:
@@ -82,5 +80,5 @@ def _gather(account: Account, name: str, folder: str) -> tuple[int, list[str]]:
         raise UnsoundRepositoryError(
             f"the repository {name!r} is damaged, and nothing was backed up",
             why=error.why or error.what,
-            hint=f"See `msglog verify` in {account.existing_repository(name)}.",
+            hint=f"See `msglog verify` in {account.repository_place(name)}.",
         ) from error

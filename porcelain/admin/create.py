@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from msglog.account.account import DATABASE_NAME, DEFAULT_REPOSITORY, Account
+from msglog.account.account import (
+    ADDRESS_NAME,
+    DATABASE_NAME,
+    DEFAULT_REPOSITORY,
+    Account,
+    NotEmptyError,
+)
 from msglog.account.database import AccountError
 from msglog.annotation import TYPE_CHECKING
-from msglog.layout import STORE_NAME
 from msglog.message_json import to_json
-from msglog.repository import Repository
-from msglog.store.store import REPOSITORY_ID_BYTES
+from msglog.store.store import REPOSITORY_ID_BYTES, StoreError
 from porcelain.admin.place import account_path
 from porcelain.display import one_line
 
@@ -21,9 +25,14 @@ if TYPE_CHECKING:
 
 
 def configure(parser: ArgumentParser) -> None:
-    """Add the argument of `admin init`."""
+    """Add the arguments of `admin init`."""
     parser.add_argument(
         "folder", nargs="?", metavar="DIR", help="where to make it (--account, or its default)"
+    )
+    parser.add_argument(
+        "--store",
+        metavar="ADDRESS",
+        help="keep all in PostgreSQL: postgresql://USER@HOST/DATABASE ($MSGLOG_STORE)",
     )
     parser.set_defaults(run=run)
 
@@ -33,21 +42,36 @@ def run(arguments: Namespace, context: Context) -> int:
     path = account_path(arguments, context)
     if arguments.folder is not None:
         path = Path(context.directory, arguments.folder)
-    made = not (path / DATABASE_NAME).exists()
-    account = _create(path, context) if made else Account.open(path)
+    address = arguments.store or context.environment.get("MSGLOG_STORE") or ""
+    account, made = _opened(path, address, context)
     try:
-        repository = account.repository_path(DEFAULT_REPOSITORY)
-        if not (repository / STORE_NAME).exists():
-            identity = context.random(REPOSITORY_ID_BYTES)
-            Repository.create(repository, identity=identity, time=context.now()).close()
+        if not account.has_repository(DEFAULT_REPOSITORY):
+            _make_main(account, context)
+        where = account.where if address else str(path)
     finally:
         account.close()
     if context.json:
         context.write(to_json({"path": str(path), "made": made}))
     elif not context.quiet:
         said = "Made a server account in" if made else "There is a server account already in"
-        context.write(f"{said} {one_line(str(path))}\n")
+        context.write(f"{said} {one_line(where)}\n")
     return 0
+
+
+def _opened(path: Path, address: str, context: Context) -> tuple[Account, bool]:
+    """Return the account, made if need be, and whether that was so."""
+    if not address:
+        made = not any((path / name).exists() for name in (DATABASE_NAME, ADDRESS_NAME))
+        return (_create(path, context) if made else Account.open(path)), made
+    if (path / DATABASE_NAME).exists():
+        raise NotEmptyError(
+            f"{path} is a server account of its own",
+            hint="Copy it with `msglog admin migrate`.",
+        )
+    from msglog.account.postgres_account import PostgresAccount  # noqa: PLC0415 - where it is used
+
+    made = PostgresAccount.make(path, address)
+    return Account.open(path), made
 
 
 def _create(path: Path, context: Context) -> Account:
@@ -57,3 +81,12 @@ def _create(path: Path, context: Context) -> Account:
         if not (path / DATABASE_NAME).exists():
             raise
         return Account.open(path)  # another process was first
+
+
+def _make_main(account: Account, context: Context) -> None:
+    identity = context.random(REPOSITORY_ID_BYTES)
+    try:
+        account.create_repository(DEFAULT_REPOSITORY, identity=identity, time=context.now())
+    except StoreError:
+        if not account.has_repository(DEFAULT_REPOSITORY):
+            raise  # else another host was first

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from msglog.account.account import DATABASE_NAME
 from msglog.account.checkup import check_account
 from msglog.account.finding import Finding, Severity
 from msglog.account.sshd_settings import WHERE, asks_for_principals, check_settings
@@ -71,7 +70,7 @@ def run(arguments: Namespace, context: Context) -> int:
 
 def _check_tables(account: Account) -> list[Finding]:
     """Return what is damaged in the account's tables."""
-    where = str(account.path / DATABASE_NAME)
+    where = account.where
     remedy = "Put the account back with `msglog admin restore --replace`, or correct what it says."
     try:
         return [

@@ -11,7 +11,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from msglog.account.account import DEFAULT_REPOSITORY, REPOSITORIES_NAME
+from msglog.account.account import DEFAULT_REPOSITORY
 from msglog.account.checkup import Checkup, Repository, Start
 from msglog.account.finding import Finding, Severity
 from msglog.account.findings import Inspection
@@ -23,8 +23,6 @@ from msglog.account.sshd_settings import Login, is_on, key_files, parse_settings
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass, replace
 from msglog.errors import MsglogError
-from msglog.layout import STORE_NAME
-from msglog.repository import Repository as OpenRepository
 from msglog.version import __version__
 from porcelain.admin.place import account_path, inspected, key_file, probable_key_file
 from porcelain.admin.program import START_SECONDS
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
     from msglog.account.sshd_settings import Settings
     from plumbing.context import Context
 
-_REPOSITORY_PARTS = 4
 _SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/sbin"
 _LOCKED = ("L", "LK")
 """What passwd calls an account without a password that fits, on Debian and on Fedora."""
@@ -279,16 +276,13 @@ def _entry(owner: int) -> pwd.struct_passwd | None:
 
 def _repositories(account: Account) -> Iterator[Repository]:
     """Yield the repositories of an account, each opened once."""
-    root = account.path / REPOSITORIES_NAME
-    for depth in range(1, _REPOSITORY_PARTS + 1):
-        for store in sorted(root.glob(f"{'*/' * depth}{STORE_NAME}")):
-            name = str(store.parent.relative_to(root))
-            try:
-                OpenRepository.open(account.existing_repository(name)).close()
-            except MsglogError as error:
-                yield Repository(name, error.why or error.what)
-            else:
-                yield Repository(name)
+    for name in account.repository_names():
+        try:
+            account.open_repository(name).close()
+        except MsglogError as error:
+            yield Repository(name, error.why or error.what)
+        else:
+            yield Repository(name)
 
 
 def foreign_files(folder: Path, owner: int) -> Iterator[str]:

@@ -7,10 +7,8 @@ from msglog.account.totals import GC, note_upkeep
 from msglog.annotation import TYPE_CHECKING
 from msglog.duration import microseconds
 from msglog.errors import MsglogError
-from msglog.repository import Repository
 from msglog.store.collection import Retention
 from porcelain.admin.place import opened
-from porcelain.admin.repository import repository_names
 from porcelain.display import one_line
 from porcelain.printing import note
 from porcelain.tidying import add_dry_run, tidy
@@ -37,7 +35,7 @@ def run(arguments: Namespace, context: Context) -> int:
     failure: MsglogError | None = None
     with opened(arguments, context) as account:
         retention = Retention(context.now(), microseconds(setting(account.database, GC_GRACE)))
-        names = repository_names(account) if arguments.name is None else [arguments.name]
+        names = account.repository_names() if arguments.name is None else [arguments.name]
         for name in names:
             try:
                 _tidy(account, name, retention, arguments, context)
@@ -55,7 +53,7 @@ def run(arguments: Namespace, context: Context) -> int:
 def _tidy(
     account: Account, name: str, retention: Retention, arguments: Namespace, context: Context
 ) -> None:
-    repository = Repository.open(account.existing_repository(name))
+    repository = account.open_repository(name)
     try:
         tidy(repository, retention, context, dry_run=arguments.dry_run, name=name)
     finally:

@@ -9,9 +9,7 @@ from msglog.dataclass import dataclass
 from msglog.errors import MsglogError
 from msglog.exposition import COUNTER, GAUGE, HISTOGRAM, Family, Sample, histogram
 from msglog.key import SECOND
-from msglog.repository import Repository
 from msglog.version import __version__
-from porcelain.admin.repository import repository_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,7 +37,7 @@ def measure(account: Account) -> list[Family]:
     with database.transaction(writing=False):
         counted, held = totals(database), census(database)
         backups, collections = upkeep(database, BACKUP), upkeep(database, GC)
-    names = repository_names(account)
+    names = account.repository_names()
     contents = {name: _contents(account, name) for name in names}
     return [
         _gauge("build_info", "The version that answers.", [Sample(1, (("version", __version__),))]),
@@ -164,7 +162,7 @@ def _latencies(counted: Sequence[Total]) -> Family:
 def _contents(account: Account, name: str) -> _Contents | None:
     """Return what a repository holds, or None if it cannot be read."""
     try:
-        repository = Repository.open(account.existing_repository(name))
+        repository = account.open_repository(name)
         try:
             logs = repository.logs()
             size = repository.store.size()

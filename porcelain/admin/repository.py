@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from msglog.account.account import REPOSITORIES_NAME
-from msglog.account.name import is_repository_name
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
-from msglog.layout import STORE_NAME
 from msglog.message_json import to_json
-from msglog.repository import Repository
 from msglog.store.store import REPOSITORY_ID_BYTES, StoreError
 from porcelain.admin.place import add_place_options, opened
 
@@ -38,11 +34,10 @@ def configure(parser: ArgumentParser) -> None:
 def _add(arguments: Namespace, context: Context) -> int:
     name: str = arguments.name
     with opened(arguments, context) as account:
-        path = account.repository_path(name)
-        if (path / STORE_NAME).exists():
+        if account.has_repository(name):
             raise RepositoryExistsError(f"there is a repository {name!r} already")
         identity = context.random(REPOSITORY_ID_BYTES)
-        Repository.create(path, identity=identity, time=context.now()).close()
+        account.create_repository(name, identity=identity, time=context.now())
     if context.json:
         context.write(to_json({"repository": name, "id": identity.hex()}))
     elif not context.quiet:
@@ -52,7 +47,7 @@ def _add(arguments: Namespace, context: Context) -> int:
 
 def _list(arguments: Namespace, context: Context) -> int:
     with opened(arguments, context) as account:
-        for name in repository_names(account):
+        for name in account.repository_names():
             logs, messages = _contents(account, name)
             if context.json:
                 context.write(to_json({"repository": name, "logs": logs, "messages": messages}))
@@ -61,26 +56,10 @@ def _list(arguments: Namespace, context: Context) -> int:
     return 0
 
 
-def repository_names(account: Account) -> list[str]:
-    """Return the names of the repositories, sorted; symbolic links are not followed."""
-    root = account.path / REPOSITORIES_NAME
-    found: list[str] = []
-    folders = [root]
-    while folders:
-        for path in folders.pop().iterdir():
-            name = path.relative_to(root).as_posix()
-            if path.is_symlink() or not path.is_dir() or not is_repository_name(name):
-                continue
-            folders.append(path)
-            if (path / STORE_NAME).is_file():
-                found.append(name)
-    return sorted(found)
-
-
 def _contents(account: Account, name: str) -> tuple[int, int]:
     """Return how many logs a repository has, and how many messages they have."""
     try:
-        repository = Repository.open(account.existing_repository(name))
+        repository = account.open_repository(name)
     except StoreError as error:
         raise StoreError(f"the repository {name!r} cannot be opened", why=str(error)) from error
     try:

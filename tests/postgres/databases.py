@@ -2,7 +2,7 @@
 
 import itertools
 
-from msglog.postgres_link import Link
+from msglog.postgres_link import Link, Session
 from msglog.store import postgres_schema
 from msglog.store.postgres import ERRORS, PostgresStore
 from msglog.store.store import Commit
@@ -26,7 +26,7 @@ class Databases:
         """Return the connection string of the schema whose tables all stores of tests share."""
         if not self._stores:
             self._stores = self.fresh()
-            link = Link(self._stores, ERRORS)
+            link = Link(Session(self._stores), ERRORS)
             link.run(lambda _: postgres_schema.make_tables(link))
             link.close()
         return self._stores
@@ -34,10 +34,12 @@ class Databases:
     def make_store(self, identity: bytes, first: Commit | None = None) -> PostgresStore:
         """Return a new store, among those of other tests."""
         name = f"store{next(_NUMBERS)}"
-        link = Link(self.stores(), ERRORS)
+        link = Link(Session(self.stores()), ERRORS)
         return PostgresStore.create(link, name, identity=identity, first=first or Commit(0, "made"))
 
 
 def again(store: PostgresStore) -> PostgresStore:
     """Return another connection to a store."""
-    return PostgresStore(Link(store._link.address, ERRORS), store._number, store.identity)
+    return PostgresStore(
+        Link(Session(store._link.session.address), ERRORS), store._number, store.identity
+    )

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
 
+import psycopg
+
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 ATTEMPTS = 5
@@ -58,8 +60,6 @@ class Postgres:
 
     def make_schema(self, name: str) -> str:
         """Make an empty schema and return its connection string."""
-        import psycopg
-
         with psycopg.connect(self.address(), autocommit=True) as connection:
             connection.execute(f"CREATE SCHEMA {name}".encode())
         return self.address(name)
@@ -91,7 +91,13 @@ def make_cluster(folder: Path) -> None:
     words = [binary("initdb"), "-D", str(folder / "data"), "-U", LOGIN, "-A", "trust"]
     words += ["-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--data-checksums"]
     done = subprocess.run(  # type: ignore[call-overload]
-        words, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True, **_as_owner()
+        words,
+        check=False,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        **_as_owner(),
     )
     if done.returncode:
         raise PostgresError(done.stdout + done.stderr)

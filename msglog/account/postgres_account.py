@@ -1,0 +1,161 @@
+"""A server account in PostgreSQL: a folder on each host has only its address.
+
+Several hosts, each with such a folder, serve one and the same account.
+"""
+
+from __future__ import annotations
+
+import os
+
+from msglog.account import postgres_tables
+from msglog.account.account import ADDRESS_NAME, Account, NotEmptyError
+from msglog.account.database import AccountError
+from msglog.account.name import check_repository_name
+from msglog.account.postgres_tables import PostgresTables
+from msglog.account.record import UnknownRepositoryError
+from msglog.annotation import TYPE_CHECKING
+from msglog.postgres_link import Link, Session
+from msglog.repository import Repository, first_commit
+from msglog.store import postgres_schema
+from msglog.store.postgres import ERRORS, PostgresStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_FOLDER_MODE = 0o700
+_ADDRESS_BYTES = 4096
+_THERE = frozenset({"42P07", "23505", "42710"})
+"""What the same tables made at the same time by another host come to."""
+
+
+class PostgresAccount(Account):
+    """An open account whose repositories are rows. folder: has its address, and nothing else."""
+
+    def __init__(self, tables: PostgresTables, folder: str) -> None:
+        super().__init__(tables, folder)
+        self._session = tables.session
+        self._place = tables.place
+
+    @classmethod
+    def make(cls, path: Path, address: str) -> bool:
+        """Make the tables where they are not there, and the folder that has the address of them.
+
+        Returns whether there were no tables. A folder that is there must be empty, or have this
+        address already. Raises NotEmptyError, AccountError and ConnectionStringError.
+        """
+        from msglog.folder import make, sync  # noqa: PLC0415 - only for this
+
+        session = Session(address)
+        file = path / ADDRESS_NAME
+        is_same = file.exists() and _read(str(file)) == address
+        if not is_same and path.is_dir() and not all(map(_is_left_over, path.iterdir())):
+            raise NotEmptyError(
+                f"{path} cannot become a server account",
+                why="there is something else in it",
+                hint="Name an empty folder, or one that is not there.",
+            )
+        made = _make_tables(session)
+        make(path, mode=_FOLDER_MODE)
+        path.chmod(_FOLDER_MODE)
+        unfinished = path / f"{ADDRESS_NAME}.new"
+        with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as new:
+            new.write(f"{address}\n".encode())
+            new.flush()
+            os.fsync(new.fileno())
+        os.replace(unfinished, file)
+        sync(path)
+        return made
+
+    @classmethod
+    def open_folder(cls, folder: str) -> PostgresAccount:
+        """Open the account whose address is in a folder; raises AccountError and its kin."""
+        tables = PostgresTables(Session(_read(os.path.join(folder, ADDRESS_NAME))))
+        try:
+            tables.check_format()
+        except BaseException:
+            tables.close()
+            raise
+        return cls(tables, folder)
+
+    file_name = ADDRESS_NAME
+
+    @property
+    def where(self) -> str:
+        """What people call the place of its tables."""
+        return self._place
+
+    def repository_place(self, name: str) -> str:
+        """Return what people call the place of a repository."""
+        return f"{name} in {self._place}"
+
+    def repository_names(self) -> list[str]:
+        """Return the names of the repositories, sorted."""
+        rows = self._link().select("SELECT name FROM repositories")
+        return sorted(name for (name,) in rows)
+
+    def has_repository(self, name: str) -> bool:
+        """Tell whether there is a repository of that name; raises InvalidRepositoryError."""
+        check_repository_name(name)
+        return bool(self._link().select("SELECT 1 FROM repositories WHERE name = $1", name))
+
+    def create_repository(self, name: str, *, identity: bytes, time: int) -> None:
+        """Make a repository; raises StoreError and InvalidRepositoryError."""
+        check_repository_name(name)
+        PostgresStore.create(self._link(), name, identity=identity, first=first_commit(time))
+
+    def open_repository(self, name: str) -> Repository:
+        """Open a repository, over a connection that it shares with the tables.
+
+        Raises UnknownRepositoryError and InvalidRepositoryError.
+        """
+        if not self.has_repository(name):
+            raise UnknownRepositoryError(f"there is no repository {name!r} here")
+        store = PostgresStore.open(self._link(), name, shared=True)
+        return Repository(store, self.repository_place(name))
+
+    def _link(self) -> Link:
+        return Link(self._session, ERRORS)
+
+
+def _make_tables(session: Session) -> bool:
+    """Make all tables, or none because they are there; tell which."""
+    link = Link(session, postgres_tables.ERRORS)
+
+    def make(_: object) -> bool:
+        ((there,),) = link.select("SELECT to_regclass('account_format') IS NOT NULL")
+        if there:
+            return False
+        ((encoding,),) = link.select("SELECT current_setting('server_encoding')")
+        if encoding != "UTF8":
+            raise AccountError(
+                f"cannot use {link.place}",
+                why=f"its encoding is {encoding}",
+                hint="Make a database with the encoding UTF8.",
+            )
+        postgres_tables.make_tables(link)
+        postgres_schema.make_tables(link)
+        return True
+
+    try:
+        return link.run(make, also=_THERE)
+    finally:
+        link.close()
+
+
+def _is_left_over(path: Path) -> bool:
+    return path.name == f"{ADDRESS_NAME}.new"
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_ADDRESS_BYTES + 1)
+    except OSError as error:
+        raise AccountError(f"cannot read {path}", why=error.strerror or str(error)) from error
+    try:
+        address = data.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        address = ""
+    if not address or len(data) > _ADDRESS_BYTES or "\n" in address:
+        raise AccountError(f"{path} has no connection string")
+    return address

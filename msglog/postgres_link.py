@@ -147,10 +147,10 @@ class Session:
     """
 
     def __init__(self, address: str) -> None:
+        self.connection: psycopg.Connection[Row] | None = None
         self.address = address
         self.parameters = parameters_of(address)
         self.place = _place(self.parameters)
-        self.connection: psycopg.Connection[Row] | None = None
         self.within = False
         self.warned = False
 
@@ -178,6 +178,10 @@ class Session:
         if self.connection is not None:
             self.connection.close()
             self.connection = None
+
+    def __del__(self) -> None:
+        """Close the connection of somebody who did not, as files are closed."""
+        self.close()
 
 
 class Link:
@@ -474,6 +478,9 @@ def _place(parameters: dict[str, object]) -> str:
 
 
 def _one_line(error: BaseException) -> str:
+    """Return what an error says, without the statement and its values."""
+    if isinstance(error, psycopg.Error) and error.diag.message_primary:
+        return error.diag.message_primary.replace("\n", "; ")
     return (
         "; ".join(line.strip() for line in str(error).splitlines() if line.strip()) or "no answer"
     )

@@ -2,6 +2,8 @@
 
 import itertools
 
+from msglog.account.postgres_tables import ERRORS as ACCOUNT_ERRORS
+from msglog.account.postgres_tables import PostgresTables, make_tables
 from msglog.postgres_link import Link, Session
 from msglog.store import postgres_schema
 from msglog.store.postgres import ERRORS, PostgresStore
@@ -30,6 +32,13 @@ class Databases:
             link.run(lambda _: postgres_schema.make_tables(link))
             link.close()
         return self._stores
+
+    def make_tables(self) -> PostgresTables:
+        """Return the tables of a new account."""
+        session = Session(self.fresh())
+        link = Link(session, ACCOUNT_ERRORS)
+        link.run(lambda _: make_tables(link))
+        return PostgresTables(session)
 
     def make_store(self, identity: bytes, first: Commit | None = None) -> PostgresStore:
         """Return a new store, among those of other tests."""

@@ -9,7 +9,9 @@ import pytest
 
 from msglog.account.access import Grant
 from msglog.account.account import Account, NotEmptyError
+from msglog.account.database import Database
 from msglog.account.name import InvalidRepositoryError, InvalidUserError
+from msglog.account.postgres_account import PostgresAccount
 from msglog.account.record import (
     EVERYBODY,
     KeyTakenError,
@@ -24,6 +26,7 @@ from msglog.account.record import (
 from msglog.account.role import Capability, Role
 from msglog.errors import NotAuthorisedError
 from tests.msglog.account import keymaking as make
+from tests.postgres.databases import Databases
 
 
 @pytest.fixture
@@ -31,9 +34,23 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "server"
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def account(request: pytest.FixtureRequest, path: Path) -> Iterator[Account]:
+    if request.param == "postgres":
+        databases: Databases = request.getfixturevalue("databases")
+        PostgresAccount.make(path, databases.fresh())
+        yield from filled(Account.open(path))
+    else:
+        yield from filled(Account.create(path, suffix="x"))
+
+
 @pytest.fixture
-def account(path: Path) -> Iterator[Account]:
-    made = Account.create(path, suffix="x")
+def in_files(path: Path) -> Iterator[Account]:
+    """An account that is kept in files."""
+    yield from filled(Account.create(path, suffix="x"))
+
+
+def filled(made: Account) -> Iterator[Account]:
     made.add_user("ann", Role.WRITE, time=1)
     made.add_keys("ann", [make.key(1, "laptop"), make.key(2)], time=2)
     yield made
@@ -44,10 +61,10 @@ def fingerprint(number: int) -> str:
     return make.key(number).fingerprint
 
 
-def test_the_folder_is_for_its_owner(account: Account, path: Path) -> None:
+def test_the_folder_is_for_its_owner(in_files: Account, path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o700
     assert {entry.name for entry in path.iterdir()} >= {"account.db", "repositories"}
-    assert account.path == path
+    assert in_files.path == path
 
 
 def test_a_folder_that_was_open_to_others_is_closed(tmp_path: Path) -> None:
@@ -377,30 +394,30 @@ def test_a_session_ends_when_its_user_or_key_does(account: Account, path: Path) 
     session.close()
 
 
-def test_asking_again_costs_one_number(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    access = account.access("ann", fingerprint(1), "main")
-    account.still_valid(access)
+def test_asking_again_costs_one_number(in_files: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    access = in_files.access("ann", fingerprint(1), "main")
+    in_files.still_valid(access)
     calls: list[str] = []
-    select = account._database.select
+    select = in_files._database.select
 
     def watched(sql: str, *values: str | int | bytes | None) -> list[tuple[object, ...]]:
         calls.append(sql)
         return select(sql, *values)
 
-    monkeypatch.setattr(account._database, "select", watched)
-    assert account.still_valid(access)
+    monkeypatch.setattr(in_files._database, "select", watched)
+    assert in_files.still_valid(access)
     assert calls == ["PRAGMA data_version"]
 
 
 # Repositories
 
 
-def test_repositories_lie_in_the_account(account: Account, path: Path) -> None:
-    assert account.repository_path("team/ops") == path / "repositories" / "team" / "ops"
+def test_repositories_lie_in_the_account(in_files: Account, path: Path) -> None:
+    assert in_files.repository_path("team/ops") == path / "repositories" / "team" / "ops"
     with pytest.raises(UnknownRepositoryError):
-        account.existing_repository("team/ops")
+        in_files.existing_repository("team/ops")
     (path / "repositories" / "team" / "ops").mkdir(parents=True)
-    assert account.existing_repository("team/ops") == str(account.repository_path("team/ops"))
+    assert in_files.existing_repository("team/ops") == str(in_files.repository_path("team/ops"))
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "/etc", "a/../../x", "a\0b", "a\nb", "A"])
@@ -410,7 +427,7 @@ def test_names_that_lead_out_are_refused(account: Account, name: str) -> None:
 
 
 def test_symbolic_links_that_lead_out_are_refused(
-    account: Account, path: Path, tmp_path: Path
+    in_files: Account, path: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "outside" / "x").mkdir(parents=True)
     root = path / "repositories"
@@ -419,9 +436,9 @@ def test_symbolic_links_that_lead_out_are_refused(
     (root / "loop").symlink_to(root / "loop")
     for name in ("out", "out/x", "up"):
         with pytest.raises(InvalidRepositoryError, match="outside of the account"):
-            account.repository_path(name)
+            in_files.repository_path(name)
     with pytest.raises((InvalidRepositoryError, UnknownRepositoryError)):
-        account.existing_repository("loop")
+        in_files.existing_repository("loop")
 
 
 def test_the_account_itself_may_be_reached_by_a_link(
@@ -448,12 +465,13 @@ def test_one_key_is_found_by_its_fingerprint(account: Account) -> None:
     assert account.key(fingerprint(1)) is None
 
 
-def test_one_key_is_found_by_the_index_alone(account: Account) -> None:
+def test_one_key_is_found_by_the_index_alone(in_files: Account) -> None:
     """However many keys there are: sshd waits for the answer at each attempt to log in."""
-    connection = account._database._connection
+    assert isinstance(in_files.database, Database)
+    connection = in_files.database._connection
     asked: list[str] = []
     connection.set_trace_callback(asked.append)
-    account.key(fingerprint(1))
+    in_files.key(fingerprint(1))
     connection.set_trace_callback(None)
     (sql,) = asked
     steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]

@@ -17,25 +17,32 @@ from msglog.account.policy import (
     set_policies,
     unset_policies,
 )
+from msglog.account.tables import Tables
+from tests.postgres.databases import Databases
 
 
-@pytest.fixture
-def tables(tmp_path: Path) -> Iterator[Database]:
-    made = Database.create(tmp_path / "account.db", suffix="x")
+@pytest.fixture(params=["sqlite", "postgres"])
+def tables(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tables]:
+    made: Tables
+    if request.param == "postgres":
+        databases: Databases = request.getfixturevalue("databases")
+        made = databases.make_tables()
+    else:
+        made = Database.create(tmp_path / "account.db", suffix="x")
     yield made
     made.close()
 
 
-def ask(tables: Database, pattern: str, *words: str, repository: str = "main") -> None:
+def ask(tables: Tables, pattern: str, *words: str, repository: str = "main") -> None:
     pairs = [word.partition("=") for word in words]
     set_policies(tables, repository, pattern, [(name, value) for name, _, value in pairs])
 
 
-def test_nothing_is_asked_at_first(tables: Database) -> None:
+def test_nothing_is_asked_at_first(tables: Tables) -> None:
     assert policy_of(tables, "main", "main") == LogPolicy()
 
 
-def test_the_most_specific_pattern_decides_each_policy(tables: Database) -> None:
+def test_the_most_specific_pattern_decides_each_policy(tables: Tables) -> None:
     ask(tables, "*", "enforce-author=on", "max-future=60", "quota-bytes=1000", "quota-messages=5")
     ask(tables, "ops/*", "max-future=3600", "max-message-bytes=100")
     ask(tables, "ops/a", "enforce-author=off", "quota-bytes=none", "max-message-bytes=0")
@@ -46,7 +53,7 @@ def test_the_most_specific_pattern_decides_each_policy(tables: Database) -> None
     assert policy_of(tables, "team/other", "ops/a") == LogPolicy(max_future=1)
 
 
-def test_of_equally_specific_patterns_the_stricter_holds(tables: Database) -> None:
+def test_of_equally_specific_patterns_the_stricter_holds(tables: Tables) -> None:
     ask(tables, "a*c", "enforce-author=on", "max-future=9", "quota-bytes=none")
     ask(tables, "a*bc", "enforce-author=off", "max-future=8", "quota-bytes=7")
     assert policy_of(tables, "main", "abc") == LogPolicy(
@@ -70,20 +77,20 @@ def test_of_equally_specific_patterns_the_stricter_holds(tables: Database) -> No
         "=1",
     ],
 )
-def test_what_cannot_be_set(tables: Database, word: str) -> None:
+def test_what_cannot_be_set(tables: Tables, word: str) -> None:
     with pytest.raises(PolicyError):
         ask(tables, "*", "quota-bytes=1", word)
     assert policies(tables) == []
 
 
-def test_places_are_checked(tables: Database) -> None:
+def test_places_are_checked(tables: Tables) -> None:
     with pytest.raises(InvalidPatternError):
         ask(tables, "../x", "max-future=1")
     with pytest.raises(InvalidRepositoryError):
         ask(tables, "x", "max-future=1", repository="../x")
 
 
-def test_what_is_set_is_listed_and_taken_back(tables: Database) -> None:
+def test_what_is_set_is_listed_and_taken_back(tables: Tables) -> None:
     ask(tables, "*", "max-future=60", "enforce-author=on", "quota-bytes=none")
     ask(tables, "*", "max-future=61")
     assert [(one.name, one.value) for one in policies(tables, "main")] == [

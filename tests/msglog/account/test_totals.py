@@ -16,8 +16,10 @@ from msglog.account.account import Account
 from msglog.account.audit import LATENCY_BOUNDS, TOTAL_NUMBERS, Act, Trail, Visit
 from msglog.account.database import _UPGRADES, FORMAT, DamagedAccountError, Database
 from msglog.account.setting import AUDIT_KEEP, change_setting
+from msglog.account.tables import Tables
 from msglog.account.totals import BACKUP, GC, Census, Total, census, note_upkeep, upkeep
 from tests.msglog.account.test_upgrade import FIRST_FORMAT
+from tests.postgres.databases import Databases
 
 ACTS = st.builds(
     Act,
@@ -36,14 +38,26 @@ SESSIONS = st.lists(
 )
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def tables(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tables]:
+    made: Tables
+    if request.param == "postgres":
+        databases: Databases = request.getfixturevalue("databases")
+        made = databases.make_tables()
+    else:
+        made = Database.create(tmp_path / "account.db", suffix="x")
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def tables(tmp_path: Path) -> Iterator[Database]:
+def in_file(tmp_path: Path) -> Iterator[Database]:
     made = Database.create(tmp_path / "account.db", suffix="x")
     yield made
     made.close()
 
 
-def trail(tables: Database, repository: str = "main") -> Trail:
+def trail(tables: Tables, repository: str = "main") -> Trail:
     return Trail(tables, Visit("ann", repository=repository), lambda: 5)
 
 
@@ -98,7 +112,7 @@ def test_totals_are_sums_of_all_that_was_recorded(
         tables.close()
 
 
-def test_nothing_becomes_smaller_when_the_audit_loses_its_oldest(tables: Database) -> None:
+def test_nothing_becomes_smaller_when_the_audit_loses_its_oldest(tables: Tables) -> None:
     change_setting(tables, AUDIT_KEEP.name, "1000")
     session = trail(tables)
     for number in range(1500):
@@ -111,7 +125,7 @@ def test_nothing_becomes_smaller_when_the_audit_loses_its_oldest(tables: Databas
     assert totals.totals(tables)[0].messages == 1500
 
 
-def test_the_rows_are_few_whatever_clients_name(tables: Database) -> None:
+def test_the_rows_are_few_whatever_clients_name(tables: Tables) -> None:
     for number in range(50):
         session = trail(tables, f"no/such{number}")
         session.record(Act("greeting", result="no-such-repository"))
@@ -120,33 +134,33 @@ def test_the_rows_are_few_whatever_clients_name(tables: Database) -> None:
     assert found == [("", "greeting", 50), ("main", "push", 50)]
 
 
-def test_two_writers_lose_nothing(tables: Database, tmp_path: Path) -> None:
+def test_two_writers_lose_nothing(in_file: Tables, tmp_path: Path) -> None:
     other = Database.open(tmp_path / "account.db")
-    ann, bob = trail(tables), trail(other)
+    ann, bob = trail(in_file), trail(other)
     for _ in range(20):
         ann.record(Act("fetch", messages=1))
         bob.record(Act("fetch", messages=2))
     other.close()
-    assert totals.totals(tables)[0].messages == 60
+    assert totals.totals(in_file)[0].messages == 60
 
 
-def test_an_act_is_recorded_and_counted_or_neither(tables: Database) -> None:
+def test_an_act_is_recorded_and_counted_or_neither(in_file: Tables) -> None:
     def fail() -> None:
-        with tables.transaction():
-            trail(tables).record(Act("push"), durable=True)
+        with in_file.transaction():
+            trail(in_file).record(Act("push"), durable=True)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
-    assert totals.totals(tables) == []
-    tables.execute("DROP TABLE totals")
+    assert totals.totals(in_file) == []
+    in_file.execute("DROP TABLE totals")
     with pytest.raises(DamagedAccountError, match="no such table"):
-        trail(tables).record(Act("push"))
-    assert audit.records(tables, limit=5) == []
+        trail(in_file).record(Act("push"))
+    assert audit.records(in_file, limit=5) == []
 
 
 @pytest.mark.parametrize("column", ["repository", "operation", "result", *TOTAL_NUMBERS])
-def test_a_changed_bit_is_found(tables: Database, column: str) -> None:
+def test_a_changed_bit_is_found(tables: Tables, column: str) -> None:
     trail(tables).record(Act("push", "a", 7, 9, 1, duration=6))
     trail(tables).record(Act("push", "a", 8, 10, 1, duration=60))
     numbers = column in TOTAL_NUMBERS
@@ -156,11 +170,12 @@ def test_a_changed_bit_is_found(tables: Database, column: str) -> None:
         totals.totals(tables)
     (fault,) = totals.faults(tables)
     assert fault.startswith("the total of '")
-    tables.execute(f"UPDATE totals SET {column} = x'00'")
+    if isinstance(tables, Database):
+        tables.execute(f"UPDATE totals SET {column} = x'00'")
     assert len(list(totals.faults(tables))) == 1
 
 
-def test_what_was_done_last_is_remembered(tables: Database) -> None:
+def test_what_was_done_last_is_remembered(tables: Tables) -> None:
     assert upkeep(tables, GC) == {}
     for time in (3, 5):
         note_upkeep(tables, GC, "main", time=time)
@@ -170,7 +185,7 @@ def test_what_was_done_last_is_remembered(tables: Database) -> None:
     assert upkeep(tables, BACKUP) == {"": 9}
 
 
-def test_a_census(tables: Database) -> None:
+def test_a_census(tables: Tables) -> None:
     assert census(tables) == Census(0, 0, 0, 0, FORMAT)
     trail(tables).record(Act("list"))
     assert census(tables).records == 1

@@ -88,7 +88,7 @@ def test_an_old_account_is_upgraded_and_works(path: Path) -> None:
         ("ann", "push"),
         ("bob", "fetch"),
     ]
-    assert faults(account.database) == []
+    assert list(account.database.faults()) == []
     account.close()
 
 

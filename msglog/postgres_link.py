@@ -128,12 +128,14 @@ class Attempt:
 
 
 class _Connection(psycopg.Connection["Row"]):
-    """A connection on which no answer is waited for without a bound."""
+    """A connection on which no answer is waited for without a bound, unless it is taken away."""
+
+    bound: float | None = ANSWER_SECONDS
 
     def wait(
         self, gen: PQGen[_Result], interval: float = 0.1, timeout: float | None = None
     ) -> _Result:
-        return super().wait(gen, interval, ANSWER_SECONDS if timeout is None else timeout)
+        return super().wait(gen, interval, self.bound if timeout is None else timeout)
 
 
 class _Doubt(Exception):  # noqa: N818 - it says what is not known
@@ -167,6 +169,12 @@ class Session:
         self.connection.adapters.register_dumper(Blobs, _BlobsDumper)
         self.connection.add_notice_handler(self._heard)
         return self.connection
+
+    def end(self) -> None:
+        """Take note that no transaction is under way any more."""
+        self.within = False
+        if isinstance(self.connection, _Connection):
+            self.connection.bound = ANSWER_SECONDS
 
     def _heard(self, diagnostic: psycopg.errors.Diagnostic) -> None:
         if diagnostic.severity_nonlocalized == "WARNING":
@@ -221,6 +229,13 @@ class Link:
         connection = self._connection()
         with connection.pipeline():
             return [connection.execute(sql, values, binary=True) for sql, values in statements]
+
+    def take_time(self) -> None:
+        """Let statements of the transaction under way take as long as they need."""
+        connection = self._connection()
+        connection.execute("SET LOCAL statement_timeout = 0")
+        if isinstance(connection, _Connection):
+            connection.bound = None
 
     def copy_in(self, sql: str, rows: Iterable[Sequence[Value]], types: Sequence[str]) -> None:
         """Give rows to a COPY ... FROM STDIN (FORMAT BINARY) within a transaction."""
@@ -304,7 +319,7 @@ class Link:
         for a standby is committed here alone, and says so in a warning, not an error.
         """
         connection = self._connection()
-        self._session.within = False
+        self._session.end()
         self._session.warned = False
         try:
             with connection.pipeline():
@@ -322,7 +337,7 @@ class Link:
 
     def roll_back(self) -> None:
         """Undo what was done since `begin`, if a transaction is under way."""
-        self._session.within = False
+        self._session.end()
         connection = self._session.connection
         if connection is None or connection.closed:
             return

@@ -45,16 +45,9 @@ class PostgresAccount(Account):
         """
         from msglog.folder import make, sync  # noqa: PLC0415 - only for this
 
-        session = Session(address)
+        cls.check_free(path, address)
+        made = make_all_tables(Session(address))
         file = path / ADDRESS_NAME
-        is_same = file.exists() and _read(str(file)) == address
-        if not is_same and path.is_dir() and not all(map(_is_left_over, path.iterdir())):
-            raise NotEmptyError(
-                f"{path} cannot become a server account",
-                why="there is something else in it",
-                hint="Name an empty folder, or one that is not there.",
-            )
-        made = _make_tables(session)
         make(path, mode=_FOLDER_MODE)
         path.chmod(_FOLDER_MODE)
         unfinished = path / f"{ADDRESS_NAME}.new"
@@ -65,6 +58,18 @@ class PostgresAccount(Account):
         os.replace(unfinished, file)
         sync(path)
         return made
+
+    @classmethod
+    def check_free(cls, path: Path, address: str) -> None:
+        """Raise NotEmptyError where a folder has something else than this address."""
+        file = path / ADDRESS_NAME
+        is_same = file.exists() and _read(str(file)) == address
+        if not is_same and path.is_dir() and not all(map(_is_left_over, path.iterdir())):
+            raise NotEmptyError(
+                f"{path} cannot become a server account",
+                why="there is something else in it",
+                hint="Name an empty folder, or one that is not there.",
+            )
 
     @classmethod
     def open_folder(cls, folder: str) -> PostgresAccount:
@@ -117,7 +122,7 @@ class PostgresAccount(Account):
         return Link(self._session, ERRORS)
 
 
-def _make_tables(session: Session) -> bool:
+def make_all_tables(session: Session) -> bool:
     """Make all tables, or none because they are there; tell which."""
     link = Link(session, postgres_tables.ERRORS)
 

@@ -212,6 +212,7 @@ class PostgresTables:
         file = connect(path)
 
         def copy(_: Attempt) -> None:
+            self._link.take_time()
             file.execute("BEGIN IMMEDIATE")
             for table, (names, types) in _COPIED.items():
                 columns, marks = _columns(names), ", ".join("?" * len(names.split()))
@@ -230,7 +231,7 @@ class PostgresTables:
             file.close()
 
     def load(self, path: str) -> None:
-        """Put all that the account in a file of SQLite has into tables that have nothing."""
+        """Put all that the account in a file of SQLite has in the place of what the tables have."""
         file = connect(path)
         try:
             self._link.run(lambda _: self._copy_in(file))
@@ -241,10 +242,12 @@ class PostgresTables:
 
     def _copy_in(self, file: sqlite3.Connection) -> None:
         link = self._link
+        link.take_time()
+        for table in reversed(_COPIED):
+            link.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
         for table, (names, types) in _COPIED.items():
             columns = _columns(names)
             rows = file.execute(f"SELECT {columns} FROM {table}")  # noqa: S608 - names of ours
-            link.execute(f"DELETE FROM {table}")  # noqa: S608 - as above
             link.copy_in(
                 f"COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)", rows, types.split()
             )

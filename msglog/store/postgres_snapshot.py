@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.sqlite_file import FAILURES, connect
+from msglog.store.postgres import PostgresStore
 from msglog.store.postgres_rows import Rows, checksum, text
+from msglog.store.postgres_schema import TABLES
 from msglog.store.sqlite import SqliteStore
 from msglog.store.sqlite_dictionaries import Dictionaries
 from msglog.store.sqlite_link import Link as File
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from msglog.postgres_link import Attempt, Link, Row
 
 _MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_UNLIMITED = "SET LOCAL statement_timeout = 0"
 _SEED = 1
 """A snapshot's receipts are numbered from here on."""
 
@@ -81,7 +82,7 @@ def write(link: Link, number: int, identity: bytes, path: str) -> None:
     file = File(connect(path), path)
 
     def fill(_: Attempt) -> None:
-        link.execute(_UNLIMITED)
+        link.take_time()
         with file.transaction():
             _fill(link, number, file)
 
@@ -128,15 +129,36 @@ def _copy_out(select: str) -> str:
     return f"COPY ({select}) TO STDOUT (FORMAT BINARY)"
 
 
-def load(link: Link, number: int, path: str) -> None:
-    """Put all that a file of SQLite has into a new store, in a transaction of the caller's.
+def load(link: Link, name: str, path: str) -> None:
+    """Put all that a store in a file of SQLite has into the store of a name, made if need be.
 
-    The store has nothing but what `PostgresStore.create` made, which is taken out of it.
+    What that had is gone then. All of it happens, or nothing.
     """
-    link.execute(_UNLIMITED)
-    for table in ("refs", "reflog"):
-        link.execute(f"DELETE FROM {table} WHERE repository = $1", number)  # noqa: S608 - ours
+    store = SqliteStore.open(path)
+    identity = store.identity
+    store.close()
+    number = numbered(link, name)
+    if not number:
+        PostgresStore.create(link, name, identity=identity, first=Commit(0, "copied"))
+        number = numbered(link, name)
+    link.run(lambda _: _replace(link, number, identity, path))
+
+
+def numbered(link: Link, name: str) -> int:
+    """Return the number of the repository of a name, or 0."""
+    rows = link.select("SELECT number FROM repositories WHERE name = $1", name)
+    return rows[0][0] if rows else 0
+
+
+def _replace(link: Link, number: int, identity: bytes, path: str) -> None:
+    link.take_time()
+    for table in TABLES:
+        if table != "gates":
+            link.execute(f"DELETE FROM {table} WHERE repository = $1", number)  # noqa: S608 - ours
     file = File(connect(path), path)
+    ((created,),) = file.select("SELECT created FROM repository")
+    sql = "UPDATE repositories SET identity = $2, created = $3 WHERE number = $1"
+    link.execute(sql, number, identity, created)
     try:
         file.connection.execute("BEGIN")
         _load(link, number, file)

@@ -12,6 +12,7 @@ from porcelain.admin import (
     grant,
     key,
     metrics,
+    migrate,
     policy,
     repository,
     restore,
@@ -47,6 +48,7 @@ def configure(parser: ArgumentParser) -> None:
     gc.configure(add("gc", "remove what no log needs any more, and save space"))
     backup.configure(add("backup", "write the whole account to a file"))
     restore.configure(add("restore", "put an account back from a backup"))
+    migrate.configure(add("migrate", "copy the account to PostgreSQL, or from there"))
     audit.configure(add("audit", "show what was done and refused"))
     metrics.configure(add("metrics", "say in numbers what it does and holds, for Prometheus"))
     setting.configure(add("set", "show and change settings of the account"))

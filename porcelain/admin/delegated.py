@@ -44,7 +44,7 @@ def check_from_afar(arguments: Namespace) -> None:
             "a server account cannot be made with --remote",
             hint="Type `msglog admin init` in the account.",
         )
-    if arguments.action in ("backup", "restore"):
+    if arguments.action in ("backup", "restore", "migrate"):
         raise NotFromAfarError(
             f"`admin {arguments.action}` cannot be used with --remote",
             why="it names a file on the server",

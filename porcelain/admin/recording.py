@@ -42,8 +42,20 @@ _NAMED = (
     *("name", "new", "user", "role", "where", "fingerprint", "replacing"),
     *("setting", "value", "policies", "fixed", "archive"),
 )
-_CHANGING_FILES = ("init", "key sync", "key check", "repository add", "gc", "backup", "restore")
+_CHANGING_FILES = (
+    "init",
+    "key sync",
+    "key check",
+    "repository add",
+    "gc",
+    "backup",
+    "restore",
+    "migrate",
+)
 _CHANGING_KEYS = ("key add", "key remove", "key rm", "key rotate", "user remove", "user rm")
+_MAKING = ("init", "restore")
+"""What makes the account in the folder that it names."""
+
 _SESSION_BYTES = 8
 
 
@@ -128,7 +140,7 @@ def _action(arguments: Namespace) -> str:
 
 def _record(arguments: Namespace, context: Context, act: Act, error: str) -> None:
     path = account_path(arguments, context)
-    if getattr(arguments, "folder", None) is not None:
+    if arguments.action in _MAKING and arguments.folder is not None:
         path = Path(context.directory, arguments.folder)
     try:
         account = Account.open(path)

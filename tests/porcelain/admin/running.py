@@ -1,6 +1,7 @@
 """Running `admin` as the dispatcher does, in a home of its own."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -37,16 +38,20 @@ class Home:
     def key_file(self) -> Path:
         return self.path / ".ssh" / "authorized_keys"
 
-    def admin(self, *words: str, stdin: bytes = b"") -> Result:
+    def admin(
+        self, *words: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None
+    ) -> Result:
         stdout, stderr = BytesIO(), BytesIO()
-        environment = {"HOME": str(self.path)}
+        surroundings = {"HOME": str(self.path), **(environment or {})}
         arguments = ["-C", str(self.path), "admin", *words]
-        status = main(arguments, environment, BytesIO(stdin), stdout, stderr)
+        status = main(arguments, surroundings, BytesIO(stdin), stdout, stderr)
         return Result(status, stdout.getvalue().decode(), stderr.getvalue().decode())
 
-    def do(self, *words: str, stdin: bytes = b"") -> Result:
+    def do(
+        self, *words: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None
+    ) -> Result:
         """Run what must succeed."""
-        result = self.admin(*words, stdin=stdin)
+        result = self.admin(*words, stdin=stdin, environment=environment)
         assert result.status == 0, result.errors
         return result
 

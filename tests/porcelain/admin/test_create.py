@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msglog.repository import Repository
 from tests.porcelain.admin.running import Home
+from tests.postgres.databases import Databases
 
 
 def test_an_account_with_main(home: Home) -> None:
@@ -43,3 +44,60 @@ def test_without_an_account_nothing_works(tmp_path: Path) -> None:
     assert "there is no server account" in result.errors
     assert "msglog admin init" in result.errors
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_account_in_postgresql_is_one_for_all_hosts(
+    tmp_path: Path, databases: Databases
+) -> None:
+    address = databases.fresh()
+    here, there = tmp_path / "here", tmp_path / "there"
+    for place in (here, there):
+        place.mkdir()
+    first, second = Home(here), Home(there)
+    assert first.do("init", "--store", address, "--json").records[0]["made"] is True
+    assert second.do("init", "--store", address, "--json").records[0]["made"] is False
+    assert second.do("init").output.startswith("There is a server account already")
+    first.do("user", "add", "ann", "--role", "write")
+    assert [user["user"] for user in second.do("user", "list", "--json").records] == ["ann"]
+    second.do("key", "add", "ann", second.public_key(1))
+    assert "receive-pack ann" in second.key_file.read_text()
+    assert not first.key_file.exists()
+    first.do("key", "sync")
+    lines = first.key_file.read_text()
+    assert lines.replace(str(here), str(there)) == second.key_file.read_text()
+    second.do("user", "remove", "ann")
+    assert first.do("user", "list").output == ""
+    for name in ("doctor", "metrics", "gc", "audit"):
+        assert "Traceback" not in first.admin(name).errors
+    assert (here / ".msglog-server" / "account.address").read_text().strip() == address
+    assert stat.S_IMODE((here / ".msglog-server" / "account.address").stat().st_mode) == 0o600
+
+
+def test_the_environment_may_name_the_store(tmp_path: Path, databases: Databases) -> None:
+    home = Home(tmp_path)
+    home.do("init", environment={"MSGLOG_STORE": databases.fresh()})
+    assert (home.account / "account.address").exists()
+    assert home.do("repository", "list").output == "main\t0 messages in 1 logs\n"
+    # Where there is an account, it says itself where it is.
+    home.do("user", "list", environment={"MSGLOG_STORE": "postgresql://nowhere.invalid/"})
+
+
+def test_no_password_is_kept_or_shown(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    for address in (
+        "postgresql://me:hush@127.0.0.1/msglog",
+        "host=127.0.0.1 password=hush",
+        "postgresql://me:hush@[127.0.0.1/msglog",
+        "host=127.0.0.1 hush",
+        "postgresql://me@127.0.0.1/x?sslpassword=hush",
+    ):
+        result = home.admin("init", "--store", address)
+        assert result.status == 2
+        assert "hush" not in result.errors
+    assert not home.account.exists()
+
+
+def test_an_account_in_files_is_not_hidden_by_another(home: Home, databases: Databases) -> None:
+    result = home.admin("init", "--store", databases.fresh())
+    assert result.status == 7
+    assert "admin migrate" in result.errors

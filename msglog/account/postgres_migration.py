@@ -1,0 +1,72 @@
+"""Filling a PostgreSQL database with an account from elsewhere; nobody can open it meanwhile."""
+
+from __future__ import annotations
+
+from msglog.account.database import AccountError
+from msglog.account.postgres_account import PostgresAccount, make_all_tables
+from msglog.account.postgres_tables import ERRORS as ACCOUNT_ERRORS
+from msglog.account.postgres_tables import FORMAT, PostgresTables
+from msglog.annotation import TYPE_CHECKING
+from msglog.layout import STORE_NAME
+from msglog.postgres_link import Link, Session
+from msglog.store.postgres import ERRORS
+from msglog.store.postgres_snapshot import load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from msglog.account.account import Account
+
+_UNFINISHED = 0
+"""In the place of the format: `PostgresTables.check_format` takes it for nothing of ours."""
+
+
+class PostgresTarget:
+    """An account in PostgreSQL whose tables have nothing yet, or what a cut-off run left there.
+
+    path: the folder that will have its address.
+    """
+
+    def __init__(self, path: Path, address: str) -> None:
+        self._path = path
+        self._address = address
+        PostgresAccount.check_free(path, address)
+        self._session = Session(address)
+        make_all_tables(self._session)
+        link = Link(self._session, ACCOUNT_ERRORS)
+        link.run(lambda _: _take(link))
+
+    def put_tables(self, file: str) -> None:
+        """Load the tables."""
+        PostgresTables(self._session).load(file)
+
+    def put_repository(self, name: str, folder: str) -> None:
+        """Load the repository."""
+        load(Link(self._session, ERRORS), name, f"{folder}/{STORE_NAME}")
+
+    def look(self) -> Account:
+        """Return the account, over a connection of its own."""
+        return PostgresAccount(PostgresTables(Session(self._address)), str(self._path))
+
+    def finish(self) -> None:
+        """Say that the tables are of our format, and make the folder that has their address."""
+        link = Link(self._session, ACCOUNT_ERRORS)
+        link.run(lambda _: link.execute("UPDATE account_format SET format = $1", FORMAT))
+        link.close()
+        PostgresAccount.make(self._path, self._address)
+
+
+def _take(link: Link) -> None:
+    """Take tables for this, if they have nothing or are taken already; raises AccountError."""
+    ((format_,),) = link.select("SELECT format FROM account_format FOR UPDATE")
+    if format_ == _UNFINISHED:
+        return
+    ((users, repositories),) = link.select(
+        "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM repositories)"
+    )
+    if users or repositories:
+        raise AccountError(
+            f"{link.place} has an account already",
+            hint="Copy to a database that has nothing of msglog's.",
+        )
+    link.execute("UPDATE account_format SET format = $1", _UNFINISHED)

@@ -1,0 +1,195 @@
+"""`admin migrate`: an account goes to PostgreSQL and back, and nothing of it is lost."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from msglog.account import migration
+from msglog.account.account import Account
+from msglog.account.migration import migrate
+from msglog.account.totals import totals
+from msglog.key import FIRST_KEY, Key
+from msglog.message import object_key
+from msglog.repository import Repository
+from msglog.store.store import Agreement, Commit, HeldBack, Quota, Receipt, Refusal
+from porcelain.admin.migrate import FolderTarget
+from tests.plumbing.peers import message
+from tests.porcelain.admin.running import Home
+from tests.postgres.databases import Databases
+
+
+def fill(home: Home) -> None:
+    home.do("user", "add", "ann", "--role", "admin")
+    home.do("user", "add", "bob", "--role", "write")
+    home.do("user", "remove", "bob")  # so that the numbers of users have a hole
+    home.do("user", "add", "cat", "--role", "write")
+    home.do("key", "add", "ann", home.public_key(1))
+    home.do("grant", "cat", "read", "lab/*")
+    home.do("policy", "set", "*", "max-future=60")
+    home.do("set", "audit.keep", "1000")
+    home.do("repository", "add", "team/ops")
+    for name in ("main", "team/ops"):
+        write(home.account, name, range(200))
+
+
+def messages(*numbers: int) -> dict[Key, bytes]:
+    return {object_key(data): data for data in map(message, numbers)}
+
+
+def write(account: Path, name: str, numbers: range) -> None:
+    with closing(Account.open(account)) as opened:
+        repository = opened.open_repository(name)
+        (key, *_) = given = messages(*numbers)
+        repository.add("main", given, time=1_000_000)
+        extra = messages(numbers.stop + 1000)
+        root = repository.log("main").root
+        repository.store.commit(
+            Commit(
+                2_000_000,
+                "push",
+                messages=extra,
+                receipt=Receipt("cat", 5, "main", "SHA256:x"),
+                quota=Quota(user="#3-1"),
+                agreed=[Agreement("user:cat", "main", FIRST_KEY, root)],
+                held_back=[HeldBack("user:cat", "main", (Refusal(key, "no", "why"),))],
+            )
+        )
+        repository.find("0000")
+        repository.close()
+
+
+def everything(folder: Path) -> dict[str, Any]:
+    with closing(Account.open(folder)) as account:
+        found: dict[str, Any] = {
+            "users": account.users(),
+            "keys": account.keys_of(),
+            "grants": account.grants(),
+            "totals": totals(account.database),
+            "ids": account.database.select("SELECT id, name FROM users ORDER BY id"),
+        }
+        for name in account.repository_names():
+            repository = account.open_repository(name)
+            store, keys = repository.store, list(messages(*range(2000)))
+            root = repository.log("main").root
+            found[name] = (
+                store.identity,
+                store.refs(),
+                store.find_messages(keys),
+                store.receipts(keys),
+                store.usage("#3-1"),
+                store.reflog("refs/logs/main", 9),
+                store.agreed("user:cat", "main", FIRST_KEY),
+                store.held_back("user:cat", "main"),
+                store.indexed("main"),
+                store.look_up("00", 5),
+                list(repository.keys(root)),
+                list(store.faults()),
+            )
+            repository.close()
+    return found
+
+
+def assert_same(one: Path, other: Path) -> None:
+    """Compare all but the totals, to which a copy itself adds where it was started."""
+    left, right = everything(one), everything(other)
+    assert {**left, "totals": ()} == {**right, "totals": ()}
+
+
+def test_to_postgresql_and_back(home: Home, tmp_path: Path, databases: Databases) -> None:
+    fill(home)
+    before = everything(home.account)
+    address = databases.fresh()
+    said = home.do("migrate", str(tmp_path / "over"), "--store", address)
+    assert "2 repositories with 400 messages" in said.output
+    assert {path.name for path in (tmp_path / "over").iterdir()} == {"account.address"}
+    assert everything(tmp_path / "over") == before
+    # A user who is added there gets a number that nobody has had.
+    home.do("user", "add", "dan", "--account", str(tmp_path / "over"))
+    home.do("user", "remove", "dan", "--account", str(tmp_path / "over"))
+    assert home.do(
+        "migrate", str(tmp_path / "back"), "--account", str(tmp_path / "over"), "--json"
+    ).records == [
+        {
+            "path": str(tmp_path / "back"),
+            "repositories": {"main": 200, "team/ops": 200},
+            "messages": 400,
+        }
+    ]
+    after = everything(tmp_path / "back")
+    assert {**after, "totals": before["totals"]} == before
+    audit = home.do("audit", "--account", str(tmp_path / "back"), "--json", "--limit", "50")
+    assert [one["detail"] for one in audit.records][-1:] == ["dan"]
+    # What was written to PostgreSQL meanwhile is not lost by writing it again.
+    result = home.admin("migrate", str(tmp_path / "over2"), "--store", address)
+    assert result.status == 7
+    assert "has an account already" in result.errors
+    assert not (tmp_path / "over2").exists()
+
+
+def test_a_log_that_grows_meanwhile_is_copied_again(
+    home: Home, tmp_path: Path, databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(home)
+    monkeypatch.setattr(migration, "_difference", _once_late(home, migration._difference))
+    home.do("migrate", str(tmp_path / "over"), "--store", databases.fresh())
+    assert_same(tmp_path / "over", home.account)
+
+
+def _once_late(home: Home, genuine: Any) -> Any:
+    done: list[int] = []
+
+    def difference(*arguments: Any) -> Any:
+        if not done:
+            done.append(1)
+            write(home.account, "team/ops", range(200, 250))
+        return genuine(*arguments)
+
+    return difference
+
+
+def test_an_account_that_never_rests_is_not_copied(home: Home, tmp_path: Path) -> None:
+    fill(home)
+    number = iter(range(300, 10_000, 10))
+
+    def write_and_check(repository: Repository) -> int:
+        first = next(number)
+        write(home.account, "main", range(first, first + 5))
+        return len(repository.logs())
+
+    target = FolderTarget(tmp_path / "copy", "x")
+    (tmp_path / "scratch").mkdir()
+    with (
+        closing(Account.open(home.account)) as account,
+        pytest.raises(migration.StillWrittenError, match="the repository main was changed"),
+    ):
+        migrate(account, target, tmp_path / "scratch", write_and_check)
+    target.discard()
+    assert not (tmp_path / "copy").exists()
+
+
+def test_what_a_cut_off_copy_left_is_taken_and_nobody_can_use_it(
+    home: Home, tmp_path: Path, databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(home)
+    address = databases.fresh()
+
+    def fail(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(migration, "_difference", fail)
+        assert home.admin("migrate", str(tmp_path / "over"), "--store", address).status != 0
+    result = home.admin("init", str(tmp_path / "other"), "--store", address)
+    assert result.status == 7
+    assert "has no account of msglog's" in result.errors
+    home.do("migrate", str(tmp_path / "over"), "--store", address)
+    assert_same(tmp_path / "over", home.account)
+
+
+def test_a_folder_with_something_in_it_is_refused(home: Home, databases: Databases) -> None:
+    for more in ((), ("--store", databases.fresh())):
+        result = home.admin("migrate", str(home.path), *more)
+        assert result.status == 7
+        assert "cannot become a server account" in result.errors

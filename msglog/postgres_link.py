@@ -77,7 +77,7 @@ _GONE = frozenset({"25006", "25P03", "40003", "53300", "57P01", "57P02", "57P03"
 _CONNECTION_CLASS = "08"
 _LASTING = (
     "authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry",
-    "certificate", "ssl", "not permitted", "invalid",
+    "certificate", "ssl", "not permitted", "rejects", "invalid",
 )  # fmt: skip
 """What is in the words of a connection that will not be had by waiting."""
 
@@ -130,7 +130,7 @@ class Attempt:
 class _Connection(psycopg.Connection["Row"]):
     """A connection on which no answer is waited for without a bound, unless it is taken away."""
 
-    bound: float | None = ANSWER_SECONDS
+    bound: float | None = None
 
     def wait(
         self, gen: PQGen[_Result], interval: float = 0.1, timeout: float | None = None
@@ -166,6 +166,7 @@ class Session:
             prepare_threshold=None,
             cursor_factory=psycopg.RawCursor,
         )
+        self.end()
         self.connection.adapters.register_dumper(Blobs, _BlobsDumper)
         self.connection.add_notice_handler(self._heard)
         return self.connection

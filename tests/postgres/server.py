@@ -16,6 +16,8 @@ from pathlib import Path
 
 import psycopg
 
+from tests.postgres.certificates import SERVER_NAME, Authority
+
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 ATTEMPTS = 5
@@ -28,12 +30,17 @@ DATABASE = "msglog"
 FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=on")
 """Nothing here outlives the machine."""
 
-HBA = """\
+TLS_LOGIN = "tls_user"
+"""Who comes over TCP by a certificate alone."""
+
+HBA = f"""\
 local all all trust
-hostssl all tls_user 127.0.0.1/32 cert
-host all tls_user 127.0.0.1/32 reject
+hostssl all {TLS_LOGIN} 127.0.0.1/32 cert
+host all {TLS_LOGIN} 127.0.0.1/32 reject
 host all all 127.0.0.1/32 trust
 """
+
+TLS = ("ssl=on", "ssl_ca_file=authority.crt")
 
 
 class PostgresError(Exception):
@@ -102,6 +109,23 @@ def make_cluster(folder: Path) -> None:
     if done.returncode:
         raise PostgresError(done.stdout + done.stderr)
     (folder / "data" / "pg_hba.conf").write_text(HBA)
+    _certify(folder)
+
+
+def _certify(folder: Path) -> None:
+    """Make the certificates of the server and of a client, whom it lets in by that alone."""
+    data, tls = folder / "data", folder / "tls"
+    tls.mkdir()
+    authority = Authority("an authority")
+    authority.issue(SERVER_NAME, data / "server.crt", data / "server.key", server=True)
+    authority.issue(TLS_LOGIN, tls / "client.crt", tls / "client.key")
+    for path in (tls / "authority.crt", data / "authority.crt"):
+        authority.write(path)
+    Authority("another authority").write(tls / "stranger.crt")
+    if os.geteuid() == 0:
+        entry = pwd.getpwnam(OWNER)
+        for path in (data / "server.crt", data / "server.key", data / "authority.crt"):
+            os.chown(path, entry.pw_uid, entry.pw_gid)
 
 
 @contextlib.contextmanager
@@ -140,6 +164,7 @@ def started(folder: Path, *, settings: Sequence[str] = FAST, port: int = 0) -> I
         words += ["-h", "127.0.0.1", "-p", str(number)]
         for setting in (
             *settings,
+            *TLS,
             "max_connections=100",
             "shared_buffers=32MB",
             "log_line_prefix=",

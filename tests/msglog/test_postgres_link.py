@@ -1,0 +1,391 @@
+"""The connection to PostgreSQL: what fails for a moment is tried again, and is never done twice."""
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import psycopg
+import pytest
+
+from msglog import postgres_link
+from msglog.index.node import EMPTY_ROOT
+from msglog.key import make_key
+from msglog.objectid import object_id
+from msglog.postgres_link import Blobs, ConnectionStringError, Link, Session, parameters_of
+from msglog.repository import Repository, first_commit
+from msglog.store.postgres import ERRORS, PostgresStore
+from msglog.store.store import (
+    Commit,
+    Committed,
+    Lost,
+    Receipt,
+    Ref,
+    RefUpdate,
+    StoreBusyError,
+    StoreError,
+    Usage,
+)
+from tests.postgres.certificates import SERVER_NAME
+from tests.postgres.databases import Databases, again
+from tests.postgres.server import DATABASE, LOGIN, TLS_LOGIN, Postgres
+
+MAIN = "refs/logs/main"
+IDENTITY = bytes(range(16))
+
+
+@pytest.fixture
+def store(databases: Databases) -> Iterator[PostgresStore]:
+    with closing(databases.make_store(IDENTITY)) as made:
+        yield made
+
+
+def root(number: int) -> Any:
+    return object_id(b"root %d" % number)
+
+
+def move(old: int | None, new: int, **more: Any) -> Commit:
+    update = RefUpdate(MAIN, None if old is None else root(old), Ref(root(new), new))
+    return Commit(new, f"to {new}", refs=[update], **more)
+
+
+def backend(store: PostgresStore) -> int:
+    """Return the number of the server's process behind a store."""
+    ((pid,),) = store._link.select("SELECT pg_backend_pid()")
+    return int(pid)
+
+
+def end(databases: Databases, pid: int) -> None:
+    """End a session as a server does that is shut down."""
+    with psycopg.connect(databases.server.address(), autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+
+
+def test_a_connection_that_is_cut_is_made_again(databases: Databases, store: PostgresStore) -> None:
+    store.commit(move(None, 1))
+    end(databases, backend(store))
+    assert store.ref(MAIN) == Ref(root(1), 1)
+    end(databases, backend(store))
+    assert store.commit(move(1, 2)) == Committed()
+    end(databases, backend(store))
+    assert store.commit(move(1, 3)) == Lost(MAIN, Ref(root(2), 2))
+
+
+class Cut:
+    """A commit whose answer does not arrive: it is sent, the server does it, and the line is cut."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, done: bool) -> None:
+        self.times = 0
+        genuine = Link.commit
+
+        def commit(link: Link) -> None:
+            if self.times:
+                genuine(link)
+                return
+            self.times += 1
+            if done:
+                genuine(link)
+            link.session.close()
+            raise postgres_link._Doubt
+
+        monkeypatch.setattr(Link, "commit", commit)
+
+
+KEY = make_key(5, object_id(b"five"))
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_commit_whose_answer_is_lost_is_done_once(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch, *, done: bool
+) -> None:
+    store.commit(move(None, 1))
+    Cut(monkeypatch, done=done)
+    change = move(1, 2, messages={KEY: b"five"}, receipt=Receipt("ann", 1, "main"))
+    assert store.commit(change) == Committed()
+    assert store.ref(MAIN) == Ref(root(2), 2)
+    assert [entry.count for entry in store.reflog(MAIN, 9)] == [2, 1]
+    assert store.usage("ann") == Usage(1, 4)
+    assert store.receipts([KEY]) == {KEY: Receipt("ann", 1, "main")}
+    assert list(store.faults()) == []
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_what_has_no_ref_is_done_once_too(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch, *, done: bool
+) -> None:
+    Cut(monkeypatch, done=done)
+    change = Commit(1, "", messages={KEY: b"five"}, receipt=Receipt("ann", 1, "main"))
+    assert store.commit(change) == Committed()
+    assert store.usage("ann") == Usage(1, 4)
+    assert list(store.faults()) == []
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_log_that_is_made_deleted_or_renamed_is_so(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch, *, done: bool
+) -> None:
+    repository = Repository(store, "/")
+    with monkeypatch.context() as patch:
+        Cut(patch, done=done)
+        repository.create_log("lab", time=1)
+    with monkeypatch.context() as patch:
+        Cut(patch, done=done)
+        repository.rename_log("lab", "ops", time=2)
+    assert [log.name for log in repository.logs()] == ["ops"]
+    with monkeypatch.context() as patch:
+        Cut(patch, done=done)
+        repository.delete_log("ops", time=3)
+    assert repository.logs() == []
+
+
+def test_whoever_lost_is_told_so_even_where_an_answer_was_lost(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.commit(move(None, 1))
+    genuine = Link.commit
+
+    def commit(link: Link) -> None:
+        monkeypatch.setattr(Link, "commit", genuine)
+        link.session.close()
+        with closing(again(store)) as other:
+            assert other.commit(move(1, 7)) == Committed()
+        raise postgres_link._Doubt
+
+    monkeypatch.setattr(Link, "commit", commit)
+    assert store.commit(move(1, 2)) == Lost(MAIN, Ref(root(7), 7))
+
+
+def test_a_commit_that_a_standby_did_not_confirm_is_not_believed(
+    databases: Databases, store: PostgresStore
+) -> None:
+    """A COMMIT that is cancelled while it waits for a standby is done here, and says so."""
+    store.commit(move(None, 1))
+    with psycopg.connect(databases.server.address(), autocommit=True) as control:
+        control.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        control.execute("SELECT pg_reload_conf()")
+        pid = backend(store)
+        result: list[object] = []
+        writer = threading.Thread(target=lambda: result.append(store.commit(move(1, 2))))
+        try:
+            writer.start()
+            await_(
+                control,
+                f"SELECT 1 FROM pg_stat_activity WHERE pid = {pid} AND wait_event = 'SyncRep'",
+            )
+            control.execute("SELECT pg_cancel_backend(%s)", (pid,))
+            # It asks again on another connection, and waits for the standby once more.
+            await_(
+                control,
+                f"SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid <> {pid}",
+            )
+            assert result == []
+        finally:
+            control.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            control.execute("SELECT pg_reload_conf()")
+            writer.join()
+    assert result == [Committed()]
+    assert [entry.count for entry in store.reflog(MAIN, 9)] == [2, 1]
+
+
+def await_(control: "psycopg.Connection[Any]", question: str) -> None:
+    while not control.execute(question.encode()).fetchall():
+        pass
+
+
+def test_two_that_wait_for_each_other_both_get_through(store: PostgresStore) -> None:
+    """In opposite orders, behind the store's back: PostgreSQL ends one of the two."""
+    with closing(again(store)) as other:
+        links = (store._link, other._link)
+        store._link.run(
+            lambda _: store._link.execute(
+                "INSERT INTO looked_up SELECT $1::integer, name, ''::bytea"
+                " FROM unnest(ARRAY['a', 'b']) AS name",
+                store._number,
+            )
+        )
+        both = threading.Barrier(2, timeout=20)
+        attempts: list[int] = []
+
+        def write(link: Link, order: str) -> None:
+            def work(attempt: Any) -> None:
+                attempts.append(attempt.number)
+                for at, name in enumerate(order):
+                    link.execute(
+                        "UPDATE looked_up SET root = root || '\\x01' WHERE repository = $1 AND log = $2",
+                        store._number,
+                        name,
+                    )
+                    if attempt.number == 1 and at == 0:
+                        both.wait()
+
+            link.run(work)
+
+        threads = [
+            threading.Thread(target=write, args=(link, order))
+            for link, order in zip(links, ("ab", "ba"), strict=True)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(attempts) == [1, 1, 2]
+        assert len(store.indexed("a")) == len(store.indexed("b")) == 2
+
+
+def test_a_server_that_is_frozen_is_given_up(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_link, "ANSWER_SECONDS", 0.5)
+    store._link.close()
+    pid = backend(store)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        # The one process is frozen, not the server: another connection serves.
+        assert store.ref(MAIN) is None
+        assert backend(store) != pid
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_who_cannot_be_reached_is_named_without_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres_link, "PATIENCE_SECONDS", 0.01)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        link = Link(Session(f"postgresql://fred@127.0.0.1:{port}/lab"), ERRORS)
+        with pytest.raises(StoreBusyError) as raised:
+            link.select("SELECT 1")
+    text = str(raised.value)
+    assert f"PostgreSQL database lab at 127.0.0.1 port {port}" in text
+    assert "\n" not in text
+    assert "fred" not in text
+    assert raised.value.temporary
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"dbname": "absent"}, "does not exist"),
+        ({"user": "stranger"}, "does not exist"),
+    ],
+)
+def test_what_waiting_does_not_cure_is_said_at_once(
+    databases: Databases, more: dict[str, str], says: str
+) -> None:
+    words = {"host": "127.0.0.1", "port": databases.server.port, "dbname": DATABASE, "user": LOGIN}
+    address = " ".join(f"{name}={value}" for name, value in {**words, **more}.items())
+    with pytest.raises(StoreBusyError, match=says):
+        Link(Session(address), ERRORS).select("SELECT 1")
+
+
+def over_tls(server: Postgres, **more: str) -> str:
+    tls = server.folder / "tls"
+    words = {
+        "host": SERVER_NAME,
+        "hostaddr": "127.0.0.1",
+        "port": str(server.port),
+        "dbname": DATABASE,
+        "user": TLS_LOGIN,
+        "sslmode": "verify-full",
+        "sslrootcert": str(tls / "authority.crt"),
+        "sslcert": str(tls / "client.crt"),
+        "sslkey": str(tls / "client.key"),
+        **more,
+    }
+    return " ".join(f"{name}={value}" for name, value in words.items())
+
+
+@pytest.fixture
+def tls_server(databases: Databases) -> Postgres:
+    with psycopg.connect(databases.server.address(), autocommit=True) as connection:
+        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'tls_user'").fetchall():
+            connection.execute("CREATE ROLE tls_user LOGIN")
+    return databases.server
+
+
+def test_a_server_whose_name_and_authority_are_checked(tls_server: Postgres) -> None:
+    link = Link(Session(over_tls(tls_server)), ERRORS)
+    rows = link.select("SELECT ssl, client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+    assert rows == [(True, f"/CN={TLS_LOGIN}")]
+    link.close()
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"sslrootcert": "{tls}/stranger.crt"}, "certificate verify failed"),
+        ({"host": "elsewhere.example"}, "does not match host name"),
+        ({"sslcert": "{tls}/absent.crt", "sslkey": "{tls}/absent.key"}, "valid client certificate"),
+        ({"sslmode": "disable"}, "pg_hba.conf rejects"),
+    ],
+)
+def test_a_server_or_a_client_that_is_not_who_it_says(
+    tls_server: Postgres, more: dict[str, str], says: str
+) -> None:
+    tls = str(tls_server.folder / "tls")
+    more = {name: value.replace("{tls}", tls) for name, value in more.items()}
+    with pytest.raises(StoreBusyError, match=says):
+        Link(Session(over_tls(tls_server, **more)), ERRORS).select("SELECT 1")
+
+
+def test_a_wrong_statement_is_said_at_once(store: PostgresStore) -> None:
+    with pytest.raises(StoreError, match="syntax error"):
+        store._link.select("SELEKT")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://a:b@h/d",
+        "host=h password=b",
+        "host=h sslpassword=b",
+        "postgresql://a:b@[h/d",
+        "host",
+        "x=y",
+    ],
+)
+def test_connection_strings_that_are_refused(address: str) -> None:
+    with pytest.raises(ConnectionStringError) as raised:
+        parameters_of(address)
+    assert address not in str(raised.value)
+
+
+def test_a_service_is_a_place_too() -> None:
+    assert Session("service=lab").place == "PostgreSQL by the service lab"
+
+
+@pytest.mark.parametrize("values", [(), (b"",), (b"a", b"\0\xff", b""), (b"x" * 70_000,)])
+def test_many_values_in_one(store: PostgresStore, values: tuple[bytes, ...]) -> None:
+    rows = store._link.select("SELECT unnest($1::bytea[])", Blobs(values))
+    assert [value for (value,) in rows] == list(values)
+
+
+def test_two_makers_of_one_store(databases: Databases) -> None:
+    link = Link(Session(databases.stores()), ERRORS)
+    made = PostgresStore.create(link, "once", identity=IDENTITY, first=first_commit(1))
+    with pytest.raises(StoreError, match="there already"):
+        PostgresStore.create(link, "once", identity=IDENTITY, first=first_commit(1))
+    assert made.refs() == {MAIN: Ref(EMPTY_ROOT, 0)}
+    made.close()
+
+
+def test_stores_made_at_once_have_numbers_of_their_own(databases: Databases) -> None:
+    made: list[PostgresStore] = []
+    together = threading.Barrier(4)
+
+    def make(name: str) -> None:
+        link = Link(Session(databases.stores()), ERRORS)
+        together.wait()
+        made.append(PostgresStore.create(link, name, identity=IDENTITY, first=first_commit(1)))
+
+    threads = [threading.Thread(target=make, args=(f"at once {n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({store._number for store in made}) == 4
+    for store in made:
+        store.close()

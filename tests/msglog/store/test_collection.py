@@ -1,12 +1,14 @@
 """What every store promises of garbage collection, run over each of them."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from msglog.index.node import EMPTY_ROOT
@@ -17,12 +19,14 @@ from msglog.refname import log_ref
 from msglog.repository import Insertion, Repository
 from msglog.store.collection import REFLOG_LIMIT, REMEMBERED, Collected, Retention
 from msglog.store.memory import MemoryStore
+from msglog.store.postgres_collection import Collection as PostgresCollection
 from msglog.store.sqlite import SqliteStore
 from msglog.store.sqlite_collection import Collection
 from msglog.store.store import (
     AGREED_LIMIT,
     Agreement,
     Commit,
+    Committed,
     HeldBack,
     MissingObjectError,
     Receipt,
@@ -32,7 +36,7 @@ from msglog.store.store import (
     Store,
 )
 from msglog.timestamp import DAY, HOUR
-from tests.postgres.databases import Databases
+from tests.postgres.databases import Databases, again
 
 IDENTITY = bytes(range(16))
 GRACE = 14 * DAY
@@ -267,7 +271,7 @@ STEP = st.one_of(
 @settings(max_examples=60, deadline=None)
 @given(st.lists(STEP, max_size=30))
 @example([("put", "a", 0, 1), ("delete", "a", 0, 0), ("wait", "a", 14, 0), ("gc", "a", 1, 0)])
-def test_both_stores_keep_and_remove_the_same(steps: list[tuple[str, str, int, int]]) -> None:
+def test_sqlite_keeps_and_removes_what_memory_does(steps: list[tuple[str, str, int, int]]) -> None:
     """Whatever is done in whatever order, all that any root reaches can be read."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "store.db"
@@ -284,6 +288,29 @@ def test_both_stores_keep_and_remove_the_same(steps: list[tuple[str, str, int, i
             assert memory.refs() == file.refs()
             everything = list(messages(*range(1000)))
             assert memory.find_messages(everything) == file.find_messages(everything)
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(STEP, max_size=20))
+@example([("put", "a", 0, 1), ("delete", "a", 0, 0), ("wait", "a", 14, 0), ("gc", "a", 1, 0)])
+def test_postgresql_keeps_and_removes_what_memory_does(
+    databases: Databases, steps: list[tuple[str, str, int, int]]
+) -> None:
+    memory = MemoryStore(IDENTITY)
+    with closing(databases.make_store(IDENTITY, Commit(0, ""))) as rows:
+        now = START
+        for step in steps:
+            done = [do(store, step, now) for store in (memory, rows)]
+            assert done[0] == done[1]
+            now += step[2] * DAY if step[0] == "wait" else 1
+        for store in (memory, rows):
+            check_roots(store)
+        assert memory.refs() == rows.refs()
+        everything = list(messages(*range(1000)))
+        assert memory.find_messages(everything) == rows.find_messages(everything)
+        assert list(rows.faults()) == []
 
 
 def do(store: Store, step: tuple[str, str, int, int], now: int) -> object:
@@ -319,33 +346,66 @@ def check_roots(store: Store) -> None:
         keys(store, root)
 
 
-# What only a store in a file has: others write meanwhile.
+# Others write meanwhile.
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store.db"
+@dataclass(frozen=True)
+class Pair:
+    """Two connections to one store. collection: what `collect` runs."""
+
+    store: Store
+    other: Store
+    collection: type
 
 
-@pytest.mark.parametrize("moment", ["_mark_remembered", "_find_unreached", "_give_up"])
+@pytest.fixture(params=["sqlite", "postgres"])
+def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pair]:
+    first = Commit(START, "made")
+    if request.param == "postgres":
+        databases: Databases = request.getfixturevalue("databases")
+        made = databases.make_store(IDENTITY, first)
+        found = Pair(made, again(made), PostgresCollection)
+    else:
+        path = tmp_path / "store.db"
+        store = SqliteStore.create(path, identity=IDENTITY, first=first)
+        found = Pair(store, SqliteStore.open(path), Collection)
+    with closing(found.store), closing(found.other):
+        yield found
+
+
+def interrupt(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, moment: str, act: Callable[[], None]
+) -> list[str]:
+    """Have somebody act once, after a step of the collection; return what is there if they did."""
+    genuine = getattr(pair.collection, moment)
+    done: list[str] = []
+
+    def meanwhile(self: object, *arguments: object) -> object:
+        result = genuine(self, *arguments)
+        if not done:
+            done.append(moment)
+            act()
+        return result
+
+    monkeypatch.setattr(pair.collection, moment, meanwhile)
+    return done
+
+
+MOMENTS = ["_mark_listed", "_find_unlisted", "_mark_remembered", "_find_unreached", "_give_up"]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("way", ["log", "agreed", "staged"])
 def test_what_another_process_takes_up_again_meanwhile_stays(
-    path: Path, monkeypatch: pytest.MonkeyPatch, moment: str, way: str
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, moment: str, way: str
 ) -> None:
     """Its clock is years behind, so that what it stages looks old."""
-    store = SqliteStore.create(path, identity=IDENTITY, first=Commit(START, "made"))
-    other = SqliteStore.open(path)
+    store, other = pair.store, pair.other
     put(store, "main", range(10), START)
     ref = put(store, "lab", range(20, 320), START)
     Repository(store, Path("/")).delete_log("lab", time=START)
-    genuine = getattr(Collection, moment)
-    taken: list[Ref] = []
 
-    def meanwhile(self: Collection) -> None:
-        genuine(self)
-        if taken:
-            return
-        taken.append(ref)
+    def take_up() -> None:
         if way == "log":
             other.commit(Commit(1, "again", refs=[RefUpdate(log_ref("new"), None, ref)]))
         elif way == "agreed":
@@ -353,21 +413,18 @@ def test_what_another_process_takes_up_again_meanwhile_stays(
         else:
             put(other, "lab", range(20, 320), 1)
 
-    monkeypatch.setattr(Collection, moment, meanwhile)
+    taken = interrupt(pair, monkeypatch, moment, take_up)
     collect(store, START + 10 * GRACE)
     assert taken
     assert len(keys(store, ref.root)) == 300
-    store.close()
-    other.close()
 
 
-@pytest.mark.parametrize("moment", ["_mark_remembered", "_find_unreached", "_give_up"])
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_what_another_process_stages_again_meanwhile_stays(
-    path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     """No root reaches it yet: it is its time that counts, looked at when it would be removed."""
-    store = SqliteStore.create(path, identity=IDENTITY, first=Commit(START, "made"))
-    other = SqliteStore.open(path)
+    store, other = pair.store, pair.other
     oid = object_id(b"node")
     receipt = Receipt("ann", START, "main")
     for number in (1, 2):
@@ -375,25 +432,51 @@ def test_what_another_process_stages_again_meanwhile_stays(
         store.commit(Commit(START, "", messages=given, nodes={oid: b"node"}, receipt=receipt))
     store.commit(Commit(START, "", messages=messages(3), receipt=receipt))
     now = START + 10 * GRACE
-    genuine = getattr(Collection, moment)
-    again = [Commit(now, "", messages=messages(2), nodes={oid: b"node"})]
-
-    def meanwhile(self: Collection) -> None:
-        genuine(self)
-        if again:
-            other.commit(again.pop())
-
-    monkeypatch.setattr(Collection, moment, meanwhile)
+    change = Commit(now, "", messages=messages(2), nodes={oid: b"node"})
+    taken = interrupt(pair, monkeypatch, moment, lambda: other.commit(change) and None)
     assert collect(store, now).messages == 2
+    assert taken
     assert store.find_messages(list(messages(1, 2))) == messages(2)
     assert store.find_nodes([oid])
     assert store.receipts(list(messages(1, 2))) == {message(2)[0]: receipt}
-    store.close()
-    other.close()
+    assert list(store.faults()) == []
 
 
-def test_nothing_temporary_is_left_behind(path: Path) -> None:
-    store = SqliteStore.create(path, identity=IDENTITY, first=Commit(START, "made"))
+def test_a_root_that_is_made_while_rows_go_waits_for_its_turn(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing but the gates keeps the two apart: on another host, after the last look."""
+    store = databases.make_store(IDENTITY, Commit(START, "made"))
+    other, watcher = again(store), again(store)
+    ref = put(store, "lab", range(300), START)
+    Repository(store, Path("/")).delete_log("lab", time=START)
+    done: list[object] = []
+    commit = Commit(1, "again", refs=[RefUpdate(log_ref("new"), None, ref)])
+    writer = threading.Thread(target=lambda: done.append(other.commit(commit)))
+    genuine = PostgresCollection._look_again
+
+    def look(self: PostgresCollection) -> None:
+        genuine(self)
+        if not writer.ident:
+            writer.start()
+            while not watcher._link.select(
+                "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                " AND query LIKE '%gates%'"
+            ):
+                assert not done  # nobody may pass before the rows are gone
+
+    monkeypatch.setattr(PostgresCollection, "_look_again", look)
+    assert collect(store, START + 10 * GRACE).messages == 300
+    writer.join()
+    assert done == [Committed()]  # the root that it names was given up a grace ago
+    for one in (store, other, watcher):
+        one.close()
+
+
+def test_nothing_temporary_is_left_behind(tmp_path: Path) -> None:
+    store = SqliteStore.create(
+        tmp_path / "store.db", identity=IDENTITY, first=Commit(START, "made")
+    )
     put(store, "main", range(10), START)
     for _ in range(3):
         collect(store, START + 10 * GRACE)

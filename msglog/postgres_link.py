@@ -221,6 +221,10 @@ class Link:
             return self._fetched(sql, values)
         return self._patiently(lambda _: self._fetched(sql, values))
 
+    def say(self, sql: str, *values: Value) -> None:
+        """Run a statement outside of a transaction, which has no answer and may be said twice."""
+        self._patiently(lambda _: self._connection().execute(sql, values))
+
     def execute(self, sql: str, *values: Value) -> int:
         """Run a statement within a transaction, and return how many rows it changed."""
         return self._connection().execute(sql, values, binary=True).rowcount

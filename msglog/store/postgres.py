@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from msglog.postgres_link import Attempt, Link, Row
     from msglog.store.collection import Collected, Condensed, Retention
+    from msglog.store.postgres_notice import PostgresNotice
     from msglog.store.store import Commit, Lost
 
 _AT_ONCE = 2000
@@ -165,7 +166,20 @@ class PostgresStore:
     def commit(self, commit: Commit) -> Committed | Lost:
         """Write a change in one transaction, or nothing of it."""
         lost = self._link.run(Writing(self._link, self._number, self._rows, commit).write)
-        return Committed() if lost is None else lost
+        if lost is not None:
+            return lost
+        if commit.refs:
+            self._tell()
+        return Committed()
+
+    def _tell(self) -> None:
+        """Let those know who wait for a change of refs; see `msglog.store.postgres_notice`."""
+        if self._link.is_within:  # a part of something larger, which seldom moves refs
+            return
+        try:
+            self._link.say("SELECT pg_notify($1, '')", f"msglog_{self._number}")
+        except StoreError:
+            pass  # what is committed is; who waits finds out a little later by asking
 
     def usage(self, user: str) -> Usage:
         """Return what a user was the first to deliver."""
@@ -319,6 +333,13 @@ class PostgresStore:
         from msglog.store.postgres_snapshot import write  # noqa: PLC0415 - seldom wanted
 
         write(self._link, self._number, self._identity, path)
+
+    def notice(self) -> PostgresNotice:
+        """Return what tells of the commits of all connections, over one of its own."""
+        from msglog.store.postgres_notice import PostgresNotice  # noqa: PLC0415 - for who waits
+
+        session = self._link.session
+        return PostgresNotice(session.address, ERRORS, self._number, self._identity)
 
     def size(self) -> int:
         """Return the bytes of the tables: this repository's part, by the messages of its logs."""

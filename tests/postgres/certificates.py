@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ipaddress
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -46,7 +47,7 @@ class Authority:
         )
 
     def _signed(
-        self, name: str, key: ec.EllipticCurvePrivateKey, extensions: "list[x509.ExtensionType]"
+        self, name: str, key: ec.EllipticCurvePrivateKey, extensions: "Sequence[x509.ExtensionType]"
     ) -> x509.Certificate:
         now = dt.datetime.now(dt.UTC)
         builder = (

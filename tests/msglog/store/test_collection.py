@@ -374,7 +374,7 @@ def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pair]:
 
 
 def interrupt(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch, moment: str, act: Callable[[], None]
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, moment: str, act: Callable[[], object]
 ) -> list[str]:
     """Have somebody act once, after a step of the collection; return what is there if they did."""
     genuine = getattr(pair.collection, moment)
@@ -433,7 +433,7 @@ def test_what_another_process_stages_again_meanwhile_stays(
     store.commit(Commit(START, "", messages=messages(3), receipt=receipt))
     now = START + 10 * GRACE
     change = Commit(now, "", messages=messages(2), nodes={oid: b"node"})
-    taken = interrupt(pair, monkeypatch, moment, lambda: other.commit(change) and None)
+    taken = interrupt(pair, monkeypatch, moment, lambda: other.commit(change))
     assert collect(store, now).messages == 2
     assert taken
     assert store.find_messages(list(messages(1, 2))) == messages(2)

@@ -25,6 +25,7 @@ from msglog.store.store import (
     Ref,
     RefUpdate,
     StoreBusyError,
+    StoreError,
 )
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ class Repository:
     def open(cls, folder: str | PathLike[str]) -> Repository:
         """Open the repository in a folder; raises StoreError and its kin.
 
+        A folder that would be that of a repository, if its account had folders, means that one.
         What waits there in `incoming` is taken in. Where locks do not work, nothing but additions
         can be written, which wait there, and is read with the others; see `msglog.store.waiting`.
         """
@@ -135,6 +137,13 @@ class Repository:
             repository = cls(store, folder)
             repository.notices = notices
             return repository
+        except StoreError:
+            if os.path.lexists(path):
+                raise
+            elsewhere = _open_elsewhere(os.fspath(folder))
+            if elsewhere is None:
+                raise
+            return elsewhere
         if os.path.isdir(os.path.join(folder, INCOMING_NAME)):
             from msglog.incoming import take_in  # noqa: PLC0415 - few have any
 
@@ -359,6 +368,19 @@ class Repository:
 def first_commit(time: int) -> Commit:
     """Return what a new repository begins with: the empty log `main`."""
     return Commit(time, "made", refs=[RefUpdate(log_ref(DEFAULT_LOG), None, _EMPTY)])
+
+
+def _open_elsewhere(folder: str) -> Repository | None:
+    """Open the repository that a folder stands for in an account without folders, if there is one."""
+    from msglog.account.address import account_above  # noqa: PLC0415 - where nothing is found
+
+    found = account_above(folder)
+    if found is None:
+        return None
+    from msglog.account.postgres_account import PostgresAccount  # noqa: PLC0415 - costly
+
+    account, name = found
+    return PostgresAccount.open_folder(account).open_repository(name, shared=False)
 
 
 def overlay(read: NodeReader, made: Mapping[ObjectId, bytes]) -> NodeReader:

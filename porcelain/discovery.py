@@ -33,6 +33,8 @@ def find_repository(context: Context) -> str:
     """
     if context.repository_directory is not None:
         if not _is_repository(context.repository_directory):
+            if _has_no_folder(context.repository_directory):
+                return context.repository_directory
             raise NoRepositoryError(
                 f"there is no repository in {context.repository_directory}",
                 why="MSGLOG_DIR names it",
@@ -73,6 +75,14 @@ def open_repository(context: Context) -> Repository:
 
 def _is_repository(folder: str) -> bool:
     return os.path.isfile(os.path.join(folder, STORE_NAME))
+
+
+def _has_no_folder(folder: str) -> bool:
+    """Tell whether a folder stands for a repository of an account that is in a database."""
+    from msglog.account.address import account_above  # noqa: PLC0415 - where nothing was found
+
+    found = account_above(folder)
+    return found is not None and bool(_check(found[0], named=True))
 
 
 def _check(folder: str, *, named: bool) -> str:

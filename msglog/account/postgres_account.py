@@ -108,14 +108,15 @@ class PostgresAccount(Account):
         check_repository_name(name)
         PostgresStore.create(self._link(), name, identity=identity, first=first_commit(time))
 
-    def open_repository(self, name: str) -> Repository:
+    def open_repository(self, name: str, *, shared: bool = True) -> Repository:
         """Open a repository, over a connection that it shares with the tables.
 
+        shared: the connection stays open when the repository is closed.
         Raises UnknownRepositoryError and InvalidRepositoryError.
         """
         if not self.has_repository(name):
             raise UnknownRepositoryError(f"there is no repository {name!r} here")
-        store = PostgresStore.open(self._link(), name, shared=True)
+        store = PostgresStore.open(self._link(), name, shared=shared)
         return Repository(store, self.repository_place(name))
 
     def _link(self) -> Link:

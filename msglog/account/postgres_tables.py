@@ -14,6 +14,7 @@ from msglog.account.database import (
     Database,
 )
 from msglog.annotation import TYPE_CHECKING
+from msglog.new_file import filled_beside
 from msglog.postgres_link import Errors, Link
 from msglog.sqlite_file import FAILURES, connect
 
@@ -208,6 +209,13 @@ class PostgresTables:
 
     def snapshot(self, path: str) -> None:
         """Write all, as it is at one moment, into a new file of SQLite."""
+        try:
+            with filled_beside(path) as unfinished:
+                self._write(unfinished)
+        except (*FAILURES, OSError) as error:
+            raise AccountError(f"cannot make {path}", why=str(error)) from error
+
+    def _write(self, path: str) -> None:
         Database.create(path, suffix="snapshot").close()
         file = connect(path)
 
@@ -225,8 +233,6 @@ class PostgresTables:
 
         try:
             self._link.run(copy, begin=_MOMENT)
-        except FAILURES as error:
-            raise AccountError(f"cannot make {path}", why=str(error)) from error
         finally:
             file.close()
 

@@ -7,6 +7,7 @@ the order of past values and of agreed roots, the numbers of receipts, and how m
 from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
+from msglog.new_file import filled_beside
 from msglog.sqlite_file import FAILURES, connect
 from msglog.store.postgres import PostgresStore
 from msglog.store.postgres_rows import Rows, checksum, text
@@ -15,7 +16,7 @@ from msglog.store.sqlite import SqliteStore
 from msglog.store.sqlite_dictionaries import Dictionaries
 from msglog.store.sqlite_link import Link as File
 from msglog.store.sqlite_link import translation
-from msglog.store.store import Commit
+from msglog.store.store import Commit, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -78,6 +79,14 @@ _OUT: Sequence[tuple[str, str, str]] = (
 
 def write(link: Link, number: int, identity: bytes, path: str) -> None:
     """Make a file of SQLite at path that has all of a store; raises StoreError."""
+    try:
+        with filled_beside(path) as unfinished:
+            _write(link, number, identity, unfinished)
+    except OSError as error:
+        raise StoreError(f"cannot make {path}", why=error.strerror or str(error)) from error
+
+
+def _write(link: Link, number: int, identity: bytes, path: str) -> None:
     SqliteStore.create(path, identity=identity, first=Commit(0, "copied")).close()
     file = File(connect(path), path)
 

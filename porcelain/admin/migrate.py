@@ -9,9 +9,8 @@ from msglog.account.migration import FolderTarget, migrate
 from msglog.annotation import TYPE_CHECKING
 from plumbing.soundness import check_sound
 from porcelain.admin.place import opened
-from porcelain.display import one_line
+from porcelain.display import one_line, plural
 from porcelain.message_json import to_json
-from porcelain.tidying import plural
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

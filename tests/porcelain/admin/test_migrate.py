@@ -8,13 +8,12 @@ import pytest
 
 from msglog.account import migration
 from msglog.account.account import Account
-from msglog.account.migration import migrate
+from msglog.account.migration import FolderTarget, migrate
 from msglog.account.totals import totals
 from msglog.key import FIRST_KEY, Key
 from msglog.message import object_key
 from msglog.repository import Repository
 from msglog.store.store import Agreement, Commit, HeldBack, Quota, Receipt, Refusal
-from porcelain.admin.migrate import FolderTarget
 from tests.plumbing.peers import message
 from tests.porcelain.admin.running import Home
 from tests.postgres.databases import Databases

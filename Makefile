@@ -16,6 +16,7 @@ KILLS := 1000
 test: $(VENV)/ready
 	@tests/ssh/need-sshd
 	@tests/shared/need-cc
+	@tests/postgres/need-postgres
 	$(MAKE) check
 
 check: $(VENV)/ready

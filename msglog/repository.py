@@ -371,7 +371,7 @@ def first_commit(time: int) -> Commit:
 
 
 def _open_elsewhere(folder: str) -> Repository | None:
-    """Open the repository that a folder stands for in an account without folders, if there is one."""
+    """Open the repository that a folder stands for, of an account without folders, or None."""
     from msglog.account.address import account_above  # noqa: PLC0415 - where nothing is found
 
     found = account_above(folder)

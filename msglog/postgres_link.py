@@ -43,6 +43,9 @@ PATIENCE_SECONDS: Final = 60.0
 
 BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
+MOMENT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+"""Begins a transaction that reads all as it was at one moment."""
+
 _LOCK_SECONDS = 10
 _IDLE_SECONDS = 60
 _CONNECT_SECONDS = 5

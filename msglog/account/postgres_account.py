@@ -17,7 +17,7 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.postgres_link import Link, Session
 from msglog.repository import Repository, first_commit
 from msglog.store import postgres_schema
-from msglog.store.postgres import ERRORS, PostgresStore
+from msglog.store.postgres import ERRORS, AbsentStoreError, PostgresStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,9 +114,11 @@ class PostgresAccount(Account):
         shared: the connection stays open when the repository is closed.
         Raises UnknownRepositoryError and InvalidRepositoryError.
         """
-        if not self.has_repository(name):
-            raise UnknownRepositoryError(f"there is no repository {name!r} here")
-        store = PostgresStore.open(self._link(), name, shared=shared)
+        check_repository_name(name)
+        try:
+            store = PostgresStore.open(self._link(), name, shared=shared)
+        except AbsentStoreError:
+            raise UnknownRepositoryError(f"there is no repository {name!r} here") from None
         return Repository(store, self.repository_place(name))
 
     def _link(self) -> Link:

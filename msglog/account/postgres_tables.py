@@ -15,7 +15,7 @@ from msglog.account.database import (
 )
 from msglog.annotation import TYPE_CHECKING
 from msglog.new_file import filled_beside
-from msglog.postgres_link import Errors, Link
+from msglog.postgres_link import MOMENT, Errors, Link
 from msglog.sqlite_file import FAILURES, connect
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ ERRORS = Errors(
 )
 
 _WRITER = "SELECT format FROM account_format FOR UPDATE"
-_MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _NUMBERS = ", ".join(f"{name} BIGINT NOT NULL" for name in TOTAL_NUMBERS)
 _TEXT = 'TEXT COLLATE "C" NOT NULL'
 
@@ -178,7 +177,7 @@ class PostgresTables:
         if link.is_within:
             yield
             return
-        link.open_transaction((_WRITER,) if writing else (), begin=None if writing else _MOMENT)
+        link.open_transaction((_WRITER,) if writing else (), begin=None if writing else MOMENT)
         try:
             with link.translated():
                 yield
@@ -232,7 +231,7 @@ class PostgresTables:
             file.execute("COMMIT")
 
         try:
-            self._link.run(copy, begin=_MOMENT)
+            self._link.run(copy, begin=MOMENT)
         finally:
             file.close()
 

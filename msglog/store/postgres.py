@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 _AT_ONCE = 2000
 
 
+class AbsentStoreError(StoreError):
+    """The tables have no store of that name."""
+
+
 class DamagedDatabaseError(IntegrityError):
     """PostgreSQL says that something is not sound, or a row cannot have been written by us."""
 
@@ -97,11 +101,11 @@ class PostgresStore:
 
     @classmethod
     def open(cls, link: Link, name: str, *, shared: bool = False) -> PostgresStore:
-        """Open the store of a name; raises StoreError and its kin, or DamagedDatabaseError."""
+        """Open the store of a name; raises AbsentStoreError and what else stores raise."""
         postgres_schema.check_format(link)
         rows = link.select("SELECT number, identity FROM repositories WHERE name = $1", name)
         if not rows:
-            raise StoreError(f"there is no store {name} in {link.place}")
+            raise AbsentStoreError(f"there is no store {name} in {link.place}")
         number, identity = rows[0]
         if len(identity) != REPOSITORY_ID_BYTES:
             raise link.damaged("a store has no repository id")
@@ -165,6 +169,8 @@ class PostgresStore:
 
     def commit(self, commit: Commit) -> Committed | Lost:
         """Write a change in one transaction, or nothing of it."""
+        if self._link.is_within:
+            raise StoreError("a change of a store cannot be a part of another one")
         lost = self._link.run(Writing(self._link, self._number, self._rows, commit).write)
         if lost is not None:
             return lost
@@ -174,8 +180,6 @@ class PostgresStore:
 
     def _tell(self) -> None:
         """Let those know who wait for a change of refs; see `msglog.store.postgres_notice`."""
-        if self._link.is_within:  # a part of something larger, which seldom moves refs
-            return
         try:
             self._link.say("SELECT pg_notify($1, '')", f"msglog_{self._number}")
         except StoreError:

@@ -10,14 +10,14 @@ from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import difference
 from msglog.key import key_object_id, key_time
 from msglog.objectid import ObjectId
-from msglog.postgres_link import Blobs
+from msglog.postgres_link import MOMENT, Blobs
 from msglog.store.checking import checked_nodes
 from msglog.store.postgres_rows import FRAME, PLAIN, checksum
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from msglog.postgres_link import Link
+    from msglog.postgres_link import Attempt, Link
 
 _SHOWN = 100
 _AT_ONCE = 2000
@@ -47,8 +47,20 @@ _USAGE = 'SELECT "user", messages, size, checksum FROM usage WHERE repository = 
 _FORMS = f"SELECT count(*) FROM messages WHERE repository = $1 AND form NOT IN ({PLAIN}, {FRAME})"  # noqa: S608 - numbers of ours
 
 
-def faults(link: Link, number: int) -> Iterator[str]:
-    """Yield in words what is damaged; raises DamagedDatabaseError where that cannot be seen."""
+def faults(link: Link, number: int) -> list[str]:
+    """Return in words what is damaged; raises DamagedDatabaseError where that cannot be seen.
+
+    All is looked at as it is at one moment, and for as long as it takes.
+    """
+
+    def look(_: Attempt) -> list[str]:
+        link.take_time()
+        return [*_faults(link, number), *_look_up_faults(link, number)]
+
+    return link.run(look, begin=MOMENT)
+
+
+def _faults(link: Link, number: int) -> Iterator[str]:
     for (name,) in link.select(_REFS, number):
         yield f"ref {_shown(name)}: it is not what was last written to it"
     for (name,) in link.select(_LOST_REFS, number):
@@ -67,7 +79,6 @@ def faults(link: Link, number: int) -> Iterator[str]:
     ((strange,),) = link.select(_FORMS, number)
     if strange:
         yield f"messages: {strange} are kept in no form that there is"
-    yield from _look_up_faults(link, number)
 
 
 def _look_up_faults(link: Link, number: int) -> Iterator[str]:

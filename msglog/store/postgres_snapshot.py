@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.new_file import filled_beside
+from msglog.postgres_link import MOMENT
 from msglog.sqlite_file import FAILURES, connect
 from msglog.store.postgres import PostgresStore
 from msglog.store.postgres_rows import Rows, checksum, text
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from msglog.postgres_link import Attempt, Link, Row
 
-_MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _SEED = 1
 """A snapshot's receipts are numbered from here on."""
 
@@ -96,7 +96,7 @@ def _write(link: Link, number: int, identity: bytes, path: str) -> None:
             _fill(link, number, file)
 
     try:
-        link.run(fill, begin=_MOMENT)
+        link.run(fill, begin=MOMENT)
     finally:
         file.connection.close()
 

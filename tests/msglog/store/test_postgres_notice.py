@@ -101,9 +101,12 @@ def test_a_lost_connection_is_made_again_and_what_came_meanwhile_is_told(
     assert notice.changed()
 
 
-def test_a_store_that_is_gone_is_said_to_be(writer: PostgresStore, notice: PostgresNotice) -> None:
+def test_a_store_that_is_another_one_now_is_said_to_be(
+    writer: PostgresStore, notice: PostgresNotice
+) -> None:
     link = writer._link
-    link.run(lambda _: link.execute("DELETE FROM repositories WHERE number = $1", writer._number))
+    sql = "UPDATE repositories SET identity = $2 WHERE number = $1"
+    link.run(lambda _: link.execute(sql, writer._number, bytes(range(16))))
     with pytest.raises(StoreError, match="not there any more"):
         notice.changed()
     notice.close()

@@ -98,6 +98,11 @@ def _warn_of_unknown(context: Context, settings: Config) -> None:
 
 def _print(context: Context, key: str, value: object, path: str, *, bare: bool = False) -> None:
     plain = value if isinstance(value, str | int | float | bool) else str(value)
+    if isinstance(value, list) and all(isinstance(text, str) for text in value):
+        if context.json:
+            context.write(to_json({"key": key, "value": value, "file": str(path)}))
+            return
+        plain = " ".join(value)
     if context.json:
         context.write(to_json({"key": key, "value": plain, "file": str(path)}))
         return

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 from msglog.annotation import TYPE_CHECKING
+from msglog.key import FIRST_KEY
+from msglog.layout import VIEWS_NAME
 from msglog.refname import DEFAULT_LOG, REMOTE_PREFIX
+from porcelain.display import one_line
+from porcelain.printing import note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +20,7 @@ if TYPE_CHECKING:
     from plumbing.fetching import Fetched, Fetcher
     from plumbing.session import Session
     from porcelain.exchange import Exchange
+    from porcelain.horizon import Horizon
 
 
 def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
@@ -24,6 +31,7 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
     asked: dict[str, Fetch] = {}
     known: dict[str, Ref] = {}
     met = one.target.repository
+    lists = not logs or one.view != FIRST_KEY  # of a view, to say how many messages are older
 
     def ask() -> Sequence[EarlyRequest]:
         from msglog.wire.events import ListRefs  # noqa: PLC0415 - while the server gets ready
@@ -32,7 +40,7 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
         for log in list(logs) or _known_logs(one):
             known[log] = one.tracking(log).known()
             asked[log] = request_of(one.tracking(log))
-        return [*asked.values()] if logs else [ListRefs(), *asked.values()]
+        return [ListRefs(), *asked.values()] if lists else [*asked.values()]
 
     session = one.open(ask)
     if one.target.repository != met:
@@ -44,9 +52,13 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
     from porcelain.progress import Progress  # noqa: PLC0415 - as above
 
     guesses = list(asked)
-    listed = [] if logs else session.listed_refs()
+    listed = session.listed_refs() if lists else []
     # A log that comes after a larger one of the same time changes a page for nearly each message.
-    unknown = [ref.log for ref in sorted(listed, key=_size) if ref.log not in asked]
+    unknown = [
+        ref.log
+        for ref in sorted(listed, key=_size)
+        if ref.log not in asked and not logs and one.shares(ref.log)
+    ]
     answered: dict[str, Fetcher] = {}
 
     def take_answer(log: str) -> None:
@@ -69,7 +81,9 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
             answered[log] = fetcher
 
     def finish(log: str) -> None:
-        _report(one, answered[log].run(), pull=pull)
+        fetched = answered[log].run()
+        horizon = _look_back(one, fetched, {ref.log: ref for ref in listed}.get(log))
+        _report(one, fetched, horizon, pull=pull)
 
     for some in (guesses, unknown):
         for log in some:
@@ -79,6 +93,8 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
                 session.send(asked[log])
         one.each(some, take_answer)
         one.each([log for log in some if log in answered], finish)
+    if listed and not (logs or answered):
+        note(one.context, f"msglog: {one_line(one.target.shown)} has no log that is shared")
     return session
 
 
@@ -94,17 +110,42 @@ def _known_logs(one: Exchange) -> list[str]:
     prefix = f"{REMOTE_PREFIX}{one.target.name}/"
     known = one.repository.store.refs(prefix) if one.target.name else {}
     if known:
-        return [name.removeprefix(prefix) for name in known]
+        return [log for name in known if one.shares(log := name.removeprefix(prefix))]
+    if not one.shares(DEFAULT_LOG):
+        return []
     return [DEFAULT_LOG] if one.tracking(DEFAULT_LOG).local().count else []
 
 
-def _report(one: Exchange, fetched: Fetched, *, pull: bool) -> None:
+def _look_back(one: Exchange, fetched: Fetched, listed: AdvertisedRef | None) -> Horizon | None:
+    """Return, and take note of, what the remote has from before the view; None without a view."""
+    view, log = one.view, fetched.log
+    if view == FIRST_KEY and not os.path.exists(os.path.join(one.folder, VIEWS_NAME)):
+        return None
+    from porcelain.horizon import Horizon, note_horizons  # noqa: PLC0415 - few remotes have a view
+
+    horizon = None
+    if view != FIRST_KEY:
+        tracking = one.tracking(log)
+        there = tracking.known().count if tracking.ref else fetched.count
+        older = None if listed is None else max(listed.count - there, 0)
+        horizon = Horizon(view, older)
+    if one.target.name:
+        note_horizons(one.folder, one.target.repository, {log: horizon})
+    return horizon
+
+
+def _report(one: Exchange, fetched: Fetched, horizon: Horizon | None, *, pull: bool) -> None:
     verb = "pulled" if pull else "fetched"
     count = fetched.local.count if pull else fetched.count
     root = fetched.local.root if pull else fetched.root
-    one.report(
-        fetched.log,
-        {verb: fetched.messages, "lost": fetched.lost, "count": count, "root": root.hex()},
-        f"{fetched.messages} {verb}, {count} in all, root {root.hex()[:12]}",
-    )
+    fields = {verb: fetched.messages, "lost": fetched.lost, "count": count, "root": root.hex()}
+    text = f"{fetched.messages} {verb}, {count} in all, root {root.hex()[:12]}"
+    if horizon is not None:
+        from porcelain.scope import json_since, shown  # noqa: PLC0415 - as in _look_back
+
+        fields |= {"since": json_since(horizon.view, one.context), "older": horizon.older}
+        text += f", since {shown(horizon.view, one.context)}"
+        if horizon.older:
+            text += f" ({horizon.older} older are there)"
+    one.report(fetched.log, fields, text)
     one.warn_of_loss(fetched.log, fetched.lost, pushed=False)

@@ -146,6 +146,6 @@ def _report(one: Exchange, fetched: Fetched, horizon: Horizon | None, *, pull: b
         fields |= {"since": json_since(horizon.view, one.context), "older": horizon.older}
         text += f", since {shown(horizon.view, one.context)}"
         if horizon.older:
-            text += f" ({horizon.older} older are there)"
+            text += f" ({horizon.older} older there)"
     one.report(fetched.log, fields, text)
     one.warn_of_loss(fetched.log, fetched.lost, pushed=False)

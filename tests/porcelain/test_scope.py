@@ -63,7 +63,7 @@ def test_a_clone_since_a_time_has_what_is_newer_and_goes_on_so(
     write(here, "new", "2026-07-01", "-C", server)
     assert here.ok("pull").split(", root")[0] == "origin main: 1 pulled, 4 in all"
     assert bodies(here) == [*months(4, 5, 6), "new"]
-    assert ", since 2026-04-01 (4 older are there)\n" in here.ok("pull")
+    assert ", since 2026-04-01 (4 older there)\n" in here.ok("pull")
     (line,) = here.run("pull", "--json").json()
     assert (line["pulled"], line["since"], line["older"]) == (
         0,
@@ -82,7 +82,7 @@ def test_what_is_older_of_ours_is_pushed_all_the_same(here: CommandLine, server:
     )
     assert here.ok("push").split(", root")[0] == "origin main: 2 pushed, 4 in all"
     assert "origin: equal, since 2026-04-01; 3 older messages are only there" in here.ok("status")
-    assert here.ok("pull").endswith(", since 2026-04-01 (3 older are there)\n")
+    assert here.ok("pull").endswith(", since 2026-04-01 (3 older there)\n")
     assert "3 older messages are only there" in here.ok("status")
     assert set(bodies(here, "-C", server)) == {*months(*MONTHS), "mine, old", "mine"}
     assert here.ok("sync", "--dry-run") == "origin main: 0 to pull, 0 to push\n"

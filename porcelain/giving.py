@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.key import FIRST_KEY
+from porcelain.display import one_line
+from porcelain.printing import note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +35,8 @@ def give(one: Exchange, logs: Sequence[str]) -> None:
         return [push for both in asked.values() for push in both if push is not None]
 
     session = one.open(ask)
+    if not asked and one.repository.logs():
+        note(one.context, f"msglog: no log is shared with {one_line(one.target.shown)}")
     if one.target.repository != met:
         from plumbing.tracking import NOTHING_KNOWN  # noqa: PLC0415 - seldom
 

@@ -59,8 +59,8 @@ def note_horizons(folder: str, identity: str, seen: Mapping[str, Horizon | None]
     if after == before:
         return
     path = os.path.join(folder, VIEWS_NAME)
-    unfinished = f"{path}.{os.getpid()}"
-    with suppress(OSError):  # such as on a full disk: nothing is lost by it
+    unfinished = f"{path}.new"
+    with suppress(OSError):  # on a full disk, or where two do so at once: nothing is lost by it
         with open(unfinished, "w", encoding="ascii") as file:
             json.dump({**documents, identity: after}, file)
         os.replace(unfinished, path)

@@ -60,7 +60,10 @@ def _since(text: str, context: Context) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What one command takes of a remote. keep: what to write into configuration once it has."""
+    """What one command takes of a remote.
+
+    before, keep: what to write into configuration before it does, and once it has.
+    """
 
     scope: Scope
     keep: Mapping[str, Setting | None]

@@ -93,7 +93,7 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
                 session.send(asked[log])
         one.each(some, take_answer)
         one.each([log for log in some if log in answered], finish)
-    if listed and not (logs or answered):
+    if listed and not logs and not any(one.shares(ref.log) for ref in listed):
         note(one.context, f"msglog: {one_line(one.target.shown)} has no log that is shared")
     return session
 

@@ -176,6 +176,9 @@ def test_logs_are_shared_by_their_names(cli: CommandLine, server: str) -> None:
     result = cli.run("pull")
     assert (result.status, result.out) == (0, "")
     assert result.error == "msglog: origin has no log that is shared\n"
+    assert cli.run("push").error == "msglog: no log is shared with origin\n"
+    (line,) = cli.run("config", "get", "remote.origin.logs", "--json").json()
+    assert line["value"] == ["nothing", "like-this*"]
 
 
 def test_settings_of_what_is_shared_go_with_the_remote(cli: CommandLine, server: str) -> None:

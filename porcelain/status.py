@@ -17,14 +17,17 @@ from porcelain.settings import load_settings
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from msglog.config import Remote
     from msglog.key import Key
     from msglog.repository import Log, Repository
     from msglog.store.store import Refusal
     from plumbing.context import Context
+    from porcelain.horizon import Horizon
     from porcelain.printing import Piece
+
+    Horizons = Mapping[str, Mapping[str, Horizon]]
 
 _REFUSALS_SHOWN = 5
 _NO_SCOPE: dict[str, object] = {"shared": True, "since": None, "older": None}
@@ -60,23 +63,36 @@ def run(_arguments: Namespace, context: Context) -> int:
     repository = open_repository(context)
     remotes = list(load_settings(context, repository.folder).remotes().values())
     logs = repository.logs()
+    horizons = _horizons(repository, remotes)
     if context.json:
         for log in logs:
-            context.write(to_json(_fields(log, compare(repository, log, remotes), context)))
+            compared = compare(repository, log, remotes, horizons)
+            context.write(to_json(_fields(log, compared, context)))
         for name, log_name, count in _only_remote(repository, logs, remotes):
             fields = {"log": log_name, "count": 0, "root": None}
             remote = {"remote": name, "ahead": 0, "behind": count, **_NO_SCOPE, "held_back": []}
             context.write(to_json({**fields, "remotes": [remote]}))
     else:
-        _print(context, repository, logs, remotes)
+        _print(context, repository, logs, remotes, horizons)
     repository.close()
     return 0
 
 
-def compare(repository: Repository, log: Log, remotes: list[Remote]) -> list[Comparison]:
+def _horizons(repository: Repository, remotes: list[Remote]) -> Horizons:
+    """Return what was seen of the views of remotes, by the ids of their repositories."""
+    if not os.path.exists(os.path.join(repository.folder, VIEWS_NAME)):
+        return {}
+    from porcelain.horizon import known_horizons  # noqa: PLC0415 - few remotes have a view
+
+    identities = [remote.repository for remote in remotes]
+    return {identity: known_horizons(repository.folder, identity) for identity in identities}
+
+
+def compare(
+    repository: Repository, log: Log, remotes: list[Remote], horizons: Horizons
+) -> list[Comparison]:
     """Compare a log with each remote, visiting only what differs."""
     result = []
-    views = os.path.join(repository.folder, VIEWS_NAME)
     for remote in remotes:
         ref = repository.store.ref(tracking_ref(remote.name, log.name))
         held_back = []
@@ -88,26 +104,23 @@ def compare(repository: Repository, log: Log, remotes: list[Remote]) -> list[Com
             ahead = sum(1 for _ in repository.difference(ref.root, log.root))
             behind = sum(1 for _ in repository.difference(log.root, ref.root))
         comparison = Comparison(remote, ahead, behind, held_back)
-        if remote.since or remote.logs or os.path.exists(views):
-            comparison = _in_scope(repository, log, comparison)
+        horizon = horizons.get(remote.repository, {}).get(log.name)
+        if remote.since or remote.logs or horizon is not None:
+            comparison = _in_scope(log, comparison, horizon)
         result.append(comparison)
     return result
 
 
-def _in_scope(repository: Repository, log: Log, comparison: Comparison) -> Comparison:
+def _in_scope(log: Log, comparison: Comparison, horizon: Horizon | None) -> Comparison:
     """Return a comparison with how much of the log is shared with the remote."""
-    from msglog.view import scope_of  # noqa: PLC0415 - as above
-    from porcelain.horizon import Horizon, known_horizons  # noqa: PLC0415 - few remotes need it
+    from msglog.view import scope_of  # noqa: PLC0415 - few remotes are shared in part
 
-    remote = comparison.remote
-    scope = scope_of(remote)
-    horizon = known_horizons(repository.folder, remote.repository).get(log.name)
-    seen = horizon or Horizon(scope.view, None)
+    scope = scope_of(comparison.remote)
     return replace(
         comparison,
         shared=scope.has(log.name),
-        view=seen.view,
-        older=seen.older,
+        view=scope.view if horizon is None else horizon.view,
+        older=None if horizon is None else horizon.older,
         wanted=scope.view,
     )
 
@@ -160,14 +173,18 @@ def _scope_fields(comparison: Comparison, context: Context) -> dict[str, object]
 
 
 def _print(
-    context: Context, repository: Repository, logs: list[Log], remotes: list[Remote]
+    context: Context,
+    repository: Repository,
+    logs: list[Log],
+    remotes: list[Remote],
+    horizons: Horizons,
 ) -> None:
     printer = make_printer(context)
     printer.line(f"Repository {one_line(repository.folder)}")
     length = repository.abbreviation_length()
     for log in logs:
         printer.line(("name", log.name), f": {plural(log.count, 'message')}")
-        for comparison in compare(repository, log, remotes):
+        for comparison in compare(repository, log, remotes, horizons):
             printer.line(f"  {comparison.remote.name}: ", *_state(comparison, context))
             for refusal in comparison.held_back[:_REFUSALS_SHOWN]:
                 oid = key_object_id(refusal.key).hex()[:length]

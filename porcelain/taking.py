@@ -53,6 +53,8 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
 
     guesses = list(asked)
     listed = session.listed_refs() if lists else []
+    counts = {ref.log: ref.count for ref in listed}
+    seen: dict[str, Horizon | None] = {}
     # A log that comes after a larger one of the same time changes a page for nearly each message.
     unknown = [
         ref.log
@@ -82,17 +84,20 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
 
     def finish(log: str) -> None:
         fetched = answered[log].run()
-        horizon = _look_back(one, fetched, {ref.log: ref for ref in listed}.get(log))
-        _report(one, fetched, horizon, pull=pull)
+        seen[log] = _look_back(one, fetched, counts.get(log))
+        _report(one, fetched, seen[log], pull=pull)
 
-    for some in (guesses, unknown):
-        for log in some:
-            if log not in asked:
-                known[log] = one.tracking(log).known()
-                asked[log] = fetch_request(one.tracking(log))
-                session.send(asked[log])
-        one.each(some, take_answer)
-        one.each([log for log in some if log in answered], finish)
+    try:
+        for some in (guesses, unknown):
+            for log in some:
+                if log not in asked:
+                    known[log] = one.tracking(log).known()
+                    asked[log] = fetch_request(one.tracking(log))
+                    session.send(asked[log])
+            one.each(some, take_answer)
+            one.each([log for log in some if log in answered], finish)
+    finally:
+        _remember(one, seen)
     if listed and not logs and not any(one.shares(ref.log) for ref in listed):
         note(one.context, f"msglog: {one_line(one.target.shown)} has no log that is shared")
     return session
@@ -116,22 +121,24 @@ def _known_logs(one: Exchange) -> list[str]:
     return [DEFAULT_LOG] if one.tracking(DEFAULT_LOG).local().count else []
 
 
-def _look_back(one: Exchange, fetched: Fetched, listed: AdvertisedRef | None) -> Horizon | None:
-    """Return, and take note of, what the remote has from before the view; None without a view."""
-    view, log = one.view, fetched.log
-    if view == FIRST_KEY and not os.path.exists(os.path.join(one.folder, VIEWS_NAME)):
+def _look_back(one: Exchange, fetched: Fetched, listed: int | None) -> Horizon | None:
+    """Return what the remote has from before the view, of so many that it lists; None: no view."""
+    if one.view == FIRST_KEY:
         return None
-    from porcelain.horizon import Horizon, note_horizons  # noqa: PLC0415 - few remotes have a view
+    from porcelain.horizon import Horizon  # noqa: PLC0415 - few remotes have a view
 
-    horizon = None
-    if view != FIRST_KEY:
-        tracking = one.tracking(log)
-        there = tracking.known().count if tracking.ref else fetched.count
-        older = None if listed is None else max(listed.count - there, 0)
-        horizon = Horizon(view, older)
-    if one.target.name:
-        note_horizons(one.folder, one.target.repository, {log: horizon})
-    return horizon
+    tracking = one.tracking(fetched.log)
+    there = tracking.known().count if tracking.ref else fetched.count
+    return Horizon(one.view, None if listed is None else max(listed - there, 0))
+
+
+def _remember(one: Exchange, seen: dict[str, Horizon | None]) -> None:
+    """Take note of what was seen, if any remote has ever had a view."""
+    recorded = os.path.join(one.folder, VIEWS_NAME)
+    if one.target.name and seen and (one.view != FIRST_KEY or os.path.exists(recorded)):
+        from porcelain.horizon import note_horizons  # noqa: PLC0415 - few remotes have a view
+
+        note_horizons(one.folder, one.target.repository, seen)
 
 
 def _report(one: Exchange, fetched: Fetched, horizon: Horizon | None, *, pull: bool) -> None:

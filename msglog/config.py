@@ -38,13 +38,14 @@ class KnownKey:
 
     choices: the texts that it may be; empty for any. runs: its value is a command to be run.
     values: a regular expression of the texts that it may be, meaning: the same for people; empty
-    for any.
+    for any. many: it is a list of such texts; one alone counts as a list of one.
     """
 
     choices: tuple[str, ...] = ()
     runs: bool = False
     values: str = ""
     meaning: str = ""
+    many: bool = False
 
     def why_not(self, text: str) -> str:
         """Return why the key cannot have a value, or ""."""
@@ -69,18 +70,37 @@ KNOWN: Mapping[str, KnownKey] = {
     "ssh.transport": KnownKey(choices=("auto", "paramiko", "openssh")),
     GRACE: KnownKey(values=duration.VALUES, meaning=duration.MEANING),
 }
-REMOTE_KEYS: Mapping[str, KnownKey] = {"url": KnownKey(), "repository": KnownKey()}
+_PART = "[a-z0-9*][a-z0-9*._-]*"
+REMOTE_KEYS: Mapping[str, KnownKey] = {
+    "url": KnownKey(),
+    "repository": KnownKey(),
+    "since": KnownKey(
+        values=r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)",
+        meaning="a time like 2026-01-31T00:00:00Z",
+    ),
+    "logs": KnownKey(
+        values=rf"{_PART}(/{_PART}){{0,3}}",
+        meaning="names of logs, in which * stands for any characters",
+        many=True,
+    ),
+}
 FREE_TABLE = "tool"
 """`tool.NAME.KEY` is for programs that build on msglog; it is not looked into."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A remote: its URL, and the id (hex) of the repository that was last met there, or ""."""
+    """A remote: its URL, and the id (hex) of the repository that was last met there, or "".
+
+    since: the RFC 3339 time from which on its logs are taken, or "" for all of them. logs: patterns
+    of the logs that are shared with it, or none for all.
+    """
 
     name: str
     url: str
     repository: str
+    since: str = ""
+    logs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +132,22 @@ class Config:
             return value
         return None
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return the texts of a known key that may have many; raises ConfigError as `text` does."""
+        known = known_key(key)
+        for layer in self.layers:
+            if key not in layer.values:
+                continue
+            value = layer.values[key]
+            texts = [value] if isinstance(value, str) else value
+            if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+                raise _wrong(layer.path, key, "it must be a list of texts")
+            for text in texts:
+                if known is not None and (why := known.why_not(text)):
+                    raise _wrong(layer.path, key, why)
+            return tuple(texts)
+        return ()
+
     def entries(self) -> Iterator[tuple[str, object, str]]:
         """Yield each key with the value that counts and the file that it is from, by key."""
         for key in sorted({key for layer in self.layers for key in layer.values}):
@@ -132,8 +168,10 @@ class Config:
         for name in sorted(names):
             url = self.text(f"remote.{name}.url")
             if url is not None:
-                repository = self.text(f"remote.{name}.repository")
-                found[name] = Remote(name, url, repository or "")
+                repository = self.text(f"remote.{name}.repository") or ""
+                since = self.text(f"remote.{name}.since") or ""
+                logs = self.texts(f"remote.{name}.logs")
+                found[name] = Remote(name, url, repository, since, logs)
         return found
 
 

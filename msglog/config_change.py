@@ -22,7 +22,12 @@ from msglog.refname import check_remote_name
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from os import PathLike
-    from typing import Any
+    from typing import Any, TypeAlias
+
+    from msglog.config import KnownKey
+
+Setting: TypeAlias = "str | int | float | bool | list[str]"
+"""The value of a key."""
 
 _BARE = r"[A-Za-z0-9_-]{1,64}"
 _INTEGER = r"[+-]?(?:0|[1-9][0-9]{0,17})"
@@ -50,10 +55,11 @@ def split_key(key: str) -> tuple[str, ...]:
     return parts
 
 
-def check_setting(key: str, text: str, *, trusted: bool) -> str | int | float | bool:
+def check_setting(key: str, text: str, *, trusted: bool) -> Setting:
     """Return the value that a text is for a key; raises ConfigKeyError for what cannot be set.
 
-    trusted: it is for the user's own file.
+    trusted: it is for the user's own file. The texts of a key that may have many stand between
+    blanks or commas.
     """
     parts = split_key(key)
     if parts[0] == FREE_TABLE and len(parts) > 2:
@@ -73,6 +79,12 @@ def check_setting(key: str, text: str, *, trusted: bool) -> str | int | float | 
             why="it names a command, and repositories are copied",
             hint=f"Use `msglog config --global set {key} ...`.",
         )
+    if known.many and (texts := text.replace(",", " ").split()):
+        return [_check_text(key, known, one) for one in texts]
+    return _check_text(key, known, text)
+
+
+def _check_text(key: str, known: KnownKey, text: str) -> str:
     if why := known.why_not(text):
         raise ConfigKeyError(f"{text[:80]!r} cannot be {key}", why=why)
     if not text or not text.isprintable():
@@ -92,9 +104,7 @@ def _guess(text: str) -> str | int | float | bool:
     return text
 
 
-def change(
-    file: str | PathLike[str], values: Mapping[str, str | int | float | bool | None]
-) -> None:
+def change(file: str | PathLike[str], values: Mapping[str, Setting | None]) -> None:
     """Set keys of a file, or remove those that are None, all at once; comments are kept.
 
     The file is replaced whole or not at all; concurrent changes wait for each other, and raise

@@ -10,3 +10,6 @@ CONFIG_NAME = "config.toml"
 
 INCOMING_NAME = "incoming"
 """The folder of messages that wait for a store that can be written."""
+
+VIEWS_NAME = "views.json"
+"""What was seen to lie before the views of remotes; there only where a remote has one."""

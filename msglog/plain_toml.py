@@ -1,6 +1,7 @@
 """Ordinary TOML (toml.io/en/v1.0.0), read without tomllib, whose import takes 6 ms.
 
-What `msglog config` and `msglog remote add` write is tables of keys with short texts and numbers.
+What `msglog config` and `msglog remote add` write is tables of keys with short texts and numbers,
+or lists of such texts on one line.
 Of anything else, right or wrong, this says None, and tomllib decides.
 """
 
@@ -61,7 +62,10 @@ def _name(parts: Sequence[str]) -> str:
 
 
 def _value(literal: str) -> object:
-    """Return a text, a whole number, or true or false; None for anything else."""
+    """Return a text, texts, a whole number, or true or false; None for anything else."""
+    if literal[:1] == "[" and literal[-1:] == "]":
+        texts = [_value(part.strip(" \t")) for part in literal[1:-1].split(",")]
+        return texts if all(isinstance(text, str) for text in texts) else None
     if literal[:1] == '"':
         inside = literal[1:-1]
         plain = len(literal) > 1 and literal[-1] == '"' and not {'"', "\\"}.intersection(inside)

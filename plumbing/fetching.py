@@ -272,15 +272,19 @@ class Fetcher:
         tracking = self._tracking
         agreed = self._store.agreed(tracking.remote.peer, tracking.log, tracking.view)
         point: dict[str, Ref] = {}
-        if tracking.ref and tracking.view == FIRST_KEY and self._store.ref(tracking.ref) != ref:
-            point[tracking.ref] = ref
+        made = intake.made
+        if tracking.ref:
+            seen = tracking.settled(self._reader(intake), ref)
+            if self._store.ref(tracking.ref) != Ref(seen.root, seen.count):
+                point[tracking.ref] = Ref(seen.root, seen.count)
+                made = {**made, **seen.nodes}
         news = [] if ref.root in (*agreed, EMPTY_ROOT) else [ref.root]
         if point or news:
             self._repository.commit(
                 [],
                 time=tracking.clock(),
                 reason=self._reason,
-                nodes=intake.made,
+                nodes=made,
                 agreed=[
                     Agreement(tracking.remote.peer, tracking.log, tracking.view, root)
                     for root in news

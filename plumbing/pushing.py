@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from itertools import chain
 
 from msglog.annotation import TYPE_CHECKING
@@ -11,11 +12,11 @@ from msglog.errors import IntegrityError, MsglogError
 from msglog.index.change import insert, merge
 from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import count, difference
-from msglog.key import FIRST_KEY
 from msglog.repository import overlay
 from msglog.store.store import HeldBack, MissingObjectError, Refusal
 from msglog.wire.events import Acknowledged, Base, Batch, Done, End, Push, Refused, Transfer
 from plumbing.outgoing import cut_batches
+from plumbing.tracking import NOTHING_KNOWN
 from plumbing.transport.channel import ChannelError
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 WINDOW = 4
 """How many batches may be under way without an acknowledgement."""
+
+FEW_OLDER = 16
+"""How many messages from before a view are sent rather than looked for in the remote's index."""
 
 
 class FalseAcknowledgementError(IntegrityError):
@@ -69,8 +73,9 @@ class _Draft:
 class Pusher:
     """Pushes one log in a session.
 
-    early: the request was sent already, and known is what the remote was known to hold before it
-    was made.
+    What we have from before the view is not of it: it is pushed after it, on its own.
+    early: the request was sent already, and after it early_older for what is older, if at all;
+    known is what the remote was known to hold before they were made.
     """
 
     def __init__(
@@ -79,6 +84,7 @@ class Pusher:
         tracking: Tracking,
         *,
         early: Push | None = None,
+        early_older: Push | None = None,
         known: Ref | None = None,
     ) -> None:
         self._session = session
@@ -86,6 +92,7 @@ class Pusher:
         self._repository = tracking.repository
         self._known = tracking.known() if known is None else known
         self._request = early
+        self._older = None if early_older is None else self._pusher_of_older(early_older)
         self._answer: Base | None = None
         self._progress: Callable[[int, int], None] = _ignore
         self._pending: deque[tuple[int, OutgoingBatch]] = deque()
@@ -105,8 +112,30 @@ class Pusher:
         taken before `run` has anything more to say.
         """
         if self._request is None:
-            self._request = push_request(self._tracking)
-            self._session.send(self._request)
+            self._ask()
+        try:
+            answer = self._take_own_answer()
+        except MsglogError:
+            if self._older is not None and not self._session.failed:
+                with suppress(MsglogError):  # it is answered all the same, and no better
+                    self._older.take_answer()
+            raise
+        if self._older is not None:
+            self._older.take_answer()
+        return answer
+
+    def _ask(self) -> None:
+        self._request, older = push_requests(self._tracking)
+        self._session.send(self._request)
+        if older is not None:
+            self._session.send(older)
+            self._older = self._pusher_of_older(older)
+
+    def _pusher_of_older(self, request: Push | None = None) -> Pusher:
+        return Pusher(self._session, self._tracking.older(), early=request, known=NOTHING_KNOWN)
+
+    def _take_own_answer(self) -> Base:
+        assert self._request is not None
         answer = self._session.expect(Base)
         if answer.log != self._tracking.log:
             raise FalseAcknowledgementError("the remote answers for another log")
@@ -154,7 +183,8 @@ class Pusher:
         if answer.base is None and local.count and answer.count != 0:
             answer = self._offer_further() or answer
         lost = self._lost_by(answer)
-        if lost is None or (answer.base is None and answer.count and local.count):
+        few = tracking.before is not None and local.count <= FEW_OLDER
+        if lost is None or (answer.base is None and answer.count and local.count and not few):
             assert answer.root is not None
             done, lost = self._push_without_base(local, answer.root)
         else:
@@ -162,8 +192,10 @@ class Pusher:
         root = answer.root if done is None else done.root
         number = answer.count if done is None else done.count
         accepted, refused = self._accepted, tuple(self._all_refused)
-        if tracking.view != FIRST_KEY and (older := tracking.older()).part().count:
-            before = Pusher(self._session, older).run(progress)
+        if self._older is None and tracking.has_older():
+            self._older = self._pusher_of_older()
+        if self._older is not None:
+            before = self._older.run(progress)
             accepted, refused = accepted + before.messages, refused + before.refused
         return Pushed(tracking.log, accepted, refused, root, number, lost)
 
@@ -176,7 +208,7 @@ class Pusher:
             return None
         self._request = Push(tracking.log, further, tracking.view)
         self._session.send(self._request)
-        return self.take_answer()
+        return self._take_own_answer()
 
     def _lost_by(self, answer: Base) -> int | None:
         """Return how much the remote was known to hold and has no more; None if that is open."""
@@ -229,9 +261,7 @@ class Pusher:
         read = overlay(self._repository.store.read_nodes, self._made)
         self._accepted_root = base
         if target.root == base:
-            if base not in self._repository.store.agreed(
-                tracking.remote.peer, tracking.log, tracking.view
-            ):
+            if not tracking.has_agreed(base):
                 tracking.agree(base, reason=self._reason, nodes=self._made)
             tracking.learn(base, reason=self._reason)
             return None
@@ -329,3 +359,9 @@ def _ignore(_done: int, _total: int) -> None:
 def push_request(tracking: Tracking) -> Push:
     """Return the request with which pushing a log begins."""
     return Push(tracking.log, tracking.have_first(), tracking.view)
+
+
+def push_requests(tracking: Tracking) -> tuple[Push, Push | None]:
+    """Return the requests with which pushing a log begins: a second one for what is older."""
+    older = push_request(tracking.older()) if tracking.has_older() else None
+    return push_request(tracking), older

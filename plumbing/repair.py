@@ -11,7 +11,7 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError, MsglogError
 from msglog.index.change import build
 from msglog.index.salvage import is_below, salvage
-from msglog.key import key_object_id, key_time
+from msglog.key import FIRST_KEY, key_object_id, key_time
 from msglog.layout import STORE_NAME
 from msglog.message_json import rfc3339, to_json
 from msglog.refname import DEFAULT_LOG, LOG_PREFIX, REMOTE_PREFIX, log_ref
@@ -25,6 +25,7 @@ from msglog.store.store import (
     RefUpdate,
     StoreBusyError,
 )
+from msglog.view import scope_of
 from plumbing.local_repository import open_repository
 from plumbing.opening import find_target, load_config, open_session
 from plumbing.refetching import Source
@@ -33,10 +34,12 @@ from plumbing.verify import Inspection, message_fault
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from msglog.config import Config
     from msglog.index.change import Path
     from msglog.key import Key
     from msglog.repository import Repository
     from plumbing.context import Context
+    from plumbing.session import Session
 
 LOST_AND_FOUND = "lost-found"
 """The log for messages of which it is not certain that they belong to a log given up in part."""
@@ -75,12 +78,22 @@ def _mend_logs(context: Context, remote: str, report: _Report, *, give_up: bool)
         target = find_target(config, remote, context, context.repository_directory)
         session = open_session(target, context, config)
         try:
-            source = Source(session)
+            source = _source(session, config, remote)
             Mending(repository, context, report, source, give_up=give_up).run()
         finally:
             session.close()
     finally:
         repository.close()
+
+
+def _source(session: Session, config: Config, remote: str) -> Source:
+    """Return the source that a remote is; what it has from before our views is not missing here."""
+    known = config.remotes()
+    if remote in known:
+        scope = scope_of(known[remote])
+        return Source(session, scope.view, scope.has)
+    views = [scope_of(one).view for one in known.values()]
+    return Source(session, min(views, default=FIRST_KEY))
 
 
 class _Report:

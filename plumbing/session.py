@@ -266,4 +266,5 @@ def _remote_error(error: PeerError) -> MsglogError:
         hint = "The administrator of the server can give you a role that allows it."
         return RemoteRefusedError("not authorised", why=why, hint=hint)
     kind = _ERRORS.get(error.code, RemoteFailureError)
-    return kind("the remote reports an error", why=error.text)
+    hint = "Is it another version of msglog?" if error.code == "protocol" else ""
+    return kind("the remote reports an error", why=error.text, hint=hint)

@@ -8,15 +8,16 @@ from msglog.errors import IntegrityError
 from msglog.index.change import Index, merge, slice_from, splice
 from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import count
-from msglog.key import FIRST_KEY
+from msglog.key import FIRST_KEY, LAST_KEY, TIME_BYTES, Key
 from msglog.refname import log_ref, tracking_ref
+from msglog.repository import overlay
 from msglog.store.store import Agreement, Ref
 from msglog.wire.events import HAVE_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from msglog.key import Key
+    from msglog.index.node import NodeReader
     from msglog.objectid import ObjectId
     from msglog.repository import Repository
     from msglog.store.store import HeldBack
@@ -105,6 +106,10 @@ class Tracking:
         """Return what is remembered of our messages from before the view."""
         return Tracking(self.repository, self.remote, self.log, clock=self.clock, before=self.view)
 
+    def has_older(self) -> bool:
+        """Tell whether we have messages from before the view."""
+        return self.view != FIRST_KEY and self.older().part().count > 0
+
     def have(self) -> tuple[ObjectId, ...]:
         """Return the roots to offer as base: our own, then agreed ones, newest first.
 
@@ -135,13 +140,34 @@ class Tracking:
         return tuple([root for root in self.have() if root not in offered])
 
     def _own(self) -> list[ObjectId]:
-        root = self.local().root
-        whole = self.view == FIRST_KEY and self.before is None
-        return [root] if whole and root != EMPTY_ROOT else []
+        """Return our own root; of a view, only where no root of it was agreed yet."""
+        if self.before is not None or (self.view != FIRST_KEY and self._agreed()):
+            return []
+        part = self.part()
+        if part.nodes:  # our log may go on before the remote answers that this is the base
+            self.repository.commit([], time=self.clock(), reason="offered", nodes=part.nodes)
+        return [part.root] if part.root != EMPTY_ROOT else []
 
     def _agreed(self) -> list[ObjectId]:
-        agreed = self.repository.store.agreed(self.remote.peer, self.log, self.view)
+        store = self.repository.store
+        agreed = store.agreed(self.remote.peer, self.log, self._place)
+        if self.before is not None:  # from when the whole log was meant
+            agreed += store.agreed(self.remote.peer, self.log, self.view)
         return [root for root in agreed if root != EMPTY_ROOT]
+
+    @property
+    def _place(self) -> Key:
+        """The view under which roots are remembered; for what is older, one that is none.
+
+        So the whole log, should it be meant one day, is not begun from the little that was older.
+        """
+        if self.before is None:
+            return self.view
+        return Key(self.before[:TIME_BYTES] + LAST_KEY[TIME_BYTES:])
+
+    def has_agreed(self, root: ObjectId) -> bool:
+        """Tell whether it is remembered that both sides have computed root."""
+        return root in self.repository.store.agreed(self.remote.peer, self.log, self._place)
 
     def _is_near(self, root: ObjectId) -> bool:
         """Return whether our log has nearly as many messages as an index, or as many."""
@@ -168,24 +194,28 @@ class Tracking:
             time=self.clock(),
             reason=reason,
             nodes=nodes,
-            agreed=[Agreement(self.remote.peer, self.log, self.view, root)],
+            agreed=[Agreement(self.remote.peer, self.log, self._place, root)],
             held_back=held_back,
         )
 
     def learn(self, root: ObjectId, *, reason: str) -> None:
         """Remember that the remote holds all that an index of ours has, and maybe more."""
-        if self.ref and self.view == FIRST_KEY:
+        if self.ref:
             self.repository.merge_into_ref(self.ref, root, time=self.clock(), reason=reason)
 
-    def settle(self, ref: Ref, *, reason: str) -> None:
-        """Remember that the remote holds exactly what an index of ours has."""
-        if self.ref and self.view == FIRST_KEY and self.known() != ref:
-            self.repository.commit([], time=self.clock(), reason=reason, point={self.ref: ref})
+    def settled(self, read: NodeReader, ref: Ref) -> Index:
+        """Return what the remote is known to hold once it is seen to hold exactly ref of the view.
+
+        Of what lies before the view it is what was known already. The nodes are those made for it.
+        """
+        if self.view == FIRST_KEY:
+            return Index(ref.root, ref.count, {})
+        return splice(read, self.known().root, ref.root, self.view)
 
     def held(self) -> tuple[ObjectId, dict[ObjectId, bytes]]:
         """Return the index of all that we hold of what is meant, and the nodes made for it."""
-        if self.view != FIRST_KEY:
-            index = self.part()
-        else:
-            index = merge(self.repository.store.read_nodes, self.local().root, self.known().root)
-        return index.root, index.nodes
+        part, known = self.part(), self.meant(self.known())
+        made = {**part.nodes, **known.nodes}
+        index = merge(overlay(self.repository.store.read_nodes, made), part.root, known.root)
+        made.update(index.nodes)
+        return index.root, made

@@ -11,6 +11,7 @@ from msglog.config_change import change
 from msglog.errors import LocalError, UsageError
 from msglog.layout import STORE_NAME
 from msglog.refname import DEFAULT_REMOTE
+from msglog.view import scope_of
 from plumbing.opening import Target, local_path
 from plumbing.transport.url import RemoteUrl, parse_url
 from porcelain.display import one_line
@@ -18,6 +19,7 @@ from porcelain.exchange import Exchange
 from porcelain.init import create
 from porcelain.places import FOLDER, repository_file, user_file
 from porcelain.printing import note
+from porcelain.scope import configure_patterns, new_settings
 from porcelain.taking import take
 
 if TYPE_CHECKING:
@@ -36,15 +38,17 @@ def configure(parser: ArgumentParser) -> None:
     """Add the arguments of `clone`."""
     parser.add_argument("url", metavar="URL", help="such as server@host or server@host:team/ops")
     parser.add_argument("folder", nargs="?", metavar="DIR", help="where to make it")
+    configure_patterns(parser)
 
 
 def run(arguments: Namespace, context: Context) -> int:
-    """Make the folder, set up `origin`, and pull every log."""
+    """Make the folder, set up `origin`, and pull every log, or those that were asked for."""
     url = parse_url(arguments.url)
     if url.kind == "local":
         url = RemoteUrl(
             "local", path=str(local_path(url, Path(context.directory), context).resolve())
         )
+    settings = new_settings(DEFAULT_REMOTE, arguments, context)
     folder = Path(context.directory, arguments.folder or _folder_name(url))
     path = folder / FOLDER
     if (path / STORE_NAME).exists():
@@ -53,10 +57,12 @@ def run(arguments: Namespace, context: Context) -> int:
     done = False
     try:
         # The store comes last: where there is one, a pull knows where to go on.
-        change(repository_file(str(path)), {f"remote.{DEFAULT_REMOTE}.url": str(url)})
+        change(repository_file(str(path)), {f"remote.{DEFAULT_REMOTE}.url": str(url), **settings})
         create(path, context).close()
         config = load([(repository_file(str(path)), False), (user_file(context), True)])
         one = Exchange(context, str(path), config, Target(DEFAULT_REMOTE, url, folder))
+        if settings:
+            one.scope = scope_of(config.remotes()[DEFAULT_REMOTE])
         try:
             take(one, [], pull=True)
             done = True

@@ -98,8 +98,12 @@ def _warn_of_unknown(context: Context, settings: Config) -> None:
 
 def _print(context: Context, key: str, value: object, path: str, *, bare: bool = False) -> None:
     plain = value if isinstance(value, str | int | float | bool) else str(value)
+    is_list = isinstance(value, list) and all(isinstance(text, str) for text in value)
     if context.json:
-        context.write(to_json({"key": key, "value": plain, "file": str(path)}))
+        said = value if is_list else plain
+        context.write(to_json({"key": key, "value": said, "file": str(path)}))
         return
+    if isinstance(value, list) and is_list:
+        plain = " ".join(value)
     text = ("true" if plain else "false") if isinstance(plain, bool) else one_line(str(plain))
     context.write(f"{text}\n" if bare else f"{one_line(key)}={text}\n")

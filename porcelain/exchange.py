@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass, field, replace
 from msglog.errors import NotAuthorisedError, UsageError
-from msglog.key import key_object_id
+from msglog.key import FIRST_KEY, key_object_id
 from msglog.refname import DEFAULT_REMOTE, REMOTE_PREFIX, check_log_name
 from plumbing.opening import ask_nothing, find_target, open_session
 from porcelain.discovery import find_repository
@@ -18,11 +18,15 @@ from porcelain.settings import UnknownRemoteError, load_settings
 
 if TYPE_CHECKING:  # only rounds have one
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from msglog.config import Config
+    from msglog.config import Remote as ConfiguredRemote
+    from msglog.config_change import Setting
+    from msglog.key import Key
     from msglog.repository import Repository
     from msglog.store.store import Refusal
+    from msglog.view import Scope
     from msglog.wire.request_line import EarlyRequest
     from plumbing.context import Context
     from plumbing.opening import Target
@@ -45,6 +49,14 @@ def configure_exchange(parser: ArgumentParser) -> None:
     )
 
 
+def configure_taking(parser: ArgumentParser) -> None:
+    """Add the arguments with which `fetch` and `pull` say how much they take."""
+    parser.add_argument(
+        "--since", metavar="TIME", help="take what was written at TIME or later, from now on"
+    )
+    parser.add_argument("--whole", action="store_true", help="take older messages too, from now on")
+
+
 def _go_on() -> None:
     """Stop nothing."""
 
@@ -55,6 +67,7 @@ class Exchange:
 
     heed: called after each step of the work that is whole; may raise, to stop there.
     reused: the session was open already when this round began.
+    scope: how much of the remote is shared; None for all of it.
     """
 
     context: Context
@@ -64,6 +77,7 @@ class Exchange:
     statuses: list[int] = field(default_factory=list)
     heed: Callable[[], None] = _go_on
     reused: bool = False
+    scope: Scope | None = None
     _turnover: Turnover | None = None
     _warned: dict[str, tuple[int, tuple[Refusal, ...]]] = field(default_factory=dict)
     _session: Session | None = None
@@ -109,7 +123,16 @@ class Exchange:
         remote = self._remote or Remote(
             self.target.name, bytes.fromhex(self.target.repository or "00" * 16)
         )
-        return Tracking(self.repository, remote, log, clock=self.context.now)
+        return Tracking(self.repository, remote, log, clock=self.context.now, view=self.view)
+
+    @property
+    def view(self) -> Key:
+        """The first key of what is taken of the remote's logs."""
+        return FIRST_KEY if self.scope is None else self.scope.view
+
+    def shares(self, log: str) -> bool:
+        """Tell whether a log that was not named is shared with the remote."""
+        return self.scope is None or self.scope.has(log)
 
     def _note_identity(self, identity: str) -> None:
         """Bind the remote's name to the repository that answered."""
@@ -219,10 +242,42 @@ def exchange(arguments: Namespace, context: Context) -> Iterator[Exchange]:
     check_is_remote(config, arguments.remote)
     target = find_target(config, arguments.remote, context, folder)
     one = Exchange(context, folder, config, target)
+    remote = config.remotes().get(arguments.remote)
+    option = getattr(arguments, "since", None) is not None or getattr(arguments, "whole", False)
     try:
+        keep: Mapping[str, Setting | None] = {}
+        if option or (remote is not None and (remote.since or remote.logs)):
+            keep = _set_scope(one, arguments, remote, option=option)
         yield one
+        if keep and not one.status():
+            _change(one, keep)
     finally:
         one.end()
+
+
+def _set_scope(
+    one: Exchange, arguments: Namespace, remote: ConfiguredRemote | None, *, option: bool
+) -> Mapping[str, Setting | None]:
+    """Say how much is shared; return what to keep of that once it has been taken."""
+    from msglog.view import scope_of  # noqa: PLC0415 - most remotes are shared whole
+    from porcelain.scope import choose  # noqa: PLC0415 - as above
+
+    if not option:
+        one.scope = scope_of(remote)
+        return {}
+    chosen = choose(arguments, one.context, remote, one.repository)
+    one.scope = chosen.scope
+    if arguments.dry_run:
+        return {}
+    if chosen.before:
+        _change(one, chosen.before)
+    return chosen.keep
+
+
+def _change(one: Exchange, settings: Mapping[str, Setting | None]) -> None:
+    from msglog.config_change import change  # noqa: PLC0415 - seldom
+
+    change(repository_file(one.folder), settings)
 
 
 def check_is_remote(config: Config, text: str) -> None:

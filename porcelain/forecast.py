@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.index.walk import count, difference
+from msglog.key import FIRST_KEY
 from msglog.repository import overlay
-from plumbing.navigation import find_common_ground
+from msglog.store.store import Ref
+from plumbing.navigation import ask_for_view, find_common_ground
+from plumbing.tracking import NOTHING_KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from msglog.wire.events import AdvertisedRef
     from plumbing.session import Session
+    from plumbing.tracking import Tracking
     from porcelain.exchange import Exchange
 
 
@@ -20,7 +24,8 @@ def forecast(one: Exchange, logs: Sequence[str], *, take: bool, give: bool) -> N
     session = one.open()
     listed = {ref.log: ref for ref in session.list_refs()}
     ours = [log.name for log in one.repository.logs()]
-    for log in list(logs) or sorted({*(listed if take else ()), *(ours if give else ())}):
+    known = {*(listed if take else ()), *(ours if give else ())}
+    for log in list(logs) or sorted(filter(one.shares, known)):
         _forecast_one(one, session, log, listed.get(log), take=take, give=give)
 
 
@@ -34,15 +39,14 @@ def _forecast_one(
     give: bool,
 ) -> None:
     tracking = one.tracking(log)
-    local = tracking.local()
-    lacking, surplus = 0, local.count
-    if listed is not None and listed.root == local.root:
-        lacking = surplus = 0
-    elif listed is not None and listed.count:
-        ground = find_common_ground(session, tracking, local.root, {}, listed.root)
-        read = overlay(one.repository.store.read_nodes, ground.made)
-        surplus = sum(1 for _ in difference(read, ground.common, local.root))
-        lacking = max(listed.count - count(read, ground.common), 0)
+    there = NOTHING_KNOWN if listed is None else Ref(listed.root, listed.count)
+    if tracking.view == FIRST_KEY:
+        lacking, surplus = _compare(session, tracking, there)
+    else:
+        seen = ask_for_view(session, log, tracking.view) if there.count else there
+        lacking, surplus = _compare(session, tracking, seen)
+        if give:
+            surplus += _compare(session, tracking.older(), there)[1]
     fields: dict[str, object] = {}
     texts = []
     if take:
@@ -52,3 +56,16 @@ def _forecast_one(
         fields["to_push"] = surplus
         texts.append(f"{surplus} to push")
     one.report(log, fields, ", ".join(texts))
+
+
+def _compare(session: Session, tracking: Tracking, there: Ref) -> tuple[int, int]:
+    """Return how many messages only the remote has, and only we have, of what is meant."""
+    part = tracking.part()
+    if there.root == part.root:
+        return 0, 0
+    if not there.count or not part.count:
+        return there.count, part.count
+    ground = find_common_ground(session, tracking, part.root, dict(part.nodes), there.root)
+    read = overlay(tracking.repository.store.read_nodes, ground.made)
+    surplus = sum(1 for _ in difference(read, ground.common, part.root))
+    return max(there.count - count(read, ground.common), 0), surplus

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
+from msglog.key import FIRST_KEY
+from porcelain.display import one_line
+from porcelain.printing import note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,19 +22,21 @@ def give(one: Exchange, logs: Sequence[str]) -> None:
     """Push logs, or all that we have, over a session that is open or a new one."""
     for log in logs:
         one.repository.log(log)
-    asked: dict[str, Push] = {}
+    asked: dict[str, tuple[Push, Push | None]] = {}
     known: dict[str, Ref] = {}
     met = one.target.repository
 
     def ask() -> Sequence[EarlyRequest]:
-        from plumbing.pushing import push_request  # noqa: PLC0415 - while the server gets ready
+        from plumbing.pushing import push_requests  # noqa: PLC0415 - while the server gets ready
 
         for log in list(logs) or _own_logs(one):
             known[log] = one.tracking(log).known()
-            asked[log] = push_request(one.tracking(log))
-        return list(asked.values())
+            asked[log] = push_requests(one.tracking(log))
+        return [push for both in asked.values() for push in both if push is not None]
 
     session = one.open(ask)
+    if not asked and one.repository.logs():
+        note(one.context, f"msglog: no log is shared with {one_line(one.target.shown)}")
     if one.target.repository != met:
         from plumbing.tracking import NOTHING_KNOWN  # noqa: PLC0415 - seldom
 
@@ -43,7 +48,10 @@ def give(one: Exchange, logs: Sequence[str]) -> None:
     ready: dict[str, Pusher] = {}
 
     def take_answer(log: str) -> None:
-        pusher = Pusher(session, one.tracking(log), early=asked[log], known=known.get(log))
+        early, older = asked[log]
+        pusher = Pusher(
+            session, one.tracking(log), early=early, early_older=older, known=known.get(log)
+        )
         pusher.take_answer()
         ready[log] = pusher
 
@@ -59,7 +67,7 @@ def give(one: Exchange, logs: Sequence[str]) -> None:
 
 
 def _own_logs(one: Exchange) -> list[str]:
-    """Return all our logs, those first of which the remote probably lacks least.
+    """Return all our logs that are shared, those first of which the remote probably lacks least.
 
     A log that comes after a larger one of the same time changes a page for nearly each message.
     """
@@ -67,7 +75,7 @@ def _own_logs(one: Exchange) -> list[str]:
     def lacking(log: Log) -> int:
         return log.count - one.tracking(log.name).known().count
 
-    return [log.name for log in sorted(one.repository.logs(), key=lacking)]
+    return [log.name for log in sorted(one.repository.logs(), key=lacking) if one.shares(log.name)]
 
 
 def _report(one: Exchange, pushed: Pushed) -> None:
@@ -76,16 +84,18 @@ def _report(one: Exchange, pushed: Pushed) -> None:
         text += f", {len(pushed.refused)} refused"
     if pushed.root is not None:
         text += f", {pushed.count} in all, root {pushed.root.hex()[:12]}"
-    one.report(
-        pushed.log,
-        {
-            "pushed": pushed.messages,
-            "refused": len(pushed.refused),
-            "lost": pushed.lost,
-            "count": pushed.count,
-            "root": None if pushed.root is None else pushed.root.hex(),
-        },
-        text,
-    )
+    fields: dict[str, object] = {
+        "pushed": pushed.messages,
+        "refused": len(pushed.refused),
+        "lost": pushed.lost,
+        "count": pushed.count,
+        "root": None if pushed.root is None else pushed.root.hex(),
+    }
+    if one.view != FIRST_KEY:
+        from porcelain.scope import json_since, shown  # noqa: PLC0415 - few remotes have a view
+
+        fields["since"] = json_since(one.view, one.context)
+        text += f", since {shown(one.view, one.context)}"
+    one.report(pushed.log, fields, text)
     one.warn_of_loss(pushed.log, pushed.lost, pushed=True)
     one.warn_of_refusals(pushed.log, pushed.refused)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from itertools import islice
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
 from msglog.key import FIRST_KEY, LAST_KEY, Key, first_key_at, key_object_id
+from msglog.layout import VIEWS_NAME
 from msglog.message import Foreign, decode_object
 from msglog.message_scan import scan
 from msglog.refname import DEFAULT_LOG
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from msglog.objectid import ObjectId
     from plumbing.context import Context
     from porcelain.listing import Render
+    from porcelain.printing import Printer
 
 _RECEIPTS_AT_ONCE = 256
 _LONG = 5000
@@ -79,12 +82,45 @@ def _print(
     length = repository.abbreviation_length()
     with paged(context, _configured_pager(context, repository)) as output:
         printer = make_printer(output)
+        missing = _what_is_missing(context, repository, arguments, selection)
+        if arguments.reverse:
+            _say_what_is_missing(printer, missing)
         if form is not None:
             _write(output, selection, format_text(form, length), between="")
         elif style == "oneline":
             _write(output, selection, line_text(printer, length), between="")
         else:
             _write(output, selection, full_text(printer), between="\n")
+        if not arguments.reverse:
+            _say_what_is_missing(printer, missing)
+
+
+def _what_is_missing(
+    context: Context, repository: Repository, arguments: Namespace, selection: _Selection
+) -> list[str]:
+    """Return, for a terminal, which older messages are not here, if the list comes that far."""
+    if not context.stdout_terminal:
+        return []
+    from porcelain.settings import load_settings  # noqa: PLC0415 - only on a terminal
+
+    remotes = load_settings(context, repository.folder).remotes()
+    recorded = os.path.exists(os.path.join(repository.folder, VIEWS_NAME))
+    if not recorded and not any(remote.since for remote in remotes.values()):
+        return []
+    from porcelain.scope import missing_before, shown  # noqa: PLC0415 - few remotes have a view
+
+    lines = []
+    for remote, horizon in missing_before(repository.folder, arguments.log, [*remotes.values()]):
+        if selection.goes_back_to(horizon.view):
+            number = "may be" if horizon.older is None else f"({horizon.older}) are"
+            before = shown(horizon.view, context)
+            lines.append(f"Messages from before {before} {number} at {remote.name} only.")
+    return lines
+
+
+def _say_what_is_missing(printer: Printer, lines: list[str]) -> None:
+    for line in lines:
+        printer.line(("time", line))
 
 
 def _write(context: Context, selection: _Selection, render: Render, *, between: str) -> None:
@@ -173,6 +209,11 @@ class _Selection:
     def close(self) -> None:
         """Close the repository."""
         self._repository.close()
+
+    def goes_back_to(self, view: Key) -> bool:
+        """Tell whether messages from before a view would be shown, if they were here."""
+        all_fit = self._limit is None or self._limit > self._count
+        return all_fit and self._first < view and self._received is None
 
     def is_long(self) -> bool:
         """Tell whether `pieces` can be had and are worth a second process."""

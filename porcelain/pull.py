@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
-from porcelain.exchange import configure_exchange, exchange
+from porcelain.exchange import configure_exchange, configure_taking, exchange
 from porcelain.taking import take
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def configure(parser: ArgumentParser) -> None:
     """Add the arguments of `pull`."""
     configure_exchange(parser)
+    configure_taking(parser)
 
 
 def run(arguments: Namespace, context: Context) -> int:

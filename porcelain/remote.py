@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
+from msglog.config import REMOTE_KEYS
 from msglog.config_change import change
 from msglog.errors import UsageError
 from msglog.refname import REMOTE_PREFIX, check_remote_name, tracking_ref
 from msglog.store.store import Commit, RefUpdate
+from msglog.view import scope_of
 from plumbing.transport.url import parse_url
 from porcelain.discovery import open_repository
 from porcelain.display import one_line
 from porcelain.message_json import to_json
 from porcelain.places import repository_file
+from porcelain.scope import configure_patterns, missing_before, new_settings, shown
 from porcelain.settings import find_remote, load_settings
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from msglog.config import Remote
+    from msglog.config_change import Setting
     from msglog.repository import Repository
     from msglog.store.store import Ref
     from plumbing.context import Context
@@ -35,6 +39,7 @@ def configure(parser: ArgumentParser) -> None:
     add.add_argument(
         "url", metavar="URL", help="user@host[:path], ssh://user@host:port/path, a path, file://"
     )
+    configure_patterns(add)
     remove = actions.add_parser("remove", aliases=["rm"], help="forget a remote")
     remove.add_argument("name", metavar="NAME")
     rename = actions.add_parser("rename", help="rename a remote")
@@ -70,17 +75,15 @@ def _list(_arguments: Namespace, context: Context, repository: Repository) -> No
 def _add(arguments: Namespace, context: Context, repository: Repository) -> None:
     name, url = check_remote_name(arguments.name), _check_url(arguments.url)
     _check_free(name, context, repository)
-    change(repository_file(repository.folder), {f"remote.{name}.url": url})
+    settings = new_settings(name, arguments, context)
+    change(repository_file(repository.folder), {f"remote.{name}.url": url, **settings})
 
 
 def _remove(arguments: Namespace, context: Context, repository: Repository) -> None:
     remote = find_remote(load_settings(context, repository.folder), arguments.name)
     # First, so that the same again completes what was cut off between the two.
     _move_tracking_refs(repository, remote.name, None, context.now())
-    change(
-        repository_file(repository.folder),
-        {f"remote.{remote.name}.url": None, f"remote.{remote.name}.repository": None},
-    )
+    change(repository_file(repository.folder), _settings(remote.name, None))
 
 
 def _rename(arguments: Namespace, context: Context, repository: Repository) -> None:
@@ -90,12 +93,7 @@ def _rename(arguments: Namespace, context: Context, repository: Repository) -> N
     _move_tracking_refs(repository, remote.name, new, context.now())  # first, as in _remove
     change(
         repository_file(repository.folder),
-        {
-            f"remote.{remote.name}.url": None,
-            f"remote.{remote.name}.repository": None,
-            f"remote.{new}.url": remote.url,
-            f"remote.{new}.repository": remote.repository or None,
-        },
+        {**_settings(remote.name, None), **_settings(new, remote)},
     )
 
 
@@ -123,8 +121,16 @@ def _show(arguments: Namespace, context: Context, repository: Repository) -> Non
         return
     context.write(f"{remote.name}\n  URL         {one_line(remote.url)}\n")
     context.write(f"  Repository  {one_line(remote.repository) or 'not met yet'}\n")
+    if remote.since:
+        context.write(f"  Since       {shown(scope_of(remote).view, context)}\n")
+    if remote.logs:
+        context.write(f"  Logs        {', '.join(remote.logs)}\n")
     for log, ref in tracked.items():
-        context.write(f"  {one_line(log)}: {ref.count} messages when last seen\n")
+        before = ""
+        for _, horizon in missing_before(repository.folder, log, [remote]):
+            number = "perhaps others" if horizon.older is None else f"{horizon.older} more"
+            before = f", and {number} from before {shown(horizon.view, context)}"
+        context.write(f"  {one_line(log)}: {ref.count} messages when last seen{before}\n")
 
 
 _ACTIONS = {
@@ -140,7 +146,26 @@ _ACTIONS = {
 
 
 def _fields(remote: Remote) -> dict[str, object]:
-    return {"remote": remote.name, "url": remote.url, "repository": remote.repository or None}
+    return {
+        "remote": remote.name,
+        "url": remote.url,
+        "repository": remote.repository or None,
+        "since": remote.since or None,
+        "patterns": list(remote.logs) or None,
+    }
+
+
+def _settings(name: str, remote: Remote | None) -> dict[str, Setting | None]:
+    """Return the settings of a remote under a name; None: that they are to be removed."""
+    values: dict[str, Setting | None] = dict.fromkeys(REMOTE_KEYS)
+    if remote is not None:
+        values = {
+            "url": remote.url,
+            "repository": remote.repository or None,
+            "since": remote.since or None,
+            "logs": list(remote.logs) or None,
+        }
+    return {f"remote.{name}.{key}": value for key, value in values.items()}
 
 
 def _check_free(name: str, context: Context, repository: Repository) -> None:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 from msglog.annotation import TYPE_CHECKING
+from msglog.key import FIRST_KEY
+from msglog.layout import VIEWS_NAME
 from msglog.refname import DEFAULT_LOG, REMOTE_PREFIX
+from porcelain.display import one_line
+from porcelain.printing import note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +20,7 @@ if TYPE_CHECKING:
     from plumbing.fetching import Fetched, Fetcher
     from plumbing.session import Session
     from porcelain.exchange import Exchange
+    from porcelain.horizon import Horizon
 
 
 def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
@@ -24,6 +31,7 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
     asked: dict[str, Fetch] = {}
     known: dict[str, Ref] = {}
     met = one.target.repository
+    lists = not logs or one.view != FIRST_KEY  # of a view, to say how many messages are older
 
     def ask() -> Sequence[EarlyRequest]:
         from msglog.wire.events import ListRefs  # noqa: PLC0415 - while the server gets ready
@@ -32,7 +40,7 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
         for log in list(logs) or _known_logs(one):
             known[log] = one.tracking(log).known()
             asked[log] = request_of(one.tracking(log))
-        return [*asked.values()] if logs else [ListRefs(), *asked.values()]
+        return [ListRefs(), *asked.values()] if lists else [*asked.values()]
 
     session = one.open(ask)
     if one.target.repository != met:
@@ -44,9 +52,15 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
     from porcelain.progress import Progress  # noqa: PLC0415 - as above
 
     guesses = list(asked)
-    listed = [] if logs else session.listed_refs()
+    listed = session.listed_refs() if lists else []
+    counts = {ref.log: ref.count for ref in listed}
+    seen: dict[str, Horizon | None] = {}
     # A log that comes after a larger one of the same time changes a page for nearly each message.
-    unknown = [ref.log for ref in sorted(listed, key=_size) if ref.log not in asked]
+    unknown = [
+        ref.log
+        for ref in sorted(listed, key=_size)
+        if ref.log not in asked and not logs and one.shares(ref.log)
+    ]
     answered: dict[str, Fetcher] = {}
 
     def take_answer(log: str) -> None:
@@ -69,16 +83,23 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
             answered[log] = fetcher
 
     def finish(log: str) -> None:
-        _report(one, answered[log].run(), pull=pull)
+        fetched = answered[log].run()
+        seen[log] = _look_back(one, fetched, counts.get(log))
+        _report(one, fetched, seen[log], pull=pull)
 
-    for some in (guesses, unknown):
-        for log in some:
-            if log not in asked:
-                known[log] = one.tracking(log).known()
-                asked[log] = fetch_request(one.tracking(log))
-                session.send(asked[log])
-        one.each(some, take_answer)
-        one.each([log for log in some if log in answered], finish)
+    try:
+        for some in (guesses, unknown):
+            for log in some:
+                if log not in asked:
+                    known[log] = one.tracking(log).known()
+                    asked[log] = fetch_request(one.tracking(log))
+                    session.send(asked[log])
+            one.each(some, take_answer)
+            one.each([log for log in some if log in answered], finish)
+    finally:
+        _remember(one, seen)
+    if listed and not logs and not any(one.shares(ref.log) for ref in listed):
+        note(one.context, f"msglog: {one_line(one.target.shown)} has no log that is shared")
     return session
 
 
@@ -94,17 +115,44 @@ def _known_logs(one: Exchange) -> list[str]:
     prefix = f"{REMOTE_PREFIX}{one.target.name}/"
     known = one.repository.store.refs(prefix) if one.target.name else {}
     if known:
-        return [name.removeprefix(prefix) for name in known]
+        return [log for name in known if one.shares(log := name.removeprefix(prefix))]
+    if not one.shares(DEFAULT_LOG):
+        return []
     return [DEFAULT_LOG] if one.tracking(DEFAULT_LOG).local().count else []
 
 
-def _report(one: Exchange, fetched: Fetched, *, pull: bool) -> None:
+def _look_back(one: Exchange, fetched: Fetched, listed: int | None) -> Horizon | None:
+    """Return what the remote has from before the view, of so many that it lists; None: no view."""
+    if one.view == FIRST_KEY:
+        return None
+    from porcelain.horizon import Horizon  # noqa: PLC0415 - few remotes have a view
+
+    tracking = one.tracking(fetched.log)
+    there = tracking.known().count if tracking.ref else fetched.count
+    return Horizon(one.view, None if listed is None else max(listed - there, 0))
+
+
+def _remember(one: Exchange, seen: dict[str, Horizon | None]) -> None:
+    """Take note of what was seen, if any remote has ever had a view."""
+    recorded = os.path.join(one.folder, VIEWS_NAME)
+    if one.target.name and seen and (one.view != FIRST_KEY or os.path.exists(recorded)):
+        from porcelain.horizon import note_horizons  # noqa: PLC0415 - few remotes have a view
+
+        note_horizons(one.folder, one.target.repository, seen)
+
+
+def _report(one: Exchange, fetched: Fetched, horizon: Horizon | None, *, pull: bool) -> None:
     verb = "pulled" if pull else "fetched"
     count = fetched.local.count if pull else fetched.count
     root = fetched.local.root if pull else fetched.root
-    one.report(
-        fetched.log,
-        {verb: fetched.messages, "lost": fetched.lost, "count": count, "root": root.hex()},
-        f"{fetched.messages} {verb}, {count} in all, root {root.hex()[:12]}",
-    )
+    fields = {verb: fetched.messages, "lost": fetched.lost, "count": count, "root": root.hex()}
+    text = f"{fetched.messages} {verb}, {count} in all, root {root.hex()[:12]}"
+    if horizon is not None:
+        from porcelain.scope import json_since, shown  # noqa: PLC0415 - as in _look_back
+
+        fields |= {"since": json_since(horizon.view, one.context), "older": horizon.older}
+        text += f", since {shown(horizon.view, one.context)}"
+        if horizon.older:
+            text += f" ({horizon.older} older there)"
+    one.report(fetched.log, fields, text)
     one.warn_of_loss(fetched.log, fetched.lost, pushed=False)

@@ -9,6 +9,7 @@ import pytest
 from msglog.account.role import Role
 from msglog.errors import MsglogError, NotAuthorisedError
 from msglog.index.node import NODE_BYTES_LIMIT
+from msglog.key import first_key_at
 from msglog.message import OBJECT_BYTES_LIMIT
 from msglog.wire import abbreviated, batch, connection, events, pktline, reader, request_line
 from msglog.wire.connection import TRANSITIONS, Connection, Side
@@ -17,8 +18,10 @@ from msglog.wire.events import PeerError
 from msglog.wire.reader import EventReader
 from msglog.wire.request_line import format_requests, parse_request_line
 from plumbing import service, session
+from plumbing.fetching import Fetcher
+from plumbing.tracking import Tracking
 from plumbing.transport.channel import Channel
-from tests.plumbing.peers import Client, Server, add, message
+from tests.plumbing.peers import START, Client, Server, add, message
 
 TEXT = (Path(__file__).parent.parent / "docs" / "protocol.md").read_text()
 PLAIN = " ".join(TEXT.split())
@@ -128,11 +131,20 @@ def fresh_pull(client: Client) -> None:
     stranger.pull()
 
 
+def pull_since(client: Client) -> None:
+    """Pull what is as new as WORLD."""
+    whole = client.tracking()
+    view = first_key_at(START + 2000)
+    tracking = Tracking(whole.repository, whole.remote, "main", clock=whole.clock, view=view)
+    Fetcher(client.session(), tracking, pull=True).run()
+
+
 SESSIONS: dict[str, Callable[[], str]] = {
     "a pull that brings nothing": lambda: record(Client.pull, Role.WRITE, theirs=b"", mine=b""),
     "a push of one message": lambda: record(Client.push, Role.WRITE, theirs=b"", mine=WORLD),
     "a pull of one message": lambda: record(Client.pull, Role.WRITE, theirs=WORLD, mine=b""),
     "a push that is not allowed": lambda: record(refused_push, Role.READ, theirs=b"", mine=WORLD),
+    "a pull since a time": lambda: record(pull_since, Role.READ, theirs=WORLD, mine=b""),
     "a descent": lambda: record(fresh_pull, Role.WRITE, theirs=WORLD, mine=b""),
 }
 

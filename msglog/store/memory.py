@@ -12,6 +12,7 @@ from msglog.store.collection import Collected, Condensed
 from msglog.store.store import (
     AGREED_LIMIT,
     REPOSITORY_ID_BYTES,
+    VIEWS_LIMIT,
     Committed,
     Lost,
     OverQuotaError,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from msglog.objectid import ObjectId
     from msglog.store.collection import Retention
     from msglog.store.store import (
+        Agreement,
         Commit,
         Receipt,
         Ref,
@@ -122,6 +124,8 @@ class MemoryStore:
             for oldest in list(roots)[:-AGREED_LIMIT]:
                 del roots[oldest]
                 self._retired[oldest] = commit.time
+            if agreement.view != FIRST_KEY:
+                self._bound_views(agreement, commit.time)
         for change in commit.held_back:
             held = self._held_back.setdefault((change.peer, change.log), {})
             for key in change.accepted:
@@ -129,6 +133,16 @@ class MemoryStore:
             for refusal in change.refused:
                 held[refusal.key] = refusal
         return Committed()
+
+    def _bound_views(self, agreement: Agreement, time: int) -> None:
+        """Give up the roots of views, where there are too many: those of the oldest ones."""
+        place = agreement.peer, agreement.log, agreement.view
+        self._agreed[place] = self._agreed.pop(place)  # that of which one was agreed last
+        views = [
+            other for other in self._agreed if other[:2] == place[:2] and other[2] != FIRST_KEY
+        ]
+        for old in views[:-VIEWS_LIMIT]:
+            self._retired.update(dict.fromkeys(self._agreed.pop(old), time))
 
     def usage(self, user: str) -> Usage:
         """Return what a user was the first to deliver."""

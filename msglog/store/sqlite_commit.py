@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import islice
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.key import KEY_BYTES
+from msglog.key import FIRST_KEY, KEY_BYTES
 from msglog.objectid import ObjectId
 from msglog.store.store import (
     AGREED_LIMIT,
+    VIEWS_LIMIT,
     Lost,
     OverQuotaError,
     Ref,
@@ -176,6 +177,13 @@ def _write_agreement(link: Link, agreement: Agreement, time: int) -> None:
         " ORDER BY id DESC LIMIT -1 OFFSET ?",
         (*where, AGREED_LIMIT),
     ).fetchall()
+    if agreement.view != FIRST_KEY:  # of which there may be as many as there are times
+        old += execute(
+            "SELECT id, root FROM agreed WHERE peer = ?1 AND log = ?2 AND view IN ("
+            "SELECT view FROM agreed WHERE peer = ?1 AND log = ?2 AND view <> ?3"
+            " GROUP BY view ORDER BY max(id) DESC LIMIT -1 OFFSET ?4)",
+            (agreement.peer, agreement.log, FIRST_KEY, VIEWS_LIMIT),
+        ).fetchall()
     for number, root in old:
         execute("INSERT OR REPLACE INTO retired VALUES (?, ?)", (root, time))
         execute("DELETE FROM agreed WHERE id = ?", (number,))

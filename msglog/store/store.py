@@ -22,6 +22,10 @@ REPOSITORY_ID_BYTES = 16
 AGREED_LIMIT = 64
 """How many agreed roots are kept for one peer, log and view; the oldest go first."""
 
+VIEWS_LIMIT = 32
+"""For how many views of one log, besides the whole, roots agreed with one peer are kept; all those
+of the views go first of which none was agreed for longest."""
+
 
 class StoreError(LocalError):
     """The store cannot be opened, read or written on this machine."""

@@ -11,6 +11,7 @@ from msglog.errors import IntegrityError
 from msglog.index.node import (
     LEAF_LIMIT,
     common_nibbles,
+    last_below,
     pack_prefix,
     shares_prefix,
 )
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         Inner,
         Leaf,
     )
+    from msglog.key import Key
 
 KNOWN_BYTES = 4
 """How much of each of its own children's digests a client sends along with a path."""
@@ -59,6 +61,14 @@ class Abbreviated:
     def is_below(self, path: Path) -> bool:
         """Tell whether all that the node has lies below a path."""
         return self.depth >= path[0] and shares_prefix(self.prefix, path[1], path[0])
+
+    def begins_before(self, first: Key) -> bool:
+        """Tell whether the node surely has a key smaller than first: its own smallest is cut."""
+        if self.keys:
+            return self.keys[0] < first[: self.key_bytes]
+        lowest = (self.present & -self.present).bit_length() - 1
+        depth, prefix = child_path(self.depth, self.prefix, lowest)
+        return last_below(prefix, depth) < first
 
 
 def abbreviate_leaf(leaf: Leaf, width: int, path_depth: int) -> bytes:

@@ -18,7 +18,7 @@ from msglog.index.node import (
 )
 from msglog.index.reading import read_node
 from msglog.index.walk import iterate
-from msglog.key import KEY_BYTES, KEY_NIBBLES
+from msglog.key import FIRST_KEY, KEY_BYTES, KEY_NIBBLES
 from msglog.wire.abbreviated import (
     KNOWN_BYTES,
     DescentError,
@@ -93,15 +93,18 @@ class Descent:
 
     Ask for `requests()`, give the answers to `receive`, until there are no more requests. Then
     `wants` are the paths of the peer's index below which it has what we lack, `surplus` the paths
-    of our own below which we have what it lacks.
+    of our own below which we have what it lacks. first: of the view that both are slices of.
     """
 
-    def __init__(self, read: NodeReader, root: ObjectId, width: int) -> None:
+    def __init__(
+        self, read: NodeReader, root: ObjectId, width: int, *, first: Key = FIRST_KEY
+    ) -> None:
         self.wants: list[Path] = []
         self.surplus: list[Path] = []
         self.rounds = 0
         self._read = read
         self._width = width
+        self._first = first
         self._pending: list[tuple[Path, _Side]] = [((0, b""), root)]
         self._asked: list[tuple[Path, _Side]] = []
 
@@ -128,6 +131,8 @@ class Descent:
                     children[nibble(answer.prefix, main.depth)] = answer
                 else:
                     raise DescentError("it was not asked for")
+                if self._first != FIRST_KEY and answer.begins_before(self._first):
+                    raise DescentError("it has keys from before the view")
                 answer = next(answers, None)
             if main is None:
                 self.surplus.extend(_paths(self._read, side))

@@ -62,6 +62,32 @@ def test_remotes(file: Path) -> None:
     }
 
 
+def test_how_much_of_a_remote_is_shared(file: Path) -> None:
+    change(file, {"remote.o.url": "a@b", "remote.o.since": "2026-01-01T00:00:00Z"})
+    change(file, {"remote.o.logs": ["main", "lab/*"]})
+    assert load([(file, False)]).remotes()["o"] == Remote(
+        "o", "a@b", "", "2026-01-01T00:00:00Z", ("main", "lab/*")
+    )
+    assert 'logs = ["main", "lab/*"]' in file.read_text()
+    change(file, {"remote.o.logs": "main"})  # one alone counts as a list
+    assert load([(file, False)]).remotes()["o"].logs == ("main",)
+    assert check_setting("remote.o.logs", "main, lab/*  x", trusted=False) == [
+        "main",
+        "lab/*",
+        "x",
+    ]
+
+
+@pytest.mark.parametrize("value", ["5", "[5]", '["main", 5]', '["Main"]', '[["main"]]', "{a = 1}"])
+def test_logs_that_are_none(file: Path, value: str) -> None:
+    file.write_text(f'[remote.o]\nurl = "a@b"\nlogs = {value}\n')
+    if value == "{a = 1}":
+        assert load([(file, False)]).remotes()["o"].logs == ()
+        return
+    with pytest.raises(ConfigError, match=r"line 3: remote\.o\.logs cannot be used"):
+        load([(file, False)]).remotes()
+
+
 def test_comments_and_order_are_kept(file: Path) -> None:
     file.write_text('# mine\n[remote.b]\nurl = "x" # here\n\n[user]\nauthor = "ann"\n')
     change(file, {"user.author": "bob", "tool.a.b": 5, "remote.b.repository": "r"})

@@ -51,6 +51,13 @@ PIECES = st.one_of(
         [
             "c.d = 1\n",
             "b = [1]\n",
+            'b = ["a"]\n',
+            'b = [ "a" ,"b/*"\t]\n',
+            'b = ["a,b"]\n',
+            'b = ["a",]\n',
+            'b = ["a"] # ]\n',
+            "b = []\n",
+            'b = ["a", 1]\n',
             "b = 1979-05-27\n",
             "# note\n",
             "#\x00\n",
@@ -74,7 +81,7 @@ def test_what_is_read_is_what_tomllib_reads(pieces: list[str]) -> None:
         assert found == dict(flatten(tomllib.loads(text)))
 
 
-@given(st.text("abc[].=\"'\\# \t\n01-_", max_size=30))
+@given(st.text("abc[].,=\"'\\# \t\n01-_", max_size=30))
 def test_so_is_any_text(text: str) -> None:
     found = read_plain(text)
     if found is not None:
@@ -95,6 +102,7 @@ def test_so_is_any_text(text: str) -> None:
                 "ssh.transport": "auto",
             },
         ),
+        ('[remote.o]\nlogs = ["main", "lab/*"]\n', {"remote.o.logs": ["main", "lab/*"]}),
         ("[tool.x]\n  n = 12\n  yes = true\n", {"tool.x.n": 12, "tool.x.yes": True}),
     ],
 )

@@ -36,6 +36,8 @@ def test_remotes_are_added_listed_and_shown(cli: CommandLine) -> None:
             "remote": "origin",
             "url": "server@host",
             "repository": None,
+            "since": None,
+            "patterns": None,
             "logs": {"main": {"count": 0, "root": EMPTY_ROOT.hex()}},
         }
     ]

@@ -1,5 +1,6 @@
 """`sync --every`: many rounds over a server in memory, and a clock that goes on by being waited for."""
 
+import json
 import os
 import signal
 import tracemalloc
@@ -10,6 +11,7 @@ import pytest
 from msglog.account.role import Role
 from msglog.errors import NotAuthorisedError
 from msglog.repository import Repository, UnknownLogError
+from msglog.timestamp import rfc3339
 from porcelain import sync
 from porcelain.schedule import LONGEST_DELAY_SECONDS
 from porcelain.settings import load_settings
@@ -28,6 +30,31 @@ def test_rounds_share_a_session_and_say_only_what_moved(world: World) -> None:
     ]
     assert world.said == []
     assert world.server.repository.log("main").count == 2
+
+
+def test_rounds_go_by_what_is_shared(world: World) -> None:
+    config = world.folder / ".msglog" / "config.toml"
+    since = rfc3339(START + 1000 * 100, 0)
+    config.write_text(f'{config.read_text()}since = "{since}"\nlogs = ["main"]\n')
+    world.server.repository.create_log("other", time=START)
+    add(world.server.repository, *map(message, range(103)))
+    add(world.server.repository, message(500), log="other")
+    world.then = {2: lambda: world.add_there(200), 3: lambda: None}
+    assert world.run() == -1
+    assert [line.partition(", root")[0] for line in world.out] == [
+        "origin main: 3 pulled, 0 pushed, 3 in all",
+        "origin main: 1 pulled, 0 pushed, 4 in all",
+    ]
+    assert len(world.lines) == 1
+    world.forget_output()
+    world.rounds = 0
+    world.then = {1: lambda: world.add_there(300), 2: lambda: None}
+    world.run(json=True)
+    (line,) = map(json.loads, world.out)
+    assert (line["pulled"], line["since"], line["older"]) == (1, since, 100)
+    repository = Repository.open(world.folder / ".msglog")
+    assert [log.name for log in repository.logs()] == ["main"]
+    repository.close()
 
 
 def test_verbose_says_each_round_and_json_is_one_object_for_each_that_moved(world: World) -> None:

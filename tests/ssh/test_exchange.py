@@ -145,6 +145,22 @@ def test_a_clone_and_named_logs(site: Site) -> None:
     assert json.loads(result.stdout)["body"] == "shutter open"
 
 
+def test_a_part_of_a_log_is_kept_in_step(site: Site) -> None:
+    whole, part = site.person("write"), site.person("write")
+    for year in range(2016, 2026):
+        whole.msglog("add", "-q", "--time", f"{year}-06-01", f"of {year}")
+    whole.msglog("push")
+    assert "2 pulled" in part.msglog("pull", "--since", "2024-01-01")
+    part.msglog("add", "-q", "--time", "2020-02-02", "found on an old disk")
+    part.msglog("add", "-q", "new")
+    assert "2 pushed" in part.msglog("push")
+    assert "0 pulled" in part.msglog("pull")
+    assert "8 older messages are only there" in part.msglog("status")
+    assert "2 pulled" in whole.msglog("pull")
+    assert "8 pulled" in part.msglog("pull", "--whole")
+    assert part.root() == whole.root()
+
+
 # Not by a path, which names any repository by its place.
 @pytest.mark.parametrize("site", ["ssh", "openssh"], indirect=True)
 def test_repositories_of_one_account_are_apart(site: Site) -> None:

@@ -16,6 +16,7 @@ from msglog.store.sqlite import SqliteStore
 from msglog.store.sqlite_schema import FORMAT
 from msglog.store.store import (
     AGREED_LIMIT,
+    VIEWS_LIMIT,
     Agreement,
     Commit,
     Committed,
@@ -220,6 +221,27 @@ def test_agreed_roots_are_per_peer_log_and_view_newest_first_and_bounded(store: 
     assert store.agreed("q", "main", view) == [root(1)]
     assert store.agreed("q", "main", FIRST_KEY) == []
     assert store.agreed("p", "other", FIRST_KEY) == []
+
+
+def test_roots_are_kept_for_so_many_views_those_agreed_about_last(store: Store) -> None:
+    views = [make_key(number, root(0)) for number in range(VIEWS_LIMIT + 2)]
+
+    def agree(view: Key, number: int, peer: str = "p", log: str = "main") -> None:
+        store.commit(Commit(0, "", agreed=[Agreement(peer, log, view, root(number))]))
+
+    for other in ("q", "p"):
+        agree(FIRST_KEY, 1, other)
+    agree(views[0], 1, log="other")
+    for view in views[:-2]:
+        agree(view, 1)
+        agree(view, 2)
+    agree(views[0], 3)
+    agree(views[-2], 4)
+    agree(views[-1], 5)
+    kept = [len(store.agreed("p", "main", view)) for view in views]
+    assert kept == [3, 0, 0, *[2] * (VIEWS_LIMIT - 3), 1, 1]
+    assert store.agreed("p", "main", FIRST_KEY) == store.agreed("q", "main", FIRST_KEY) == [root(1)]
+    assert store.agreed("p", "other", views[0]) == [root(1)]
 
 
 def test_held_back_messages_are_replaced_and_released(store: Store) -> None:

@@ -169,8 +169,8 @@ class PostgresStore:
 
     def commit(self, commit: Commit) -> Committed | Lost:
         """Write a change in one transaction, or nothing of it."""
-        if self._link.is_within:
-            raise StoreError("a change of a store cannot be a part of another one")
+        if self._link.is_within and commit.refs:  # which may be lost, and undoes all then
+            raise StoreError("a change of refs cannot be a part of another change")
         lost = self._link.run(Writing(self._link, self._number, self._rows, commit).write)
         if lost is not None:
             return lost

@@ -9,12 +9,14 @@ from __future__ import annotations
 import random
 
 from msglog.annotation import TYPE_CHECKING
+from msglog.key import FIRST_KEY
 from msglog.objectid import ObjectId
 from msglog.postgres_link import Blobs, fresh_number
 from msglog.store.postgres_rows import checksum, text
 from msglog.store.postgres_schema import GATES
 from msglog.store.store import (
     AGREED_LIMIT,
+    VIEWS_LIMIT,
     Lost,
     OverQuotaError,
     Ref,
@@ -90,7 +92,7 @@ _FORGET_REFLOG = "DELETE FROM reflog WHERE repository = $1 AND name = $2"
 _AGREE = """
 INSERT INTO agreed (repository, peer, log, view, root, number, time)
 SELECT $1::integer, $2::text, $3::text, $4::bytea, $5::bytea, coalesce(max(number), 0) + 1,
-$6::bigint FROM agreed WHERE repository = $1 AND peer = $2 AND log = $3 AND view = $4
+$6::bigint FROM agreed WHERE repository = $1 AND peer = $2 AND log = $3
 ON CONFLICT (repository, peer, log, view, root)
 DO UPDATE SET number = excluded.number, time = excluded.time"""
 _OLD_AGREED = f"""
@@ -103,6 +105,16 @@ ON CONFLICT (repository, root) DO UPDATE SET time = excluded.time"""  # noqa: S6
 _DISAGREE = f"""
 DELETE FROM agreed WHERE repository = $1 AND peer = $2 AND log = $3 AND view = $4
 AND root IN ({_OLD_AGREED})"""  # noqa: S608 - ours
+# Of views there may be as many as there are times: all roots of the oldest ones go.
+_OLD_VIEWS = f"""
+FROM agreed WHERE repository = $1 AND peer = $2 AND log = $3 AND view IN (
+    SELECT view FROM agreed WHERE repository = $1 AND peer = $2 AND log = $3 AND view <> $4
+    GROUP BY view ORDER BY max(number) DESC OFFSET {VIEWS_LIMIT})"""  # noqa: S608 - a number of ours
+_RETIRE_VIEWS = f"""
+INSERT INTO retired (repository, root, time)
+SELECT DISTINCT repository, root, $5::bigint {_OLD_VIEWS}
+ON CONFLICT (repository, root) DO UPDATE SET time = excluded.time"""
+_FORGET_VIEWS = f"DELETE {_OLD_VIEWS}"
 _ACCEPTED = """
 DELETE FROM held_back WHERE repository = $1 AND peer = $2 AND log = $3 AND key = ANY($4::bytea[])"""
 _REFUSED = """
@@ -273,6 +285,10 @@ class Writing:
         yield _AGREE, (*where, agreement.root, self._commit.time)
         yield _RETIRE, (*where, self._commit.time)
         yield _DISAGREE, where
+        if agreement.view != FIRST_KEY:
+            place = (self._number, agreement.peer, agreement.log, FIRST_KEY)
+            yield _RETIRE_VIEWS, (*place, self._commit.time)
+            yield _FORGET_VIEWS, place
 
     def _held_back(self, change: HeldBack) -> Iterator[Statement]:
         where = (self._number, change.peer, change.log)

@@ -1,6 +1,7 @@
 """Running `admin` as the dispatcher does, in a home of its own."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -54,6 +55,11 @@ class Home:
         result = self.admin(*words, stdin=stdin, environment=environment)
         assert result.status == 0, result.errors
         return result
+
+    def keep_in(self, address: str) -> None:
+        """Have the account in PostgreSQL, in the place of the one in files that has nothing yet."""
+        shutil.rmtree(self.account)
+        self.do("init", "--store", address)
 
     def public_key(self, number: int, name: str = "key.pub", comment: str = "") -> str:
         """Write a .pub file and return its name."""

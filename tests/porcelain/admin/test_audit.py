@@ -11,6 +11,15 @@ from msglog.account.audit import Act, Trail, Visit
 from tests.msglog.account import keymaking as make
 from tests.porcelain.admin.running import Home
 
+
+@pytest.fixture(params=["files", "postgres"])
+def home(request: pytest.FixtureRequest, home: Home) -> Home:
+    """An account of either kind."""
+    if request.param == "postgres":
+        home.keep_in(request.getfixturevalue("databases").fresh())
+    return home
+
+
 TIME = 1_790_000_000_000_000
 
 

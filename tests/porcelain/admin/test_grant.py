@@ -5,6 +5,14 @@ import pytest
 from tests.porcelain.admin.running import Home
 
 
+@pytest.fixture(params=["files", "postgres"])
+def home(request: pytest.FixtureRequest, home: Home) -> Home:
+    """An account of either kind."""
+    if request.param == "postgres":
+        home.keep_in(request.getfixturevalue("databases").fresh())
+    return home
+
+
 def test_a_grant_and_its_revocation(home: Home) -> None:
     home.do("user", "add", "ann")
     assert home.do("grant", "ann", "read", "ops/*").output == "Granted ann read: main ops/*\n"

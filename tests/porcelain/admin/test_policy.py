@@ -5,6 +5,14 @@ import pytest
 from tests.porcelain.admin.running import Home
 
 
+@pytest.fixture(params=["files", "postgres"])
+def home(request: pytest.FixtureRequest, home: Home) -> Home:
+    """An account of either kind."""
+    if request.param == "postgres":
+        home.keep_in(request.getfixturevalue("databases").fresh())
+    return home
+
+
 def test_policies_are_set_listed_and_taken_back(home: Home) -> None:
     done = home.do("policy", "set", "ops/*", "enforce-author=on", "max-future=60")
     assert done.output == "main ops/* enforce-author=on\nmain ops/* max-future=60\n"

@@ -6,6 +6,14 @@ from tests.msglog.account import keymaking as make
 from tests.porcelain.admin.running import Home
 
 
+@pytest.fixture(params=["files", "postgres"])
+def home(request: pytest.FixtureRequest, home: Home) -> Home:
+    """An account of either kind."""
+    if request.param == "postgres":
+        home.keep_in(request.getfixturevalue("databases").fresh())
+    return home
+
+
 def test_users_come_and_go(home: Home) -> None:
     assert home.do("user", "add", "ann", "--role", "write").output == "Added ann (write)\n"
     home.do("user", "add", "bob")

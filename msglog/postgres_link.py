@@ -238,6 +238,25 @@ class Link:
         with connection.pipeline():
             return [connection.execute(sql, values, binary=True) for sql, values in statements]
 
+    def at_once(self, questions: Sequence[tuple[str, Sequence[Value]]]) -> list[list[Row]]:
+        """Return the rows of each of some questions, all as of one moment."""
+        if self.is_within:
+            return [cursor.fetchall() for cursor in self.all(questions)]
+
+        def ask(_: Attempt) -> list[list[Row]]:
+            cursors = self.all([(MOMENT, ()), *questions, ("COMMIT", ())])
+            return [cursor.fetchall() for cursor in cursors[1:-1]]
+
+        return self._patiently(lambda attempt: self._undone(ask, attempt))
+
+    def _undone(self, work: Callable[[Attempt], _Result], attempt: Attempt) -> _Result:
+        """Do work that begins and ends transactions itself, and undo what an error leaves."""
+        try:
+            return work(attempt)
+        except BaseException:
+            self.roll_back()
+            raise
+
     def take_time(self) -> None:
         """Let statements of the transaction under way take as long as they need."""
         connection = self._connection()

@@ -55,6 +55,17 @@ _FOLDER_MODE = 0o700
 _USER = (str, str, int)
 _KEY = (str, str, bytes, str, int, str)
 
+# What is asked of the tables for each request of a session; one question does not need another.
+_ROLE_OF = "SELECT role FROM users WHERE name = ?"
+_HAS_KEY = (
+    'SELECT 1 FROM keys WHERE fingerprint = ? AND "user" = (SELECT id FROM users WHERE name = ?)'
+)
+_GRANTS_TO = (
+    'SELECT pattern, role, CASE WHEN "user" IS NULL THEN 0 ELSE 1 END FROM grants'
+    " WHERE repository = ?"
+    ' AND ("user" IS NULL OR "user" = (SELECT id FROM users WHERE name = ?))'
+)
+
 
 class NotEmptyError(LocalError):
     """A folder that was to become an account has something else in it."""
@@ -416,27 +427,17 @@ class Account:
         if not is_fingerprint(key):
             key = ""
         place = repository if is_repository_name(repository) else ""
-        with self._database.transaction(writing=False):
-            users = self._database.rows(
-                "SELECT id, role FROM users WHERE name = ?", (int, str), name
-            )
-            identity = users[0][0] if users else 0
-            keys = self._database.select(
-                'SELECT 1 FROM keys WHERE fingerprint = ? AND "user" = ?', key, identity
-            )
-            grants = self._database.rows(
-                'SELECT pattern, role, CASE WHEN "user" IS NULL THEN 0 ELSE 1 END FROM grants'
-                ' WHERE repository = ? AND coalesce("user", 0) IN (?, 0)',
-                (str, str, int),
-                place,
-                identity,
-            )
+        users, keys, grants = self._database.at_once(
+            (_ROLE_OF, (str,), (name,)),
+            (_HAS_KEY, (int,), (key, name)),
+            (_GRANTS_TO, (str, str, int), (place, name)),
+        )
         if not users or not place or (fingerprint is not None and not keys):
             return None
         given = [Grant(pattern, self._as_role(role), bool(own)) for pattern, role, own in grants]
         if not all(is_pattern(grant.pattern) for grant in given):
             raise self._database.damaged("a grant is for what cannot be granted")
-        own_role = self._as_role(users[0][1])
+        own_role = self._as_role(users[0][0])
         return Access(user, fingerprint, place, own_role, sorted_grants(given))
 
     # Repositories

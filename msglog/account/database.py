@@ -248,6 +248,11 @@ class Database:
             raise self.damaged("a value is of the wrong type")
         return found
 
+    def at_once(self, *questions: tuple[str, Sequence[type], Sequence[Value]]) -> list[list[Row]]:
+        """Return the rows of each of some questions, all as of one moment."""
+        with self.transaction(writing=False):
+            return [self.rows(sql, kinds, *values) for sql, kinds, values in questions]
+
     def damaged(self, why: str) -> DamagedAccountError:
         """Return the error about what only damage can have put into a table."""
         return DamagedAccountError(f"{self._path} is damaged", why=why)

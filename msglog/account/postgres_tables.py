@@ -136,10 +136,21 @@ class PostgresTables:
 
     def rows(self, sql: str, kinds: Sequence[type], *values: Value) -> list[Row]:
         """Return the rows of a question, whose values are of these types."""
-        found = self.select(sql, *values)
+        return self._checked(self.select(sql, *values), kinds)
+
+    def _checked(self, found: list[Row], kinds: Sequence[type]) -> list[Row]:
         if any(list(map(type, row)) != list(kinds) for row in found):
             raise self.damaged("a value is of the wrong type")
         return found
+
+    def at_once(self, *questions: tuple[str, Sequence[type], Sequence[Value]]) -> list[list[Row]]:
+        """Return the rows of each of some questions, all as of one moment, in one round trip."""
+        found = self._link.at_once(
+            [(self._translated(sql), values) for sql, _, values in questions]
+        )
+        return [
+            self._checked(rows, kinds) for rows, (_, kinds, _) in zip(found, questions, strict=True)
+        ]
 
     def damaged(self, why: str) -> IntegrityError:
         """Return the error about what only damage can have put into a table."""

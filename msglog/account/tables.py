@@ -35,6 +35,9 @@ class Tables(Protocol):
         Damage can make one of another type; raises DamagedAccountError for such a row.
         """
 
+    def at_once(self, *questions: tuple[str, Sequence[type], Sequence[Value]]) -> list[list[Row]]:
+        """Return the rows of each of some questions, as `rows` does, all as of one moment."""
+
     def execute(self, sql: str, *values: Value) -> int:
         """Run a statement and return how many rows it changed."""
 

@@ -102,11 +102,14 @@ class PostgresStore:
     @classmethod
     def open(cls, link: Link, name: str, *, shared: bool = False) -> PostgresStore:
         """Open the store of a name; raises AbsentStoreError and what else stores raise."""
-        postgres_schema.check_format(link)
-        rows = link.select("SELECT number, identity FROM repositories WHERE name = $1", name)
-        if not rows:
+        rows = link.select(
+            "SELECT format, number, identity FROM store_format LEFT JOIN repositories ON name = $1",
+            name,
+        )
+        postgres_schema.check_format(link, [format_ for format_, _, _ in rows])
+        _, number, identity = rows[0]
+        if number is None:
             raise AbsentStoreError(f"there is no store {name} in {link.place}")
-        number, identity = rows[0]
         if len(identity) != REPOSITORY_ID_BYTES:
             raise link.damaged("a store has no repository id")
         return cls(link, number, identity, shared=shared)

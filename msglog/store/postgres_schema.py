@@ -10,6 +10,8 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.store.store import ForeignStoreError, StoreFormatError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from msglog.postgres_link import Link
 
 FORMAT = 1
@@ -82,14 +84,16 @@ def make_tables(link: Link) -> None:
     link.all((statement, ()) for statement in STATEMENTS)
 
 
-def check_format(link: Link) -> None:
-    """Raise StoreFormatError or ForeignStoreError unless the tables are ours and of this format."""
-    rows = link.select("SELECT format FROM store_format")
-    if len(rows) != 1 or rows[0][0] < 1:
+def check_format(link: Link, formats: Sequence[int]) -> None:
+    """Raise StoreFormatError or ForeignStoreError unless the tables are ours and of this format.
+
+    formats: what `store_format` has.
+    """
+    if len(formats) != 1 or formats[0] < 1:
         raise ForeignStoreError(f"{link.place} has no store of msglog's")
-    if rows[0][0] > FORMAT:
+    if formats[0] > FORMAT:
         raise StoreFormatError(
             f"{link.place} was written by a newer msglog",
-            why=f"it has format {rows[0][0]}, this version knows up to {FORMAT}",
+            why=f"it has format {formats[0]}, this version knows up to {FORMAT}",
             hint="Install a newer msglog.",
         )

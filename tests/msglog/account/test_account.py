@@ -4,6 +4,7 @@ import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from msglog.account.account import Account, NotEmptyError
 from msglog.account.database import Database
 from msglog.account.name import InvalidRepositoryError, InvalidUserError
 from msglog.account.postgres_account import PostgresAccount
+from msglog.account.postgres_tables import PostgresTables
 from msglog.account.record import (
     EVERYBODY,
     KeyTakenError,
@@ -345,7 +347,15 @@ def test_all_refusals_are_the_same_after_the_same_look_ups(
         calls.append(sql)
         return select(sql, *values)
 
+    together = account._database.at_once
+
+    def watched_together(*questions: Any) -> Any:
+        if isinstance(account.database, PostgresTables):  # else it asks one by one
+            calls.extend(sql for sql, _, _ in questions)
+        return together(*questions)
+
     monkeypatch.setattr(account._database, "select", watched)
+    monkeypatch.setattr(account._database, "at_once", watched_together)
     for user, key in who:
         calls.clear()
         with pytest.raises(NotAuthorisedError) as caught:

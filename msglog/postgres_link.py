@@ -1,6 +1,6 @@
 """A connection to a PostgreSQL database: statements, and transactions that are tried again.
 
-The only module that imports psycopg. docs/adr/0018-postgresql.md says why all this is as it is.
+docs/adr/0018-postgresql.md says why all this is as it is.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import time
 
 import psycopg
 from psycopg.adapt import Dumper
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import Format, TransactionStatus
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
-from msglog.errors import UsageError
+from msglog.postgres_address import parameters_of, place_of, with_defaults
+from msglog.postgres_failure import AGAIN, DAMAGED, NO_TABLES, is_lost, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 Row: TypeAlias = "tuple[Any, ...]"
 Value: TypeAlias = "str | int | bool | bytes | Blobs | None"
 
-STATEMENT_SECONDS: Final = 20
-"""How long one statement may take on the server, but for COMMIT: see `Link.run`."""
-
 ANSWER_SECONDS: Final = 25.0
 """How long an answer is waited for: a server that is frozen ends no statement by itself."""
 
@@ -46,50 +43,10 @@ BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 MOMENT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 """Begins a transaction that reads all as it was at one moment."""
 
-_LOCK_SECONDS = 10
-_IDLE_SECONDS = 60
-_CONNECT_SECONDS = 5
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 1.0
 _BYTEA = 17
 _BYTEA_ARRAY = 1001
-_PLACE_CHARACTERS = 200
-
-_DEFAULTS = {
-    "application_name": "msglog",
-    "client_encoding": "utf8",
-    "connect_timeout": str(_CONNECT_SECONDS),
-    "gssencmode": "disable",
-    "keepalives_idle": "10",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-    "target_session_attrs": "read-write",
-    "tcp_user_timeout": "20000",
-}
-_OPTIONS = (
-    f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={_LOCK_SECONDS}s"
-    f" -c idle_in_transaction_session_timeout={_IDLE_SECONDS}s"
-)
-
-_AGAIN = frozenset({"40001", "40P01", "55P03"})
-"""Serialization failure, deadlock, lock not available: nothing was done, and it may be now."""
-
-_GONE = frozenset({"25006", "25P03", "40003", "53300", "57P01", "57P02", "57P03", "57P04", "57P05"})
-"""The server ends, starts or has become a standby, or has no room: another connection may do."""
-
-_CONNECTION_CLASS = "08"
-_LASTING = (
-    "authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry",
-    "certificate", "ssl", "not permitted", "rejects", "invalid",
-)  # fmt: skip
-"""What is in the words of a connection that will not be had by waiting."""
-
-_DAMAGED = frozenset({"XX001", "XX002"})
-_NO_TABLES = frozenset({"42P01", "3F000"})
-
-
-class ConnectionStringError(UsageError):
-    """The connection string cannot be used."""
 
 
 class Blobs(tuple["bytes", ...]):
@@ -155,16 +112,14 @@ class Session:
         self.connection: psycopg.Connection[Row] | None = None
         self.address = address
         self.parameters = parameters_of(address)
-        self.place = _place(self.parameters)
+        self.place = place_of(self.parameters)
         self.within = False
         self.warned = False
 
     def connect(self) -> psycopg.Connection[Row]:
         """Return a new connection; raises what psycopg raises."""
-        given = {name: str(value) for name, value in self.parameters.items()}
-        options = f"{_OPTIONS} {given.pop('options', '')}".rstrip()
         self.connection = _Connection.connect(
-            **{**_DEFAULTS, **given, "options": options},  # type: ignore[arg-type]
+            **with_defaults(self.parameters),  # type: ignore[arg-type]
             autocommit=True,
             prepare_threshold=None,
             cursor_factory=psycopg.RawCursor,
@@ -353,7 +308,7 @@ class Link:
                 connection.execute("SET LOCAL statement_timeout = 0")
                 done = connection.execute("COMMIT")
         except psycopg.OperationalError as error:
-            if error.sqlstate in _AGAIN:
+            if error.sqlstate in AGAIN:
                 raise
             raise _Doubt from error
         if self._session.warned:
@@ -412,8 +367,10 @@ class Link:
                     raise self._given_up(failure, doubtful=True) from failure
             except psycopg.Error as error:
                 failure = error
-                if error.sqlstate not in also and not self._may_pass(error):
-                    raise self.translation(error) from error
+                if error.sqlstate not in AGAIN | also:
+                    if not is_lost(error):
+                        raise self.translation(error) from error
+                    self._session.close()
             # Whoever lost once comes later the more often they lose, and never all at once.
             longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(number, 16))
             pause = longest * random.random()  # noqa: S311 - no secret
@@ -422,20 +379,8 @@ class Link:
             time.sleep(pause)
             number += 1
 
-    def _may_pass(self, error: psycopg.Error) -> bool:
-        """Tell whether it may do to try again, and drop a connection that is of no more use."""
-        state = error.sqlstate
-        if state in _AGAIN:
-            return True
-        lost = state in _GONE or (state or "").startswith(_CONNECTION_CLASS)
-        if state is None and isinstance(error, psycopg.OperationalError):
-            lost = not any(word in str(error).lower() for word in _LASTING)
-        if lost:
-            self._session.close()
-        return lost
-
     def _given_up(self, error: BaseException, *, doubtful: bool) -> Exception:
-        why = _one_line(error)
+        why = one_line(error)
         if doubtful:
             why = f"whether it has stored the change is not known: {why}"
         return self._errors.busy(
@@ -444,16 +389,16 @@ class Link:
 
     def translation(self, error: psycopg.Error) -> Exception:
         """Return what an error of the database means to whoever uses it."""
-        if error.sqlstate in _DAMAGED:
-            return self.damaged(_one_line(error))
-        if error.sqlstate in _NO_TABLES:
+        if error.sqlstate in DAMAGED:
+            return self.damaged(one_line(error))
+        if error.sqlstate in NO_TABLES:
             return self._errors.absent(
                 f"{self.place} has nothing of msglog's",
                 hint="Make an account there with `msglog admin init --store`.",
             )
         if isinstance(error, psycopg.OperationalError):
-            return self._errors.busy(f"cannot use {self.place}", why=_one_line(error))
-        return self._errors.failed(f"cannot use {self.place}", why=_one_line(error))
+            return self._errors.busy(f"cannot use {self.place}", why=one_line(error))
+        return self._errors.failed(f"cannot use {self.place}", why=one_line(error))
 
     def damaged(self, why: str) -> IntegrityError:
         """Return an error that says that the database is damaged."""
@@ -483,46 +428,6 @@ class Translation:
             raise self._link._given_up(error.__cause__ or error, doubtful=True) from error  # noqa: SLF001
 
 
-def parameters_of(address: str) -> dict[str, object]:
-    """Return what a connection string says, by name; raises ConnectionStringError.
-
-    A password has no place in it: the string is kept in a file, and seen by `ps`.
-    """
-    try:
-        parameters: dict[str, object] = dict(conninfo_to_dict(address))
-    except psycopg.Error:
-        # What libpq says of it may have a part of a password in it.
-        raise ConnectionStringError(
-            "the connection string cannot be read",
-            hint="It is such as postgresql://USER@HOST:5432/DATABASE?sslmode=verify-full.",
-        ) from None
-    if any(parameters.get(name) is not None for name in ("password", "sslpassword")):
-        raise ConnectionStringError(
-            "there is a password in the connection string",
-            hint="Put it into ~/.pgpass or a service file, or use a certificate.",
-        )
-    return parameters
-
-
 def fresh_number() -> int:
     """Return a random number that nothing else has been given, of 62 bits and never 0."""
     return int.from_bytes(os.urandom(8), "big") >> 2 | 1
-
-
-def _place(parameters: dict[str, object]) -> str:
-    service = parameters.get("service")
-    if service is not None:
-        return f"PostgreSQL by the service {service!s:.80}"
-    hosts = str(parameters.get("host") or parameters.get("hostaddr") or "its local socket")
-    ports = str(parameters.get("port") or "")
-    where = f"{hosts} port {ports}" if ports else hosts
-    return f"PostgreSQL database {parameters.get('dbname') or ''!s} at {where}"[:_PLACE_CHARACTERS]
-
-
-def _one_line(error: BaseException) -> str:
-    """Return what an error says, without the statement and its values."""
-    if isinstance(error, psycopg.Error) and error.diag.message_primary:
-        return error.diag.message_primary.replace("\n", "; ")
-    return (
-        "; ".join(line.strip() for line in str(error).splitlines() if line.strip()) or "no answer"
-    )

@@ -15,7 +15,8 @@ from msglog import postgres_link
 from msglog.index.node import EMPTY_ROOT
 from msglog.key import make_key
 from msglog.objectid import object_id
-from msglog.postgres_link import Blobs, ConnectionStringError, Link, Session, parameters_of
+from msglog.postgres_address import ConnectionStringError, parameters_of, with_defaults
+from msglog.postgres_link import Blobs, Link, Session
 from msglog.repository import Repository, first_commit
 from msglog.store.postgres import ERRORS, PostgresStore
 from msglog.store.store import (
@@ -351,6 +352,14 @@ def test_connection_strings_that_are_refused(address: str) -> None:
     with pytest.raises(ConnectionStringError) as raised:
         parameters_of(address)
     assert address not in str(raised.value)
+
+
+def test_what_is_said_comes_before_what_is_usual() -> None:
+    said = with_defaults(parameters_of("host=h connect_timeout=9 options='-c search_path=x'"))
+    assert (said["connect_timeout"], said["target_session_attrs"]) == ("9", "read-write")
+    assert said["options"].startswith("-c statement_timeout=20s ")
+    assert said["options"].endswith(" -c search_path=x")
+    assert "connect_timeout" not in with_defaults(parameters_of("service=lab"))
 
 
 def test_a_service_is_a_place_too() -> None:

@@ -1,0 +1,81 @@
+"""The connection string of a PostgreSQL database: what may be in it, and what is added."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.errors import UsageError
+
+if TYPE_CHECKING:
+    from typing import Final
+
+STATEMENT_SECONDS: Final = 20
+"""How long one statement may take on the server, but for COMMIT: see `Link.run`."""
+
+_LOCK_SECONDS = 10
+_IDLE_SECONDS = 60
+_CONNECT_SECONDS = 5
+_PLACE_CHARACTERS = 200
+
+_ALWAYS = {"application_name": "msglog", "client_encoding": "utf8", "gssencmode": "disable"}
+_DEFAULTS = {
+    "connect_timeout": str(_CONNECT_SECONDS),
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "target_session_attrs": "read-write",
+    "tcp_user_timeout": "20000",
+}
+_OPTIONS = (
+    f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={_LOCK_SECONDS}s"
+    f" -c idle_in_transaction_session_timeout={_IDLE_SECONDS}s"
+)
+
+
+class ConnectionStringError(UsageError):
+    """The connection string cannot be used."""
+
+
+def parameters_of(address: str) -> dict[str, object]:
+    """Return what a connection string says, by name; raises ConnectionStringError.
+
+    A password has no place in it: the string is kept in a file, and seen by `ps`.
+    """
+    try:
+        parameters: dict[str, object] = dict(conninfo_to_dict(address))
+    except psycopg.Error:
+        # What libpq says of it may have a part of a password in it.
+        raise ConnectionStringError(
+            "the connection string cannot be read",
+            hint="It is such as postgresql://USER@HOST:5432/DATABASE?sslmode=verify-full.",
+        ) from None
+    if any(parameters.get(name) is not None for name in ("password", "sslpassword")):
+        raise ConnectionStringError(
+            "there is a password in the connection string",
+            hint="Put it into ~/.pgpass or a service file, or use a certificate.",
+        )
+    return parameters
+
+
+def with_defaults(parameters: dict[str, object]) -> dict[str, str]:
+    """Return what to connect with: what is said, and deadlines and the like where nothing is.
+
+    A service is taken to say what it needs, since what is given here would come before it.
+    """
+    given = {name: str(value) for name, value in parameters.items()}
+    options = f"{_OPTIONS} {given.pop('options', '')}".rstrip()
+    defaults = _ALWAYS if "service" in given else {**_ALWAYS, **_DEFAULTS}
+    return {**defaults, **given, "options": options}
+
+
+def place_of(parameters: dict[str, object]) -> str:
+    """Return what people call a database: without user and password."""
+    service = parameters.get("service")
+    if service is not None:
+        return f"PostgreSQL by the service {service!s:.80}"
+    hosts = str(parameters.get("host") or parameters.get("hostaddr") or "its local socket")
+    ports = str(parameters.get("port") or "")
+    where = f"{hosts} port {ports}" if ports else hosts
+    return f"PostgreSQL database {parameters.get('dbname') or ''!s} at {where}"[:_PLACE_CHARACTERS]

@@ -1,0 +1,41 @@
+"""What the errors of PostgreSQL and its connections mean: whether waiting may cure them."""
+
+from __future__ import annotations
+
+import psycopg
+
+AGAIN = frozenset({"40001", "40P01", "55P03"})
+"""Serialization failure, deadlock, lock not available: nothing was done, and it may be now."""
+
+_GONE = frozenset({"25006", "25P03", "40003", "53300", "57P01", "57P02", "57P03", "57P04", "57P05"})
+"""The server ends, starts or has become a standby, or has no room: another connection may do."""
+
+_CONNECTION_CLASS = "08"
+_LASTING = (
+    "authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry",
+    "certificate", "ssl", "not permitted", "rejects", "invalid",
+)  # fmt: skip
+"""What is in the words of a connection that will not be had by waiting."""
+
+DAMAGED = frozenset({"XX001", "XX002"})
+"""Data or an index are corrupted."""
+
+NO_TABLES = frozenset({"42P01", "3F000"})
+"""Undefined table, invalid schema name."""
+
+
+def is_lost(error: psycopg.Error) -> bool:
+    """Tell whether a connection is of no more use, and another one may do."""
+    state = error.sqlstate
+    if state is None and isinstance(error, psycopg.OperationalError):
+        return not any(word in str(error).lower() for word in _LASTING)
+    return state in _GONE or (state or "").startswith(_CONNECTION_CLASS)
+
+
+def one_line(error: BaseException) -> str:
+    """Return what an error says, without the statement and its values."""
+    if isinstance(error, psycopg.Error) and error.diag.message_primary:
+        return error.diag.message_primary.replace("\n", "; ")
+    return (
+        "; ".join(line.strip() for line in str(error).splitlines() if line.strip()) or "no answer"
+    )

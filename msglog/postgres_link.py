@@ -38,6 +38,9 @@ ANSWER_SECONDS: Final = 25.0
 PATIENCE_SECONDS: Final = 60.0
 """How long what fails for the moment is tried again: longer than a standby needs to take over."""
 
+OPENING_SECONDS: Final = 20.0
+"""How long a first connection is: a client waits 30 seconds for the greeting, and so hears why."""
+
 BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
 MOMENT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -115,6 +118,7 @@ class Session:
         self.place = place_of(self.parameters)
         self.within = False
         self.warned = False
+        self.was_there = False
 
     def connect(self) -> psycopg.Connection[Row]:
         """Return a new connection; raises what psycopg raises."""
@@ -125,6 +129,7 @@ class Session:
             cursor_factory=psycopg.RawCursor,
         )
         self.end()
+        self.was_there = True
         self.connection.adapters.register_dumper(Blobs, _BlobsDumper)
         self.connection.add_notice_handler(self._heard)
         return self.connection
@@ -374,7 +379,8 @@ class Link:
             # Whoever lost once comes later the more often they lose, and never all at once.
             longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(number, 16))
             pause = longest * random.random()  # noqa: S311 - no secret
-            if time.monotonic() - started + pause > PATIENCE_SECONDS:
+            patience = PATIENCE_SECONDS if self._session.was_there else OPENING_SECONDS
+            if time.monotonic() - started + pause > patience:
                 raise self._given_up(failure, doubtful=doubtful) from failure
             time.sleep(pause)
             number += 1

@@ -16,7 +16,7 @@ import heapq
 from contextlib import closing
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.index.node import EMPTY_ROOT, LEAF_LIMIT, Leaf, load_node
+from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import difference, iterate
 from msglog.key import FIRST_KEY, SECOND, Key, key_object_id, key_time
 from msglog.objectid import ObjectId, object_id
@@ -24,6 +24,7 @@ from msglog.postgres_link import Blobs
 from msglog.sqlite_file import make_scratch
 from msglog.store.checking import checked_nodes
 from msglog.store.collection import Collected
+from msglog.store.marking import mark
 
 if TYPE_CHECKING:
     import sqlite3
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 SLICE = 2000
 """How many rows one transaction removes: some milliseconds' work, for which commits wait."""
 
-_AT_ONCE = 256
 _SCAN = 8192
 _NO_KEY = b"\xff" * 41
 
@@ -146,47 +146,21 @@ class Collection:
         """Mark what refs reach; where that cannot be walked, nothing can be said of the rest."""
         rows = self._link.select(_LISTED, self._number)
         self._listed = [ObjectId(root) for (root,) in rows if root != EMPTY_ROOT]
-        self._mark(list(self._listed), strict=True)
+        mark(self._listed, self, strict=True)
 
     def _mark_remembered(self) -> None:
         """Mark what any root reaches that is not marked yet; holes there are nobody's loss."""
         rows = self._link.select(_ROOTS, self._number, self._retention.before)
         roots = [ObjectId(root) for (root,) in rows if root != EMPTY_ROOT]
-        self._mark(roots, strict=False)
+        mark(roots, self, strict=False)
 
     # Marking.
 
-    def _mark(self, roots: list[ObjectId], *, strict: bool) -> None:
-        """Mark the nodes below roots, and take the keys there off the list of what may go.
+    def lists_any(self) -> bool:
+        """Tell whether any message is on the list of what may go."""
+        return self._scratch.execute("SELECT 1 FROM unlisted LIMIT 1").fetchone() is not None
 
-        Leaves are told by their counts, and read only where there is something to take off.
-        """
-        stack = roots
-        while stack:
-            batch = self._new(stack[-_AT_ONCE:])
-            del stack[-_AT_ONCE:]
-            leaves: list[ObjectId] = []
-            for data in self._read(batch, strict=strict).values():
-                node = load_node(data)
-                if isinstance(node, Leaf):
-                    self._relist(node.keys)
-                    continue
-                for _, child, count in node.children:
-                    (leaves if count <= LEAF_LIMIT else stack).append(child)
-            if leaves:
-                self._mark_leaves(self._new(leaves), strict=strict)
-
-    def _mark_leaves(self, leaves: list[ObjectId], *, strict: bool) -> None:
-        if not self._scratch.execute("SELECT 1 FROM unlisted LIMIT 1").fetchone():
-            return
-        for start in range(0, len(leaves), _AT_ONCE):
-            part = leaves[start : start + _AT_ONCE]
-            for data in self._read(part, strict=strict).values():
-                node = load_node(data)
-                if isinstance(node, Leaf):
-                    self._relist(node.keys)
-
-    def _new(self, ids: list[ObjectId]) -> list[ObjectId]:
+    def new(self, ids: list[ObjectId]) -> list[ObjectId]:
         """Return which of these nodes were not marked yet, and mark them."""
         new = [oid for oid in dict.fromkeys(ids) if not self._is_reached(oid)]
         self._scratch.executemany("INSERT INTO reached VALUES (?)", [(oid,) for oid in new])
@@ -196,11 +170,13 @@ class Collection:
         sql = "SELECT 1 FROM reached WHERE oid = ?"
         return self._scratch.execute(sql, (oid,)).fetchone() is not None
 
-    def _relist(self, keys: Iterable[Key]) -> None:
+    def relist(self, keys: Iterable[Key]) -> None:
+        """Take keys off the list of what may go."""
         sql = "DELETE FROM unlisted WHERE key = ?"
         self._scratch.executemany(sql, [(key,) for key in keys])
 
-    def _read(self, ids: Sequence[ObjectId], *, strict: bool) -> dict[ObjectId, bytes]:
+    def read(self, ids: Sequence[ObjectId], *, strict: bool) -> dict[ObjectId, bytes]:
+        """Return the sound ones of some nodes; strict: raises for others."""
         if not ids:
             return {}
         rows = self._link.select(_NODES, self._number, Blobs(ids))
@@ -210,7 +186,7 @@ class Collection:
         return {oid: data for oid, data in found.items() if object_id(data) == oid}
 
     def _read_strictly(self, ids: Sequence[ObjectId]) -> dict[ObjectId, bytes]:
-        return self._read(ids, strict=True)
+        return self.read(ids, strict=True)
 
     # What may go.
 

@@ -13,12 +13,13 @@ from __future__ import annotations
 import heapq
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.index.node import EMPTY_ROOT, LEAF_LIMIT, Leaf, load_node
+from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import difference, iterate
 from msglog.key import FIRST_KEY, SECOND, Key, key_object_id, key_time
 from msglog.objectid import ObjectId, object_id
 from msglog.store.checking import checked_nodes
 from msglog.store.collection import Collected
+from msglog.store.marking import mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 SLICE = 2000
 """How many rows one transaction removes: a few milliseconds' work."""
 
-_AT_ONCE = 256
 _SCAN = 8192
 _NO_KEY = b"\xff" * 41
 
@@ -156,7 +156,7 @@ class Collection:
     def _mark_listed(self) -> None:
         """Mark what refs reach; where that cannot be walked, nothing can be said of the rest."""
         self._listed = self._root_ids(_LISTED, ())
-        self._mark(list(self._listed), strict=True)
+        mark(self._listed, self, strict=True)
 
     def _mark_remembered(self) -> None:
         """Mark what any root reaches that is not marked yet; holes there are nobody's loss."""
@@ -166,7 +166,7 @@ class Collection:
             f"SELECT root FROM ({_ROOTS}) WHERE root NOT IN (SELECT oid FROM temp.reached)",  # noqa: S608
             (self._retention.before,),
         )
-        self._mark(roots, strict=False)
+        mark(roots, self, strict=False)
 
     def _root_ids(self, sql: str, parameters: Sequence[Value]) -> list[ObjectId]:
         rows = self._link.select(sql, parameters)
@@ -176,37 +176,11 @@ class Collection:
 
     # Marking.
 
-    def _mark(self, roots: list[ObjectId], *, strict: bool) -> None:
-        """Mark the nodes below roots, and take the keys there off the list of what may go.
+    def lists_any(self) -> bool:
+        """Tell whether any message is on the list of what may go."""
+        return bool(self._link.select("SELECT 1 FROM temp.unlisted LIMIT 1"))
 
-        Leaves are told by their counts, and read only where there is something to take off.
-        """
-        stack = roots
-        while stack:
-            batch = self._new(stack[-_AT_ONCE:])
-            del stack[-_AT_ONCE:]
-            leaves: list[ObjectId] = []
-            for data in self._read(batch, strict=strict).values():
-                node = load_node(data)
-                if isinstance(node, Leaf):
-                    self._relist(node.keys)
-                    continue
-                for _, child, count in node.children:
-                    (leaves if count <= LEAF_LIMIT else stack).append(child)
-            if leaves:
-                self._mark_leaves(self._new(leaves), strict=strict)
-
-    def _mark_leaves(self, leaves: list[ObjectId], *, strict: bool) -> None:
-        if not self._link.select("SELECT 1 FROM temp.unlisted LIMIT 1"):
-            return
-        for start in range(0, len(leaves), _AT_ONCE):
-            part = leaves[start : start + _AT_ONCE]
-            for data in self._read(part, strict=strict).values():
-                node = load_node(data)
-                if isinstance(node, Leaf):
-                    self._relist(node.keys)
-
-    def _new(self, ids: list[ObjectId]) -> list[ObjectId]:
+    def new(self, ids: list[ObjectId]) -> list[ObjectId]:
         """Return which of these nodes were not marked yet, and mark them."""
         sql = "SELECT oid FROM temp.reached WHERE oid IN"
         known = {oid for (oid,) in self._link.select_in(sql, ids)}
@@ -214,14 +188,16 @@ class Collection:
         self._many("INSERT INTO temp.reached VALUES (?)", [(oid,) for oid in new])
         return new
 
-    def _relist(self, keys: Sequence[Key]) -> None:
+    def relist(self, keys: Sequence[Key]) -> None:
+        """Take keys off the list of what may go."""
         self._many(
             "INSERT OR IGNORE INTO temp.used SELECT receipt FROM temp.unlisted WHERE key = ?",
             [(key,) for key in keys],
         )
         self._many("DELETE FROM temp.unlisted WHERE key = ?", [(key,) for key in keys])
 
-    def _read(self, ids: Sequence[ObjectId], *, strict: bool) -> dict[ObjectId, bytes]:
+    def read(self, ids: Sequence[ObjectId], *, strict: bool) -> dict[ObjectId, bytes]:
+        """Return the sound ones of some nodes; strict: raises for others."""
         rows = self._link.select_in("SELECT oid, data FROM nodes WHERE oid IN", ids)
         found = {ObjectId(oid): data if isinstance(data, bytes) else b"" for oid, data in rows}
         if strict:
@@ -229,7 +205,7 @@ class Collection:
         return {oid: data for oid, data in found.items() if object_id(data) == oid}
 
     def _read_strictly(self, ids: Sequence[ObjectId]) -> dict[ObjectId, bytes]:
-        return self._read(ids, strict=True)
+        return self.read(ids, strict=True)
 
     # What may go.
 

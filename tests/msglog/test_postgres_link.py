@@ -252,7 +252,7 @@ def test_a_server_that_is_frozen_is_given_up(
 
 
 def test_who_cannot_be_reached_is_named_without_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres_link, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(postgres_link, "OPENING_SECONDS", 0.01)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -1,8 +1,6 @@
 """The audit: rows that are only added, whatever their texts, and a bound on how many are kept."""
 
 import syslog
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -21,28 +19,8 @@ from msglog.account.audit import (
 from msglog.account.database import AccountError, Database
 from msglog.account.setting import AUDIT_KEEP, AUDIT_SYSLOG, change_setting
 from msglog.account.tables import Tables
-from tests.postgres.databases import Databases
 
 VISIT = Visit("ann", "SHA256:key", "192.0.2.1", "main", "5e55")
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def tables(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tables]:
-    made: Tables
-    if request.param == "postgres":
-        databases: Databases = request.getfixturevalue("databases")
-        made = databases.make_tables()
-    else:
-        made = Database.create(tmp_path / "account.db", suffix="x")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def in_file(tmp_path: Path) -> Iterator[Database]:
-    made = Database.create(tmp_path / "account.db", suffix="x")
-    yield made
-    made.close()
 
 
 def trail(tables: Tables, visit: Visit = VISIT) -> Trail:

@@ -1,12 +1,8 @@
 """Policies: which one holds for a log, and what can be set."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from msglog.account.access import InvalidPatternError
-from msglog.account.database import Database
 from msglog.account.name import InvalidRepositoryError
 from msglog.account.policy import (
     LogPolicy,
@@ -18,19 +14,6 @@ from msglog.account.policy import (
     unset_policies,
 )
 from msglog.account.tables import Tables
-from tests.postgres.databases import Databases
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def tables(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tables]:
-    made: Tables
-    if request.param == "postgres":
-        databases: Databases = request.getfixturevalue("databases")
-        made = databases.make_tables()
-    else:
-        made = Database.create(tmp_path / "account.db", suffix="x")
-    yield made
-    made.close()
 
 
 def ask(tables: Tables, pattern: str, *words: str, repository: str = "main") -> None:

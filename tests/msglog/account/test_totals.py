@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +18,6 @@ from msglog.account.setting import AUDIT_KEEP, change_setting
 from msglog.account.tables import Tables
 from msglog.account.totals import BACKUP, GC, Census, Total, census, note_upkeep, upkeep
 from tests.msglog.account.test_upgrade import FIRST_FORMAT
-from tests.postgres.databases import Databases
 
 ACTS = st.builds(
     Act,
@@ -36,25 +34,6 @@ SESSIONS = st.lists(
     st.tuples(st.sampled_from(["", "main", "team/ops"]), st.booleans(), st.lists(ACTS, max_size=5)),
     max_size=5,
 )
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def tables(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tables]:
-    made: Tables
-    if request.param == "postgres":
-        databases: Databases = request.getfixturevalue("databases")
-        made = databases.make_tables()
-    else:
-        made = Database.create(tmp_path / "account.db", suffix="x")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def in_file(tmp_path: Path) -> Iterator[Database]:
-    made = Database.create(tmp_path / "account.db", suffix="x")
-    yield made
-    made.close()
 
 
 def trail(tables: Tables, repository: str = "main") -> Trail:

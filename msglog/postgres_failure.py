@@ -12,9 +12,10 @@ _GONE = frozenset({"25006", "25P03", "40003", "53300", "57P01", "57P02", "57P03"
 
 _CONNECTION_CLASS = "08"
 _LASTING = (
-    "authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry",
-    "certificate", "ssl", "not permitted", "rejects", "invalid",
-)  # fmt: skip
+    *("authentication failed", "no password supplied", "does not exist", "not permitted"),
+    *("no pg_hba.conf entry", "pg_hba.conf rejects", "does not match host name"),
+    *("certificate", "alert", "does not support ssl", "invalid "),
+)
 """What is in the words of a connection that will not be had by waiting."""
 
 DAMAGED = frozenset({"XX001", "XX002"})

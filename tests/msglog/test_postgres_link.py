@@ -16,6 +16,7 @@ from msglog.index.node import EMPTY_ROOT
 from msglog.key import make_key
 from msglog.objectid import object_id
 from msglog.postgres_address import ConnectionStringError, parameters_of, with_defaults
+from msglog.postgres_failure import is_lost
 from msglog.postgres_link import Blobs, Link, Session
 from msglog.repository import Repository, first_commit
 from msglog.store.postgres import ERRORS, PostgresStore
@@ -360,6 +361,29 @@ def test_what_is_said_comes_before_what_is_usual() -> None:
     assert said["options"].startswith("-c statement_timeout=20s ")
     assert said["options"].endswith(" -c search_path=x")
     assert "connect_timeout" not in with_defaults(parameters_of("service=lab"))
+
+
+@pytest.mark.parametrize(
+    ("text", "lost"),
+    [
+        ("consuming input failed: SSL connection has been closed unexpectedly", True),
+        ("sending query failed: SSL SYSCALL error: EOF detected", True),
+        ("consuming input failed: server closed the connection unexpectedly", True),
+        ('connection failed: connection to server at "::1" failed: Connection refused', True),
+        ("connection failed: SSL SYSCALL error: Connection reset by peer", True),
+        ("connection failed: FATAL:  the database system is starting up", True),
+        ("connection failed: session is read-only", True),
+        ("connection timeout expired", True),
+        ("connection failed: server does not support SSL, but SSL was required", False),
+        ("connection failed: SSL error: certificate verify failed", False),
+        ("connection failed: SSL error: tlsv1 alert unknown ca", False),
+        ('connection failed: FATAL:  role "x" is not permitted to log in', False),
+        ("connection failed: fe_sendauth: no password supplied", False),
+        ('connection failed: FATAL:  password authentication failed for user "x"', False),
+    ],
+)
+def test_what_waiting_may_cure(text: str, *, lost: bool) -> None:
+    assert is_lost(psycopg.OperationalError(text)) == lost
 
 
 def test_a_service_is_a_place_too() -> None:

@@ -25,6 +25,10 @@ NO_TABLES = frozenset({"42P01", "3F000"})
 """Undefined table, invalid schema name."""
 
 
+TOO_SLOW = "57014"
+"""Query cancelled: by a deadline."""
+
+
 def is_lost(error: psycopg.Error) -> bool:
     """Tell whether a connection is of no more use, and another one may do."""
     state = error.sqlstate

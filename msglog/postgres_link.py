@@ -17,7 +17,7 @@ from psycopg.pq import Format, TransactionStatus
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 from msglog.postgres_address import parameters_of, place_of, with_defaults
-from msglog.postgres_failure import AGAIN, DAMAGED, NO_TABLES, is_lost, one_line
+from msglog.postgres_failure import AGAIN, DAMAGED, NO_TABLES, TOO_SLOW, is_lost, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -402,8 +402,10 @@ class Link:
                 f"{self.place} has nothing of msglog's",
                 hint="Make an account there with `msglog admin init --store`.",
             )
-        if isinstance(error, psycopg.OperationalError):
-            return self._errors.busy(f"cannot use {self.place}", why=one_line(error))
+        if error.sqlstate == TOO_SLOW:
+            return self._errors.busy(
+                f"{self.place} is busy", why=one_line(error), hint="Try again in a moment."
+            )
         return self._errors.failed(f"cannot use {self.place}", why=one_line(error))
 
     def damaged(self, why: str) -> IntegrityError:

@@ -279,8 +279,9 @@ def test_what_waiting_does_not_cure_is_said_at_once(
 ) -> None:
     words = {"host": "127.0.0.1", "port": databases.server.port, "dbname": DATABASE, "user": LOGIN}
     address = " ".join(f"{name}={value}" for name, value in {**words, **more}.items())
-    with pytest.raises(StoreBusyError, match=says):
+    with pytest.raises(StoreError, match=says) as raised:
         Link(Session(address), ERRORS).select("SELECT 1")
+    assert not raised.value.temporary
 
 
 def over_tls(server: Postgres, **more: str) -> str:
@@ -329,8 +330,15 @@ def test_a_server_or_a_client_that_is_not_who_it_says(
 ) -> None:
     tls = str(tls_server.folder / "tls")
     more = {name: value.replace("{tls}", tls) for name, value in more.items()}
-    with pytest.raises(StoreBusyError, match=says):
+    with pytest.raises(StoreError, match=says) as raised:
         Link(Session(over_tls(tls_server, **more)), ERRORS).select("SELECT 1")
+    assert not raised.value.temporary
+
+
+def test_what_takes_too_long_is_a_matter_of_being_busy(store: PostgresStore) -> None:
+    store._link.say("SET statement_timeout = 1")
+    with pytest.raises(StoreBusyError, match="statement timeout"):
+        store._link.select("SELECT count(*) FROM generate_series(1, 1000000000)")
 
 
 def test_a_wrong_statement_is_said_at_once(store: PostgresStore) -> None:

@@ -188,6 +188,13 @@ class Link:
         """Run a statement outside of a transaction, which has no answer and may be said twice."""
         self._patiently(lambda _: self._connection().execute(sql, values))
 
+    def try_to_say(self, sql: str, *values: Value) -> None:
+        """Run a statement outside of a transaction, once, and let it be if it fails."""
+        try:
+            self._connection().execute(sql, values)
+        except psycopg.Error:
+            self._session.close()
+
     def execute(self, sql: str, *values: Value) -> int:
         """Run a statement within a transaction, and return how many rows it changed."""
         return self._connection().execute(sql, values, binary=True).rowcount

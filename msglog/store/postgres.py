@@ -183,10 +183,8 @@ class PostgresStore:
 
     def _tell(self) -> None:
         """Let those know who wait for a change of refs; see `msglog.store.postgres_notice`."""
-        try:
-            self._link.say("SELECT pg_notify($1, '')", f"msglog_{self._number}")
-        except StoreError:
-            pass  # what is committed is; who waits finds out a little later by asking
+        # Once: what is committed is, and who waits finds out a little later by asking.
+        self._link.try_to_say("SELECT pg_notify($1, '')", postgres_schema.channel(self._number))
 
     def usage(self, user: str) -> Usage:
         """Return what a user was the first to deliver."""

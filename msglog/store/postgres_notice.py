@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.postgres_link import Link, Session
+from msglog.store.postgres_schema import channel
 from msglog.store.store import StoreError
 
 if TYPE_CHECKING:
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
 
 TOLD_SECONDS = 10.0
 """How often to ask, for what nobody has told."""
-
-
-def channel(number: int) -> str:
-    """Return the name under which changes of a repository are told."""
-    return f"msglog_{number}"
 
 
 class PostgresNotice:

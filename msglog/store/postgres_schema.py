@@ -79,6 +79,11 @@ STATEMENTS = (
 # the entry of the reflog with the same one is what the ref must be.
 
 
+def channel(number: int) -> str:
+    """Return the name under which changes of a repository are told, see `postgres_notice`."""
+    return f"msglog_{number}"
+
+
 def make_tables(link: Link) -> None:
     """Make the tables, in a transaction of the caller's."""
     link.all((statement, ()) for statement in STATEMENTS)

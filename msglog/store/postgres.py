@@ -13,7 +13,7 @@ from msglog.postgres_link import Blobs, Errors
 from msglog.store import postgres_schema
 from msglog.store.checking import checked_beginning, checked_messages, checked_nodes
 from msglog.store.postgres_commit import Writing
-from msglog.store.postgres_rows import Rows
+from msglog.store.postgres_rows import Rows, checksum
 from msglog.store.store import (
     REPOSITORY_ID_BYTES,
     Committed,
@@ -76,12 +76,13 @@ class PostgresStore:
         def make(_: Attempt) -> int:
             # A number that two take at once fails for one of them, which tries again.
             made = link.select(
-                "INSERT INTO repositories (number, name, identity, created)"
-                " SELECT coalesce(max(number), 0) + 1, $1::text, $2::bytea, $3::bigint"
+                "INSERT INTO repositories (number, name, identity, created, checksum)"
+                " SELECT coalesce(max(number), 0) + 1, $1::text, $2::bytea, $3::bigint, $4::bigint"
                 " FROM repositories ON CONFLICT DO NOTHING RETURNING number",
                 name,
                 identity,
                 first.time,
+                checksum(name, identity, first.time),
             )
             if not made:
                 return 0

@@ -13,6 +13,7 @@ from msglog.objectid import ObjectId
 from msglog.postgres_link import MOMENT, Blobs
 from msglog.store.checking import checked_nodes
 from msglog.store.postgres_rows import FRAME, PLAIN, checksum
+from msglog.store.postgres_schema import GATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,6 +62,13 @@ def faults(link: Link, number: int) -> list[str]:
 
 
 def _faults(link: Link, number: int) -> Iterator[str]:
+    sql = "SELECT name, identity, created, checksum FROM repositories WHERE number = $1"
+    for *values, kept in link.select(sql, number):
+        if checksum(*values) != kept:
+            yield "the repository's name, identity or age: it is not as it was written"
+    sql = "SELECT gate FROM gates WHERE repository = $1"
+    if {gate for (gate,) in link.select(sql, number)} != set(range(GATES)):
+        yield "the gates: they are not all there, and gc may remove what others need"
     for (name,) in link.select(_REFS, number):
         yield f"ref {_shown(name)}: it is not what was last written to it"
     for (name,) in link.select(_LOST_REFS, number):

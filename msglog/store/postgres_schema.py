@@ -31,7 +31,7 @@ STATEMENTS = (
     f"INSERT INTO store_format VALUES ({FORMAT})",  # noqa: S608 - a number of ours
     """CREATE TABLE repositories (
         number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, identity BYTEA NOT NULL,
-        created BIGINT NOT NULL)""",
+        created BIGINT NOT NULL, checksum BIGINT NOT NULL)""",
     """CREATE TABLE gates (
         repository INTEGER NOT NULL, gate INTEGER NOT NULL, PRIMARY KEY (repository, gate))""",
     """CREATE TABLE messages (

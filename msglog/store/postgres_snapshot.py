@@ -150,7 +150,7 @@ def load(link: Link, name: str, path: str) -> None:
     if not number:
         PostgresStore.create(link, name, identity=identity, first=Commit(0, "copied"))
         number = numbered(link, name)
-    link.run(lambda _: _replace(link, number, identity, path))
+    link.run(lambda _: _replace(link, number, name, path, identity))
 
 
 def numbered(link: Link, name: str) -> int:
@@ -159,15 +159,15 @@ def numbered(link: Link, name: str) -> int:
     return rows[0][0] if rows else 0
 
 
-def _replace(link: Link, number: int, identity: bytes, path: str) -> None:
+def _replace(link: Link, number: int, name: str, path: str, identity: bytes) -> None:
     link.take_time()
     for table in TABLES:
         if table != "gates":
             link.execute(f"DELETE FROM {table} WHERE repository = $1", number)  # noqa: S608 - ours
     file = File(connect(path), path)
     ((created,),) = file.select("SELECT created FROM repository")
-    sql = "UPDATE repositories SET identity = $2, created = $3 WHERE number = $1"
-    link.execute(sql, number, identity, created)
+    sql = "UPDATE repositories SET identity = $2, created = $3, checksum = $4 WHERE number = $1"
+    link.execute(sql, number, identity, created, checksum(name, identity, created))
     try:
         file.connection.execute("BEGIN")
         _load(link, number, file)

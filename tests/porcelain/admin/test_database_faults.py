@@ -28,7 +28,18 @@ def connection(home: Home) -> Iterator["psycopg.Connection[tuple[object, ...]]"]
     """What is changed by it is changed back."""
     address = (home.account / "account.address").read_text().strip()
     with psycopg.connect(address, autocommit=True) as made:
-        tables = ("messages", "nodes", "refs", "reflog", "receipts", "usage", "lookup", "looked_up")
+        tables = (
+            "repositories",
+            "gates",
+            "messages",
+            "nodes",
+            "refs",
+            "reflog",
+            "receipts",
+            "usage",
+            "lookup",
+            "looked_up",
+        )
         for table in tables:
             made.execute(f"CREATE TABLE kept_{table} AS SELECT * FROM {table}".encode())
         yield made
@@ -61,6 +72,9 @@ FLIPPED = "set_byte({0}, 5, get_byte({0}, 5) # 4)"
 @pytest.mark.parametrize(
     ("table", "change", "said"),
     [
+        ("repositories", f"identity = {FLIPPED.format('identity')}", "identity or age"),
+        ("repositories", "created = created + 4", "identity or age"),
+        ("gates", "gate = 77", "the gates"),
         ("messages", f"data = {FLIPPED.format('data')}", "message "),
         ("messages", f"key = {FLIPPED.format('key')}", "message "),
         ("messages", "form = 1 - form", "message "),
@@ -91,6 +105,8 @@ def test_a_changed_bit_is_named(
     said: str,
 ) -> None:
     where = f"ctid = (SELECT ctid FROM {table} WHERE repository = 2 ORDER BY ctid LIMIT 1)"
+    if table == "repositories":
+        where = "number = 2"
     if table == "messages" and "receipt" in change:
         where = "receipt <> 0"
     changed = connection.execute(f"UPDATE {table} SET {change} WHERE {where}".encode())

@@ -60,6 +60,7 @@ COMMANDS = {
     "list": Command("porcelain.list_log", WORK),
     "log": Command("porcelain.list_log", WORK),
     "show": Command("porcelain.show", WORK),
+    "search": Command("porcelain.search", WORK),
     "logs": Command("porcelain.logs", WORK),
     "status": Command("porcelain.status", WORK),
     "remote": Command("porcelain.remote", SHARE),

@@ -26,6 +26,7 @@ _STYLES = {
     "attention": Style.parse("bold yellow"),
     "bad": Style.parse("bold red"),
     "dim": Style.parse("dim"),
+    "match": Style.parse("bold red"),
 }
 
 

@@ -1,0 +1,244 @@
+"""`search`: finds messages by their words, best first, with the words marked."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing, suppress
+from itertools import islice
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.errors import NegativeAnswer
+from msglog.key import key_object_id
+from msglog.layout import SEARCH_NAME
+from msglog.message import Foreign, decode_object
+from msglog.search.answer import search
+from msglog.search.condition import condition, shown_words
+from msglog.search.query import All, Either, InLog, log_patterns, parse
+from msglog.search.snippet import Snippets
+from msglog.store.store import MissingObjectError
+from msglog.timestamp import readable
+from porcelain.discovery import open_repository
+from porcelain.display import one_line
+from porcelain.listing import format_text, full_text, line_text
+from porcelain.message_json import message_fields, to_json
+from porcelain.printing import make_printer, note, paged
+from porcelain.progress import Progress
+from porcelain.rendering import Format, line
+from porcelain.search_query import joined, read_time
+from porcelain.settings import load_settings
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable, Iterator
+    from typing import TypeAlias
+
+    from msglog.repository import Repository
+    from msglog.search.answer import Answer
+    from msglog.search.catalogue import Hit
+    from msglog.search.query import Query
+    from plumbing.context import Context
+    from porcelain.listing import Render
+    from porcelain.printing import Piece, Printer
+
+    Show: TypeAlias = Callable[[Hit, bytes], str]
+
+_READ_AT_ONCE = 32
+_READ_BYTES = 1 << 20
+_DECIMALS = 6
+
+
+class NothingFoundError(NegativeAnswer):
+    """No message is as the query says."""
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the arguments of `search`."""
+    add = parser.add_argument
+    add("query", nargs="+", metavar="QUERY", help='words, "phrases", author:, tag:, since: ...')
+    add("-n", "--max-count", type=_count, metavar="N", help="at most N messages, the best")
+    add("--log", action="append", default=[], metavar="NAME", help="in this log (in all logs)")
+    add("--oneline", action="store_true", help="one line a message")
+    add("--format", metavar="FORMAT", help="oneline, full, or text with %%h %%an %%ad %%s %%B ...")
+    add("--reindex", action="store_true", help="make the index anew first")
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Show the messages that were found."""
+    repository = open_repository(context)
+    with closing(repository):
+        query = _query(arguments, context, repository)
+        with Progress(context, "Indexing") as progress:
+            answer = search(
+                repository,
+                condition(query),
+                places=_places(context, repository),
+                limit=arguments.max_count,
+                tell=progress.update,
+                anew=arguments.reindex,
+            )
+        if answer.unread:
+            number = "1 message" if answer.unread == 1 else f"{answer.unread} messages"
+            note(
+                context,
+                f"msglog: {number} cannot be read and were not searched: run `msglog verify`",
+            )
+        if not answer:
+            raise NothingFoundError(f"nothing is found for {' '.join(arguments.query)[:80]!r}")
+        _print(arguments, context, repository, answer, shown_words(query))
+    return 0
+
+
+def _query(arguments: Namespace, context: Context, repository: Repository) -> Query:
+    """Return what is asked for; raises QueryError, UnknownLogError and others for wrong filters."""
+    query = parse(joined(arguments.query), read_time(context))
+    if arguments.log:
+        chosen = [InLog(repository.log(name).name) for name in arguments.log]
+        query = All([Either(chosen), *(query.parts if isinstance(query, All) else [query])])
+    names = None
+    for pattern in log_patterns(query):
+        names = names or [log.name for log in repository.logs()]
+        _check_log(pattern, names, repository)
+    return query
+
+
+def _check_log(pattern: str, names: list[str], repository: Repository) -> None:
+    if "*" not in pattern:
+        repository.log(pattern)
+        return
+    from fnmatch import fnmatchcase  # noqa: PLC0415 - only with a pattern
+
+    if not any(fnmatchcase(name, pattern) for name in names):
+        raise NothingFoundError(f"no log is called {pattern}", hint="See `msglog logs`.")
+
+
+def _places(context: Context, repository: Repository) -> list[str]:
+    """Return where the index may be: beside the store, or in the user's folder of caches."""
+    places = []
+    if os.access(repository.folder, os.W_OK):
+        places.append(os.path.join(repository.folder, SEARCH_NAME))
+    base = context.environment.get("XDG_CACHE_HOME", "")
+    cache = base if base.startswith("/") else os.path.join(context.home, ".cache")
+    folder = os.path.join(cache, "msglog")
+    if not places:
+        with suppress(OSError):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            name = f"search-{repository.store.identity.hex()}.db"
+            places.append(os.path.join(folder, name))
+    return places
+
+
+def _print(
+    arguments: Namespace, context: Context, repository: Repository, answer: Answer, wanted: str
+) -> None:
+    if context.json:
+        with closing(Snippets(wanted)) as snippets:
+            _write(context, repository, answer, _json(snippets))
+        return
+    pager = load_settings(context, repository.folder).text("core.pager")
+    style = "oneline" if arguments.oneline else arguments.format or "snippet"
+    form = Format(style) if style not in ("oneline", "full", "snippet") else None
+    length = repository.abbreviation_length()
+    with closing(Snippets(wanted)) as snippets, paged(context, pager) as output:
+        printer = make_printer(output)
+        if form is not None:
+            show = _without_score(format_text(form, length))
+        elif style == "oneline":
+            show = _without_score(line_text(printer, length))
+        elif style == "full":
+            show = _without_score(full_text(printer), between="\n")
+        else:
+            several = len(repository.logs()) > 1
+            show = _with_snippet(printer, snippets, length, several=several)
+        _write(output, repository, answer, show)
+
+
+def _write(context: Context, repository: Repository, answer: Answer, show: Show) -> None:
+    for hit, data in _read(repository, answer):
+        context.stdout.write(show(hit, data).encode("utf-8", "surrogateescape"))
+
+
+def _read(repository: Repository, answer: Answer) -> Iterator[tuple[Hit, bytes]]:
+    """Yield what was found with its bytes: a few at a time, and few of them if they are large.
+
+    What gc has removed since it was found is left out.
+    """
+    hits = iter(answer)
+    while batch := list(islice(hits, _READ_AT_ONCE)):
+        objects = {}
+        with suppress(MissingObjectError):
+            keys = sorted(hit.key for hit in batch)
+            objects = dict(zip(keys, repository.store.read_some(keys, _READ_BYTES), strict=False))
+        for hit in batch:
+            data = objects.pop(hit.key, None)
+            if data is None:
+                try:
+                    data = repository.store.read_messages([hit.key])[hit.key]
+                except MissingObjectError:
+                    continue
+            yield hit, data
+
+
+def _without_score(render: Render, *, between: str = "") -> Show:
+    """Return what shows a hit as `list` shows the message."""
+    before = iter(("",))
+
+    def show(hit: Hit, data: bytes) -> str:
+        return next(before, between) + render(hit.key, data)
+
+    return show
+
+
+def _with_snippet(printer: Printer, snippets: Snippets, length: int, *, several: bool) -> Show:
+    """Return what shows a hit by who, when and why it was found.
+
+    several: whether the repository has more than one log, so that those of the hit are named.
+    """
+
+    def show(hit: Hit, data: bytes) -> str:
+        message = decode_object(data)
+        pieces: list[Piece] = [("id", key_object_id(hit.key).hex()[:length]), " "]
+        if isinstance(message, Foreign):
+            return printer.text(*line(hit.key, message, length))
+        pieces += [("time", readable(message.time, message.offset)[:-9]), " "]
+        pieces.append(("author", one_line(message.author)))
+        if several:
+            pieces += [" ", ("name", f"[{', '.join(hit.logs)}]")]
+        if message.tags:
+            pieces += [" ", ("tag", f"({', '.join(map(one_line, message.tags))})")]
+        pieces.append("\n    ")
+        snippet = snippets.of(message.body)
+        end = 0
+        for first, last in snippet.marks:
+            pieces += [one_line(snippet.text[end:first])]
+            pieces += [("match", one_line(snippet.text[first:last]))]
+            end = last
+        pieces.append(one_line(snippet.text[end:]))
+        return printer.text(*pieces)
+
+    return show
+
+
+def _json(snippets: Snippets) -> Show:
+    """Return what shows a hit as a line of JSON: the message, and how it was found."""
+
+    def show(hit: Hit, data: bytes) -> str:
+        message = decode_object(data)
+        body = "" if isinstance(message, Foreign) else message.body
+        snippet = snippets.of(body)
+        fields = message_fields(key_object_id(hit.key), message)
+        fields["logs"] = list(hit.logs)
+        fields["score"] = round(hit.score, _DECIMALS)
+        fields["snippet"] = snippet.text
+        fields["matches"] = [list(mark) for mark in snippet.marks]
+        return to_json(fields)
+
+    return show
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        from argparse import ArgumentTypeError  # noqa: PLC0415 - argparse is here if need be
+
+        raise ArgumentTypeError(f"{text[:80]!r} is not a number of messages")
+    return int(text)

@@ -101,7 +101,7 @@ def _joined(parts: Sequence[Query], operator: str) -> str | None:
     known = [expression for expression in expressions if expression is not None]
     if not known or len(known) < len(expressions):
         return None
-    return f"({operator.join(known)})"
+    return known[0] if len(known) == 1 else f"({operator.join(known)})"
 
 
 def _where(query: Query) -> tuple[str, list[Value]]:

@@ -11,9 +11,10 @@ from msglog.errors import NegativeAnswer
 from msglog.key import key_object_id
 from msglog.layout import SEARCH_NAME
 from msglog.message import Foreign, decode_object
+from msglog.refname import check_log_name
 from msglog.search.answer import search
 from msglog.search.condition import condition, shown_words
-from msglog.search.query import All, Either, InLog, log_patterns, parse
+from msglog.search.query import All, Either, InLog, QueryError, log_patterns, parse
 from msglog.search.snippet import Snippets
 from msglog.store.store import MissingObjectError
 from msglog.timestamp import readable
@@ -21,11 +22,13 @@ from porcelain.discovery import open_repository
 from porcelain.display import one_line
 from porcelain.listing import format_text, full_text, line_text
 from porcelain.message_json import message_fields, to_json
+from porcelain.places import cache_directory
 from porcelain.printing import make_printer, note, paged
 from porcelain.progress import Progress
 from porcelain.rendering import Format, line
 from porcelain.search_query import joined, read_time
 from porcelain.settings import load_settings
+from porcelain.tidying import plural
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -44,7 +47,6 @@ if TYPE_CHECKING:
 
 _READ_AT_ONCE = 32
 _READ_BYTES = 1 << 20
-_DECIMALS = 6
 
 
 class NothingFoundError(NegativeAnswer):
@@ -77,11 +79,8 @@ def run(arguments: Namespace, context: Context) -> int:
                 anew=arguments.reindex,
             )
         if answer.unread:
-            number = "1 message" if answer.unread == 1 else f"{answer.unread} messages"
-            note(
-                context,
-                f"msglog: {number} cannot be read and were not searched: run `msglog verify`",
-            )
+            unread = plural(answer.unread, "message")
+            note(context, f"msglog: {unread} cannot be read, see `msglog verify`")
         if not answer:
             raise NothingFoundError(f"nothing is found for {' '.join(arguments.query)[:80]!r}")
         _print(arguments, context, repository, answer, shown_words(query))
@@ -89,43 +88,36 @@ def run(arguments: Namespace, context: Context) -> int:
 
 
 def _query(arguments: Namespace, context: Context, repository: Repository) -> Query:
-    """Return what is asked for; raises QueryError, UnknownLogError and others for wrong filters."""
+    """Return what is asked for; raises UsageError for what is wrong in a filter."""
     query = parse(joined(arguments.query), read_time(context))
     if arguments.log:
-        chosen = [InLog(repository.log(name).name) for name in arguments.log]
+        chosen = [InLog(check_log_name(name)) for name in arguments.log]
         query = All([Either(chosen), *(query.parts if isinstance(query, All) else [query])])
-    names = None
-    for pattern in log_patterns(query):
-        names = names or [log.name for log in repository.logs()]
-        _check_log(pattern, names, repository)
+    patterns = list(log_patterns(query))
+    if patterns:
+        _check_logs(patterns, repository)
     return query
 
 
-def _check_log(pattern: str, names: list[str], repository: Repository) -> None:
-    if "*" not in pattern:
-        repository.log(pattern)
-        return
-    from fnmatch import fnmatchcase  # noqa: PLC0415 - only with a pattern
+def _check_logs(patterns: list[str], repository: Repository) -> None:
+    from fnmatch import fnmatchcase  # noqa: PLC0415 - only with a filter by log
 
-    if not any(fnmatchcase(name, pattern) for name in names):
-        raise NothingFoundError(f"no log is called {pattern}", hint="See `msglog logs`.")
+    names = [log.name for log in repository.logs()]
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise QueryError(
+                f"there is no log {pattern!r}", hint="See `msglog logs` for those that there are."
+            )
 
 
 def _places(context: Context, repository: Repository) -> list[str]:
     """Return where the index may be: beside the store, or in the user's folder of caches."""
-    places = []
     if os.access(repository.folder, os.W_OK):
-        places.append(os.path.join(repository.folder, SEARCH_NAME))
-    base = context.environment.get("XDG_CACHE_HOME", "")
-    cache = base if base.startswith("/") else os.path.join(context.home, ".cache")
-    folder = os.path.join(cache, "msglog")
-    if not places:
-        with suppress(OSError):
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            name = f"search-{repository.store.identity.hex()}.db"
-            places.append(os.path.join(folder, name))
-    return places
+        return [os.path.join(repository.folder, SEARCH_NAME)]
+    folder = cache_directory(context)
+    with suppress(OSError):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    return [os.path.join(folder, f"search-{repository.store.identity.hex()}.db")]
 
 
 def _print(
@@ -228,7 +220,7 @@ def _json(snippets: Snippets) -> Show:
         snippet = snippets.of(body)
         fields = message_fields(key_object_id(hit.key), message)
         fields["logs"] = list(hit.logs)
-        fields["score"] = round(hit.score, _DECIMALS)
+        fields["score"] = float(f"{hit.score:.6g}")
         fields["snippet"] = snippet.text
         fields["matches"] = [list(mark) for mark in snippet.marks]
         return to_json(fields)

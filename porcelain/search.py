@@ -82,7 +82,10 @@ def run(arguments: Namespace, context: Context) -> int:
             unread = plural(answer.unread, "message")
             note(context, f"msglog: {unread} cannot be read, see `msglog verify`")
         if not answer:
-            raise NothingFoundError(f"nothing is found for {' '.join(arguments.query)[:80]!r}")
+            raise NothingFoundError(
+                f"nothing is found for {' '.join(arguments.query)[:80]!r}",
+                hint=f"Similar words are {', '.join(answer.similar)}." if answer.similar else "",
+            )
         _print(arguments, context, repository, answer, shown_words(query))
     return 0
 

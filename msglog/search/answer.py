@@ -14,6 +14,7 @@ from msglog.search.catalogue import (
     WornCatalogueError,
     discard,
 )
+from msglog.search.suggestion import similar_words
 from msglog.search.upkeep import catch_up, is_worn_out
 from msglog.sqlite_file import LocksError
 
@@ -31,22 +32,26 @@ _STEP_SECONDS = 2.0
 
 
 class Answer:
-    """What was found, best first. unread: how many messages could not be looked into.
+    """What was found, best first.
 
     All of it is held, in 60 bytes for each, so that nobody waits for whoever reads it.
+
+    unread: how many messages could not be looked into.
+    similar: words that may have been meant, if nothing was found.
     """
 
-    def __init__(self, hits: Iterator[Hit], unread: int) -> None:
-        self.unread = unread
+    def __init__(self, catalogue: Catalogue, asked: Condition, limit: int | None) -> None:
+        self.unread = catalogue.unread()
         self._keys = bytearray()
         self._scores = array("d")
         self._places = array("L")
         numbers: dict[tuple[str, ...], int] = {}
-        for hit in hits:
+        for hit in catalogue.hits(asked, limit):
             self._keys += hit.key
             self._scores.append(hit.score)
             self._places.append(numbers.setdefault(tuple(hit.logs), len(numbers)))
         self._logs = list(numbers)
+        self.similar: Sequence[str] = () if numbers else similar_words(catalogue, asked.words)
 
     def __len__(self) -> int:
         """Return how many messages were found."""
@@ -87,7 +92,7 @@ def search(
                     catch_up(catalogue, repository, tell, patience=patience)
                     if is_worn_out(catalogue):
                         raise WornCatalogueError("the search index is worn out")  # noqa: TRY301
-                    return Answer(catalogue.hits(asked, limit), catalogue.unread())
+                    return Answer(catalogue, asked, limit)
             except WornCatalogueError:
                 with suppress(OSError):
                     discard(path)
@@ -96,4 +101,4 @@ def search(
     catalogue = Catalogue.temporary(repository.store.identity)
     with closing(catalogue):
         catch_up(catalogue, repository, tell, patience=patience)
-        return Answer(catalogue.hits(asked, limit), catalogue.unread())
+        return Answer(catalogue, asked, limit)

@@ -24,7 +24,7 @@ from msglog.search.query import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import TypeAlias
 
     from msglog.search.query import Query
@@ -38,12 +38,14 @@ class Condition:
 
     match: for FTS5, or "" if that cannot tell. where: of the entries `e`, with parameters.
     ranked: whether words of the body are looked for, so that some entries are better than others.
+    words: those words.
     """
 
     match: str
     where: str
     parameters: Sequence[Value]
     ranked: bool
+    words: Sequence[str] = ()
 
 
 def condition(query: Query) -> Condition:
@@ -53,18 +55,21 @@ def condition(query: Query) -> Condition:
     match = _expression(All(textual)) or ""
     rest = [part for part in parts if not match or part not in textual]
     where, parameters = _where(All(rest))
-    ranked = bool(match) and bool(shown_words(All(textual)))
-    return Condition(match, where, parameters, ranked)
+    ranked = bool(match) and any(_in_body(All(textual)))
+    return Condition(match, where, parameters, ranked, [part.text for part in _in_body(query)])
 
 
 def shown_words(query: Query) -> str:
     """Return an expression for what a query wants in the body, to be shown where it is; or ""."""
-    wanted = [
-        _quoted(part.text, prefix=part.prefix)
-        for part in parts_of(query)
-        if isinstance(part, Words) and part.column == BODY
-    ]
+    wanted = [_quoted(part.text, prefix=part.prefix) for part in _in_body(query)]
     return f"{{{BODY}}} : ({' OR '.join(wanted)})" if wanted else ""
+
+
+def _in_body(query: Query) -> Iterator[Words]:
+    """Yield what is wanted in the body."""
+    for part in parts_of(query):
+        if isinstance(part, Words) and part.column == BODY:
+            yield part
 
 
 def _without_not(query: Query) -> Query:

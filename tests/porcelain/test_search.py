@@ -125,7 +125,8 @@ def test_logs_are_named_where_there_are_several(filled: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "error"),
     [
-        (["nothing"], 1, "nothing is found for 'nothing'"),
+        (["nothing"], 1, "nothing is found for 'nothing'."),
+        (["repared"], 1, "nothing is found for 'repared'. Similar words are repaired."),
         (["pump", "since:2027"], 1, "nothing is found for 'pump since:2027'"),
         (["autor:ann"], 2, "there is no filter autor:. Did you mean author:?"),
         (["log:mian"], 2, "there is no log 'mian'. See `msglog logs`"),

@@ -115,8 +115,9 @@ def _check_logs(patterns: list[str], repository: Repository) -> None:
 
 def _places(context: Context, repository: Repository) -> list[str]:
     """Return where the index may be: beside the store, or in the user's folder of caches."""
-    if os.access(repository.folder, os.W_OK):
-        return [os.path.join(repository.folder, SEARCH_NAME)]
+    beside = os.path.join(repository.folder, SEARCH_NAME)
+    if os.access(beside if os.path.lexists(beside) else repository.folder, os.W_OK):
+        return [beside]
     folder = cache_directory(context)
     with suppress(OSError):
         os.makedirs(folder, mode=0o700, exist_ok=True)

@@ -97,7 +97,7 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class IndexedLog:
     """How far a log is indexed, see the table `log`."""
 
     number: int
@@ -135,6 +135,8 @@ class Catalogue:
         try:
             with _translated(path):
                 prepare(catalogue.connection, path, catalogue._check_kind)
+                # With a rollback journal nobody could read from the first page that is spilt on.
+                catalogue.connection.execute("PRAGMA cache_spill = OFF")
                 if catalogue._pragma("journal_mode") == "wal":
                     # After a loss of power it is as it was some commits ago, which is no loss.
                     catalogue.connection.execute("PRAGMA synchronous = NORMAL")
@@ -235,9 +237,9 @@ class Catalogue:
         with _translated(self.path):
             return self.connection.execute(sql, parameters).fetchall()
 
-    def logs(self) -> dict[str, Progress]:
+    def logs(self) -> dict[str, IndexedLog]:
         """Return how far each log is indexed."""
-        found: dict[str, Progress] = {}
+        found: dict[str, IndexedLog] = {}
         rows = self.select("SELECT number, name, base, target, done, entries FROM log")
         for number, name, base, target, done, entries in rows:
             sound = (
@@ -249,7 +251,7 @@ class Catalogue:
             )
             if not sound:
                 raise self._worn("a log is recorded wrongly")
-            found[name] = Progress(
+            found[name] = IndexedLog(
                 number,
                 name,
                 None if base is None else ObjectId(base),

@@ -15,7 +15,7 @@ from msglog.index.node import EMPTY_ROOT
 from msglog.key import FIRST_KEY
 from msglog.message import Message, decode_object
 from msglog.message_scan import scan
-from msglog.search.catalogue import BusyCatalogueError, Progress
+from msglog.search.catalogue import BusyCatalogueError, IndexedLog
 from msglog.search.folding import fold, tag_word
 from msglog.store.store import MissingObjectError
 
@@ -59,20 +59,18 @@ def catch_up(
     work = _Upkeep(catalogue, repository, tell, at_once)
     deadline = time.monotonic() + patience
     seen = -1
-    while not work.is_done():
+    while True:
         try:
-            finished = work.step()
+            if work.is_done() or work.step():
+                return
         except BusyCatalogueError:
             indexed = work.indexed()
-            if indexed == seen and time.monotonic() >= deadline:
-                raise
-            if indexed != seen:  # it is somebody else who does the very same
+            if indexed not in (seen, None):  # it is somebody else who does the very same
                 seen = indexed
                 deadline = time.monotonic() + patience
+            elif time.monotonic() >= deadline:
+                raise
             time.sleep(_WAIT)
-            continue
-        if finished:
-            return
 
 
 def is_worn_out(catalogue: Catalogue) -> bool:
@@ -93,13 +91,16 @@ class _Upkeep:
         self._repository = repository
         self._tell = tell
         self._at_once = at_once
-        self._known: dict[str, Progress] = {}
-        self._going: tuple[Progress, Iterator[Key]] | None = None
+        self._known: dict[str, IndexedLog] = {}
+        self._going: tuple[IndexedLog, Iterator[Key]] | None = None
         self._indexed = self._total = 0
 
-    def indexed(self) -> int:
-        """Return how many entries there are, and tell it."""
-        indexed = sum(log.entries for log in self._catalogue.logs().values())
+    def indexed(self) -> int | None:
+        """Return how many entries there are, and tell it; None if that cannot be read just now."""
+        try:
+            indexed = sum(log.entries for log in self._catalogue.logs().values())
+        except BusyCatalogueError:
+            return None
         total = sum(log.count for log in self._repository.logs())
         self._tell(indexed, max(indexed, total))
         return indexed
@@ -146,7 +147,7 @@ class _Upkeep:
             self._execute("DELETE FROM log WHERE number = ?", number)
             self._execute("UPDATE catalogue SET gone = gone + ?", (progress.entries,))
 
-    def _continues(self, log: Log, progress: Progress) -> bool:
+    def _continues(self, log: Log, progress: IndexedLog) -> bool:
         """Tell whether a log that is not known has all that one had that is gone."""
         if log.name in self._known or progress.entries == 0 or progress.done is not None:
             return False
@@ -164,7 +165,7 @@ class _Upkeep:
                 (log.name, EMPTY_ROOT, EMPTY_ROOT),
             )
             ((number,),) = self._catalogue.select("SELECT last_insert_rowid()")
-            progress = Progress(number, log.name, EMPTY_ROOT, EMPTY_ROOT, None, 0)
+            progress = IndexedLog(number, log.name, EMPTY_ROOT, EMPTY_ROOT, None, 0)
         before = progress.entries
         taken = 0
         while taken < room:
@@ -183,7 +184,7 @@ class _Upkeep:
             progress = going
         return max(taken, progress.entries - before)
 
-    def _begin(self, progress: Progress, log: Log) -> Progress:
+    def _begin(self, progress: IndexedLog, log: Log) -> IndexedLog:
         """Set out for what a log is now: first forget what it has no more."""
         try:
             gone = list(self._repository.difference(log.root, progress.target))
@@ -193,7 +194,7 @@ class _Upkeep:
         base, target = progress.target, log.root
         return self._save(replace(progress, base=base, target=target, done=FIRST_KEY, entries=left))
 
-    def _go_by_entries(self, progress: Progress, log: Log) -> Progress:
+    def _go_by_entries(self, progress: IndexedLog, log: Log) -> IndexedLog:
         """Set out for what a log is now, where the index of what it was cannot be read any more."""
         now = self._repository.keys(log.root)
         gone = list(_only_in_first(self._catalogue.keys(progress.number), now))
@@ -206,7 +207,7 @@ class _Upkeep:
             replace(progress, base=None, target=log.root, done=FIRST_KEY, entries=left)
         )
 
-    def _forget(self, progress: Progress, gone: Sequence[Key]) -> int:
+    def _forget(self, progress: IndexedLog, gone: Sequence[Key]) -> int:
         """Remove the entries of a log for some keys; return how many there were."""
         if not gone:
             return 0
@@ -224,7 +225,7 @@ class _Upkeep:
         self._execute("UPDATE catalogue SET gone = gone + ?", (removed,))
         return removed
 
-    def _go_on(self, progress: Progress, room: int) -> Progress:
+    def _go_on(self, progress: IndexedLog, room: int) -> IndexedLog:
         """Index up to so many messages on the way to the target."""
         keys = self._keys_ahead(progress)
         characters = number = 0
@@ -261,7 +262,7 @@ class _Upkeep:
         self._execute("UPDATE catalogue SET next = ?", (first + len(entries),))
         return sum(len(body) for _, body, _, _ in texts)
 
-    def _keys_ahead(self, progress: Progress) -> Iterator[Key]:
+    def _keys_ahead(self, progress: IndexedLog) -> Iterator[Key]:
         """Return the keys that are still to be indexed on the way to the target."""
         if self._going is not None and self._going[0] == progress:
             return self._going[1]
@@ -287,7 +288,7 @@ class _Upkeep:
                 self._execute(_INSERT_TEXT, (entry, *_texts(data)))
                 self._execute("DELETE FROM unread WHERE id = ?", (entry,))
 
-    def _save(self, progress: Progress) -> Progress:
+    def _save(self, progress: IndexedLog) -> IndexedLog:
         """Write down how far a log is indexed."""
         self._execute(
             "UPDATE log SET name = ?, base = ?, target = ?, done = ?, entries = ? WHERE number = ?",

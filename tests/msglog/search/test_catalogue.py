@@ -123,6 +123,24 @@ def test_who_waits_in_vain_is_told(catalogue: Catalogue, path: Path) -> None:
         assert catalogue.unread() == 0  # reading goes on
 
 
+def test_on_a_disk_of_several_machines_it_has_a_rollback_journal(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("msglog.sqlite_file.LOCAL_KINDS", frozenset())
+    with (
+        closing(Catalogue.open(str(path), IDENTITY, patience=0)) as writer,
+        closing(Catalogue.open(str(path), IDENTITY, patience=0)) as reader,
+    ):
+        assert writer.select("PRAGMA journal_mode") == [("delete",)]
+        with writer.transaction():
+            rows = [(number,) for number in range(500_000)]
+            writer.connection.executemany("INSERT INTO unread VALUES (?)", rows)
+            assert reader.unread() == 0  # however much is written
+        assert reader.unread() == 500_000
+    discard(str(path))
+    assert [name for name in os.listdir(path.parent) if name.startswith(path.name)] == []
+
+
 def test_a_full_disk_is_not_the_fault_of_the_file(catalogue: Catalogue) -> None:
     ((pages,),) = catalogue.select("PRAGMA page_count")
     catalogue.select(f"PRAGMA max_page_count = {pages}")

@@ -11,7 +11,7 @@ from msglog.key import Key
 from msglog.message import object_key
 from msglog.objectid import DamagedObjectError, object_id
 from msglog.repository import Repository
-from msglog.search.catalogue import BusyCatalogueError, Catalogue
+from msglog.search.catalogue import BusyCatalogueError, Catalogue, IndexedLog
 from msglog.search.condition import condition
 from msglog.search.query import parse
 from msglog.search.upkeep import catch_up, is_worn_out
@@ -319,6 +319,23 @@ def test_somebody_who_gets_on_is_waited_for(tmp_path: Path) -> None:
         catch_up(catalogue, repository, tell, patience=3600, at_once=7)
         assert seen[:4] == [0, 0, 0, 0]
         assert len(found(catalogue)) == 40
+
+
+def test_a_reader_that_is_locked_out_waits(
+    catalogue: Catalogue, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(repository, message(1))
+    reads = iter([True, True, True, True])
+    read = Catalogue.logs
+
+    def logs(self: Catalogue) -> dict[str, IndexedLog]:
+        if next(reads, False):
+            raise BusyCatalogueError("it is busy")
+        return read(self)
+
+    monkeypatch.setattr(Catalogue, "logs", logs)
+    catch_up(catalogue, repository, lambda *_: None, patience=3600)
+    assert len(found(catalogue)) == 1
 
 
 def test_the_empty_log(catalogue: Catalogue, repository: Repository) -> None:

@@ -56,7 +56,12 @@ class NothingFoundError(NegativeAnswer):
 def configure(parser: ArgumentParser) -> None:
     """Add the arguments of `search`."""
     add = parser.add_argument
-    add("query", nargs="+", metavar="QUERY", help='words, "phrases", author:, tag:, since: ...')
+    add(
+        "query",
+        nargs="+",
+        metavar="QUERY",
+        help='words, "phrases", author:, tag:, log:, since:, until:, NOT ...',
+    )
     add("-n", "--max-count", type=_count, metavar="N", help="at most N messages, the best")
     add("--log", action="append", default=[], metavar="NAME", help="in this log (in all logs)")
     add("--oneline", action="store_true", help="one line a message")

@@ -17,6 +17,7 @@ from msglog.errors import LocalError
 from msglog.folder import Locked
 from msglog.key import KEY_BYTES, Key
 from msglog.objectid import DIGEST_BYTES, ObjectId
+from msglog.search import seal
 from msglog.search.folding import TOKENIZER
 from msglog.sqlite_file import (
     FAILURES,
@@ -38,7 +39,7 @@ FORMAT = 1
 """To be raised when anything changes that is written here, or what is indexed of a message."""
 
 _APPLICATION = 0x6D736C73
-_SIDECARS = ("", "-wal", "-shm", "-journal", "-shared")
+_SIDECARS = (seal.SUFFIX, "", "-wal", "-shm", "-journal", "-shared")
 
 _TABLES = (
     "CREATE TABLE catalogue (identity BLOB NOT NULL, next INTEGER NOT NULL, gone INTEGER NOT NULL)",
@@ -124,6 +125,8 @@ class Catalogue:
 
         patience: how many seconds to wait for other writers, at each step.
         """
+        if seal.is_broken(path):
+            raise WornCatalogueError(f"the search index {path} is damaged", why="it has changed")
         try:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
         except OSError as error:
@@ -164,6 +167,8 @@ class Catalogue:
     def close(self) -> None:
         """Close it."""
         self.connection.close()
+        if self.path:
+            seal.seal(self.path)
 
     def _pragma(self, name: str) -> object:
         ((value,),) = self.connection.execute(f"PRAGMA {name}")
@@ -216,6 +221,8 @@ class Catalogue:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Write all that is done in the block, or nothing of it if an error leaves it."""
+        if self.path:
+            seal.unseal(self.path)
         with _translated(self.path):
             self.connection.execute("BEGIN IMMEDIATE")
         before = wal_size(self.path) if self.path else 0

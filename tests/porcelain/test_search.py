@@ -10,6 +10,7 @@ from msglog.encoding import encode
 from msglog.key import make_key
 from msglog.objectid import object_id
 from msglog.repository import Repository
+from msglog.search.seal import unseal
 from msglog.store.collection import Retention
 from msglog.timestamp import DAY
 from porcelain.message_json import FIELDS
@@ -224,8 +225,8 @@ def test_where_the_repository_cannot_be_written_the_index_is_in_the_cache(
     monkeypatch.setattr("os.access", lambda *_: False)
     assert len(authors(filled, "pump")) == 2
     home = filled.folder.parent / "home"
-    (index,) = (home / ".cache" / "msglog").iterdir()
-    assert index.name.startswith("search-")
+    index, sealed = sorted((home / ".cache" / "msglog").iterdir())
+    assert (index.name[:7], sealed.name) == ("search-", f"{index.name}-seal")
     assert not (filled.folder / ".msglog" / "search.db").exists()
     filled.environment["XDG_CACHE_HOME"] = "/dev/null/nowhere"
     assert len(authors(filled, "pump")) == 2
@@ -237,6 +238,7 @@ def test_reindex_makes_it_anew(filled: CommandLine) -> None:
     with closing(sqlite3.connect(index)) as connection:
         connection.execute("DELETE FROM entry")
         connection.commit()
+    unseal(str(index))
     filled.fails(1, "search", "pump")
     assert len(authors(filled, "--reindex", "pump")) == 2
     assert len(authors(filled, "pump")) == 2

@@ -19,7 +19,7 @@ from msglog.search.snippet import Snippets
 from msglog.store.store import MissingObjectError
 from msglog.timestamp import readable
 from porcelain.discovery import open_repository
-from porcelain.display import one_line
+from porcelain.display import block, one_line
 from porcelain.listing import format_text, full_text, line_text
 from porcelain.message_json import message_fields, to_json
 from porcelain.places import cache_directory
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     Show: TypeAlias = Callable[[Hit, bytes], str]
 
+_INDENT = "    "
 _READ_AT_ONCE = 32
 _READ_BYTES = 1 << 20
 
@@ -150,7 +151,8 @@ def _print(
             show = _without_score(full_text(printer), between="\n")
         else:
             several = len(repository.logs()) > 1
-            show = _with_snippet(printer, snippets, length, several=several)
+            width = context.width if context.stdout_terminal else None
+            show = _with_snippet(printer, snippets, length, width, several=several)
         _write(output, repository, answer, show)
 
 
@@ -190,10 +192,13 @@ def _without_score(render: Render, *, between: str = "") -> Show:
     return show
 
 
-def _with_snippet(printer: Printer, snippets: Snippets, length: int, *, several: bool) -> Show:
+def _with_snippet(
+    printer: Printer, snippets: Snippets, length: int, width: int | None, *, several: bool
+) -> Show:
     """Return what shows a hit by who, when and why it was found.
 
-    several: whether the repository has more than one log, so that those of the hit are named.
+    width: of the terminal, if there is one. several: whether the repository has more than one log,
+    so that those of the hit are named.
     """
 
     def show(hit: Hit, data: bytes) -> str:
@@ -207,17 +212,29 @@ def _with_snippet(printer: Printer, snippets: Snippets, length: int, *, several:
             pieces += [" ", ("name", f"[{', '.join(hit.logs)}]")]
         if message.tags:
             pieces += [" ", ("tag", f"({', '.join(map(one_line, message.tags))})")]
-        pieces.append("\n    ")
+        pieces.append(f"\n{_INDENT}")
         snippet = snippets.of(message.body)
+        text = snippet.text if width is None else _wrapped(snippet.text, width)
         end = 0
         for first, last in snippet.marks:
-            pieces += [one_line(snippet.text[end:first])]
-            pieces += [("match", one_line(snippet.text[first:last]))]
+            pieces += [_indented(text[end:first]), ("match", _indented(text[first:last]))]
             end = last
-        pieces.append(one_line(snippet.text[end:]))
+        pieces.append(_indented(text[end:]))
         return printer.text(*pieces)
 
     return show
+
+
+def _wrapped(text: str, width: int) -> str:
+    """Return a text with newlines in place of some spaces."""
+    from textwrap import wrap  # noqa: PLC0415 - only on a terminal
+
+    room = max(width - len(_INDENT), 20)
+    return "\n".join(wrap(text, room, break_long_words=False, break_on_hyphens=False))
+
+
+def _indented(text: str) -> str:
+    return block(text).replace("\n", f"\n{_INDENT}")
 
 
 def _json(snippets: Snippets) -> Show:

@@ -257,6 +257,17 @@ def test_on_a_terminal_it_goes_through_the_pager(filled: CommandLine, tmp_path: 
     assert not seen.exists()
 
 
+def test_a_terminal_gets_lines_that_fit(filled: CommandLine) -> None:
+    words = " ".join(f"word{number} -x{number}" for number in range(7)) + " magnet " + "y" * 30
+    filled.ok("add", "-q", f"{words}\n\n  {words}")
+    narrow = {"COLUMNS": "40", "NO_COLOR": "1", "MSGLOG_PAGER": "cat"}
+    shown = on_terminal(filled, "search", "magnet", environment=narrow).out.splitlines()[1:]
+    assert len(shown) > 3
+    assert all(line.startswith("    ") and len(line) <= 40 for line in shown)
+    (whole,) = filled.ok("search", "magnet").splitlines()[1:]
+    assert " ".join(line.strip() for line in shown) == whole.strip()
+
+
 def test_progress_is_shown_on_demand(filled: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("porcelain.progress._PATIENCE", 0.0)
     assert "Indexing" in filled.run("search", "--progress", "pump").error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from contextlib import contextmanager, suppress
 
 from msglog.annotation import TYPE_CHECKING
@@ -52,9 +53,9 @@ _TABLES = (
     "CREATE TABLE entry (id INTEGER PRIMARY KEY, log INTEGER NOT NULL, key BLOB NOT NULL)",
     "CREATE TABLE unread (id INTEGER PRIMARY KEY)",
 )
-_TEXT_COLUMNS = "body, author, tags"
 _TEXT = (
-    f"CREATE VIRTUAL TABLE text USING fts5({_TEXT_COLUMNS}, content='', tokenize=\"{TOKENIZER}\")"
+    "CREATE VIRTUAL TABLE text USING fts5(body, author, tags, content='',"
+    f' tokenize="{TOKENIZER}")'
 )
 _OUTSIDE = frozenset(
     (
@@ -127,22 +128,18 @@ class Catalogue:
         """
         if seal.is_broken(path):
             raise WornCatalogueError(f"the search index {path} is damaged", why="it has changed")
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
-        except OSError as error:
-            raise CatalogueError(
-                f"cannot make the search index {path}", why=error.strerror or str(error)
-            ) from error
+        _make_sure_of(path)
         with _translated(path):
             catalogue = cls(connect(path, patience=patience), path)
         try:
             with _translated(path):
                 prepare(catalogue.connection, path, catalogue._check_kind)
-                # With a rollback journal nobody could read from the first page that is spilt on.
-                catalogue.connection.execute("PRAGMA cache_spill = OFF")
                 if catalogue._pragma("journal_mode") == "wal":
                     # After a loss of power it is as it was some commits ago, which is no loss.
                     catalogue.connection.execute("PRAGMA synchronous = NORMAL")
+                else:
+                    # Nobody could read from the first page on that is spilt before the commit.
+                    catalogue.connection.execute("PRAGMA cache_spill = OFF")
             catalogue._settle(identity)
         except BaseException:
             catalogue.close()
@@ -268,11 +265,11 @@ class Catalogue:
             )
         return found
 
-    def keys(self, log: int, *, after: Key | None = None) -> Iterator[Key]:
+    def keys(self, log: int) -> Iterator[Key]:
         """Yield the keys of the entries of a log in order."""
-        sql = "SELECT key FROM entry WHERE log = ? AND key > ? ORDER BY key"
+        sql = "SELECT key FROM entry WHERE log = ? ORDER BY key"
         with _translated(self.path):
-            for (key,) in self.connection.execute(sql, (log, b"" if after is None else after)):
+            for (key,) in self.connection.execute(sql, (log,)):
                 yield self.key(key)
 
     def key(self, value: object) -> Key:
@@ -329,6 +326,32 @@ class Catalogue:
     def unread(self) -> int:
         """Return how many messages are not indexed because they cannot be read."""
         return int(self.select("SELECT count(*) FROM unread")[0][0])
+
+
+def _make_sure_of(path: str) -> None:
+    """Make an empty file for its owner alone, unless there is a file; raises CatalogueError.
+
+    One that is there is not opened: to close it would give up the locks that SQLite has in it.
+    """
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            raise CatalogueError(f"cannot make the search index {path}", why="it is no file")
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise _cannot_make(path, error) from error
+    else:
+        return
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        pass  # another one was first
+    except OSError as error:
+        raise _cannot_make(path, error) from error
+
+
+def _cannot_make(path: str, error: OSError) -> CatalogueError:
+    return CatalogueError(f"cannot make the search index {path}", why=error.strerror or str(error))
 
 
 def discard(path: str) -> None:

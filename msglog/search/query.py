@@ -33,7 +33,7 @@ QUERY_LIMIT = 10_000
 """How many characters a query may have."""
 
 TERM_LIMIT = 200
-DEPTH_LIMIT = 20
+DEPTH_LIMIT = 8
 
 BODY, AUTHOR = "body", "author"
 
@@ -231,8 +231,7 @@ class _Parser:
         if lexeme == "NOT":
             if self._next() in (None, ")"):
                 _refuse("NOT")
-            part = self._term(depth)
-            return None if part is None else Not(part)
+            return _negated(self._term(depth))
         if lexeme in ("(", "-("):
             part = self.all_of(depth + 1)
             if self._next() is None:
@@ -242,9 +241,7 @@ class _Parser:
             part = self._leaf(lexeme[1:])
         else:
             return self._leaf(lexeme)
-        if part is None or not lexeme.startswith("-"):
-            return part
-        return Not(part)
+        return _negated(part) if lexeme.startswith("-") else part
 
     def _leaf(self, lexeme: str) -> Query | None:
         match = _FILTER.match(lexeme)
@@ -308,6 +305,13 @@ def _words(column: str, lexeme: str) -> Words | None:
     text, prefix = _value(lexeme)
     folded = fold(text)
     return Words(column, folded, prefix) if has_words(folded) else None
+
+
+def _negated(part: Query | None) -> Query | None:
+    """Return what is not so; not the contrary of a contrary, which SQL could not nest so deep."""
+    if isinstance(part, Not):
+        return part.part
+    return None if part is None else Not(part)
 
 
 def _together(kind: type[All | Either], parts: list[Query | None]) -> Query | None:

@@ -58,7 +58,9 @@ def seal(path: str) -> None:
 
 
 def _state(path: str) -> bytes | None:
-    """Return what a file is; None if somebody is changing it."""
+    """Return what a file is; None if somebody is using it."""
+    if _is_in_use(path):
+        return None
     try:
         before = os.stat(path)
         state = b"%d " % before.st_size
@@ -69,9 +71,12 @@ def _state(path: str) -> bytes | None:
         after = os.stat(path)
     except OSError:
         return None
-    if (before.st_mtime_ns, before.st_ino) != (after.st_mtime_ns, after.st_ino):
-        return None
-    return None if any(os.path.lexists(path + suffix) for suffix in _IN_USE) else state
+    changed = (before.st_mtime_ns, before.st_ino) != (after.st_mtime_ns, after.st_ino)
+    return None if changed or _is_in_use(path) else state
+
+
+def _is_in_use(path: str) -> bool:
+    return any(os.path.lexists(path + suffix) for suffix in _IN_USE)
 
 
 def _checksum(path: str) -> int:

@@ -6,7 +6,7 @@ So it does not matter how messages came into a log, or went, and nobody has to t
 from __future__ import annotations
 
 import time
-from itertools import islice
+from itertools import islice, repeat
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import replace
@@ -37,6 +37,9 @@ CHARACTERS_AT_ONCE = 32 << 20
 """How much text it adds, which is held in memory."""
 
 _READ_AT_ONCE = 256
+_LONG = 100_000
+"""From so many characters on a text is not kept until there are others."""
+
 _SMALL = 5_000
 _WAIT = 0.05
 _UNREAD_AT_ONCE = 1_000
@@ -166,12 +169,11 @@ class _Upkeep:
             )
             ((number,),) = self._catalogue.select("SELECT last_insert_rowid()")
             progress = IndexedLog(number, log.name, EMPTY_ROOT, EMPTY_ROOT, None, 0)
-        before = progress.entries
         taken = 0
         while taken < room:
             if progress.done is None:
                 if progress.target == log.root:
-                    break
+                    return taken
                 progress = self._begin(progress, log)
             try:
                 going = self._go_on(progress, room - taken)
@@ -182,7 +184,7 @@ class _Upkeep:
                 going = self._go_by_entries(progress, log)
             taken += going.entries - progress.entries
             progress = going
-        return max(taken, progress.entries - before)
+        return taken
 
     def _begin(self, progress: IndexedLog, log: Log) -> IndexedLog:
         """Set out for what a log is now: first forget what it has no more."""
@@ -247,20 +249,23 @@ class _Upkeep:
     def _add(self, log: int, keys: Sequence[Key]) -> int:
         """Index messages of a log; return how many characters they had."""
         ((first,),) = self._catalogue.select("SELECT next FROM catalogue")
-        entries = [(first + number, log, key) for number, key in enumerate(keys)]
-        texts: list[tuple[int, str, str, str]] = []
-        unread: list[tuple[int]] = []
-        for (entry, _, _), data in zip(entries, _objects(self._repository, keys), strict=True):
-            if data is None:
-                unread.append((entry,))
-            else:
-                texts.append((entry, *_texts(data)))
+        ids = range(first, first + len(keys))
         insert = self._catalogue.connection.executemany
-        insert("INSERT INTO entry VALUES (?, ?, ?)", entries)
+        insert("INSERT INTO entry VALUES (?, ?, ?)", zip(ids, repeat(log), keys, strict=False))
+        characters = 0
+        texts: list[tuple[int, str, str, str]] = []
+        for entry, data in zip(ids, _objects(self._repository, keys), strict=True):
+            if data is None:
+                self._execute("INSERT INTO unread VALUES (?)", (entry,))
+                continue
+            texts.append((entry, *_texts(data)))
+            characters += len(texts[-1][1])
+            if len(texts[-1][1]) > _LONG:
+                insert(_INSERT_TEXT, texts)
+                texts.clear()
         insert(_INSERT_TEXT, texts)
-        insert("INSERT INTO unread VALUES (?)", unread)
-        self._execute("UPDATE catalogue SET next = ?", (first + len(entries),))
-        return sum(len(body) for _, body, _, _ in texts)
+        self._execute("UPDATE catalogue SET next = ?", (first + len(keys),))
+        return characters
 
     def _keys_ahead(self, progress: IndexedLog) -> Iterator[Key]:
         """Return the keys that are still to be indexed on the way to the target."""

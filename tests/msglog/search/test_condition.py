@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from msglog.search.catalogue import Catalogue
 from msglog.search.condition import condition, shown_words
-from msglog.search.query import QueryError, parse
+from msglog.search.query import DEPTH_LIMIT, TERM_LIMIT, QueryError, parse
 from msglog.search.snippet import Snippets
 
 
@@ -28,6 +28,31 @@ def test_what_is_asked(text: str, match: str, where: str, *, ranked: bool) -> No
     asked = condition(parse(text, lambda *_: 0))
     assert asked.match == match
     assert (asked.where, asked.ranked) == (where, ranked)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a " * TERM_LIMIT,
+        " OR ".join(["a"] * (TERM_LIMIT // 2)),
+        "a " + "-b " * (TERM_LIMIT - 1),
+        "-b " * TERM_LIMIT,
+        "NOT " * (TERM_LIMIT - 1) + "a",
+        "(a OR -(b " * (DEPTH_LIMIT // 2) + ")" * DEPTH_LIMIT,
+        "log:x OR a " * (TERM_LIMIT // 3),
+        "a OR (b -(" * (DEPTH_LIMIT // 2) + "log:x" + "))" * (DEPTH_LIMIT // 2),
+        "-(b a OR (" * (DEPTH_LIMIT // 2) + "log:x" + "))" * (DEPTH_LIMIT // 2),
+        "a OR (b -(" * (DEPTH_LIMIT // 2) + "c" + "))" * (DEPTH_LIMIT // 2),
+        "-(a -(b log:x) OR " * (DEPTH_LIMIT // 2) + "c" + ")" * (DEPTH_LIMIT // 2),
+        "-(a b OR " * DEPTH_LIMIT + "log:x" + ")" * DEPTH_LIMIT,
+    ],
+)
+def test_the_longest_queries_are_accepted(text: str) -> None:
+    query = parse(text, lambda *_: 0)
+    with closing(Catalogue.temporary(bytes(16))) as catalogue:
+        assert list(catalogue.hits(condition(query), None)) == []
+    with closing(Snippets(shown_words(query))) as snippets:
+        snippets.of("a b")
 
 
 @given(st.text(alphabet="ab!*-\":()' \0\udc80泵éANDORNTlogsince^{}+", max_size=60))

@@ -140,8 +140,9 @@ def test_what_is_refused(text: str, what: str) -> None:
     assert what in str(caught.value)
 
 
-def test_a_query_of_many_negations_is_no_deep_one() -> None:
-    assert shown(parse("NOT " * (TERM_LIMIT - 1) + "a", read_time)).count("-") == TERM_LIMIT - 1
+def test_the_contrary_of_a_contrary() -> None:
+    assert shown(parse("NOT " * (TERM_LIMIT - 1) + "a", read_time)) == "-<a>"
+    assert shown(parse("NOT -(NOT NOT a)", read_time)) == "<a>"
 
 
 @given(st.text(alphabet='ab!*-":() \0\udc80泵éANDORNT', max_size=60))

@@ -1,5 +1,6 @@
 import os
 import threading
+import tracemalloc
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -240,6 +241,19 @@ def test_what_cannot_be_read_is_left_out_until_it_can_be(
     repository.delete_log("main", time=START)
     up(catalogue, repository)
     assert catalogue.unread() == 0
+
+
+def test_long_texts_are_not_held_together(catalogue: Catalogue, repository: Repository) -> None:
+    bodies = [f"pump {number} " + "long " * 40_000 for number in range(40)]
+    add(repository, *(message(number, body=body) for number, body in enumerate(bodies)))
+    tracemalloc.start()
+    try:
+        up(catalogue, repository, at_once=100)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found(catalogue, "pump long")) == 40
+    assert peak < sum(map(len, bodies)) / 2
 
 
 def test_after_gc_of_a_real_store(tmp_path: Path) -> None:

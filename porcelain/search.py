@@ -19,7 +19,7 @@ from msglog.search.snippet import Snippets
 from msglog.store.store import MissingObjectError
 from msglog.timestamp import readable
 from porcelain.discovery import open_repository
-from porcelain.display import block, one_line
+from porcelain.display import block, one_line, plural
 from porcelain.listing import format_text, full_text, line_text
 from porcelain.message_json import message_fields, to_json
 from porcelain.places import cache_directory
@@ -28,7 +28,6 @@ from porcelain.progress import Progress
 from porcelain.rendering import Format, line
 from porcelain.search_query import joined, read_time
 from porcelain.settings import load_settings
-from porcelain.tidying import plural
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

@@ -2,7 +2,7 @@ import os
 import threading
 import tracemalloc
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
@@ -333,6 +333,29 @@ def test_somebody_who_gets_on_is_waited_for(tmp_path: Path) -> None:
         catch_up(catalogue, repository, tell, patience=3600, at_once=7)
         assert seen[:4] == [0, 0, 0, 0]
         assert len(found(catalogue)) == 40
+
+
+def test_who_is_overtaken_does_not_go_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository = make_repository(1)
+    add(repository, *map(message, range(10)))
+    path = str(tmp_path / "search.db")
+    identity = repository.store.identity
+    with (
+        closing(Catalogue.open(path, identity, patience=0)) as slow,
+        closing(Catalogue.open(path, identity, patience=0)) as quick,
+    ):
+        begin = slow.transaction
+
+        def late() -> AbstractContextManager[None]:
+            add(repository, *map(message, range(10, 20)))
+            up(quick, repository)
+            return begin()
+
+        monkeypatch.setattr(slow, "transaction", late)
+        up(slow, repository)
+        assert found(slow) == expected(repository)
+        assert texts(slow) == 20
+        assert slow.select("SELECT gone FROM catalogue") == [(0,)]
 
 
 def test_a_reader_that_is_locked_out_waits(

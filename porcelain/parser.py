@@ -70,9 +70,11 @@ class CommandParser(argparse.ArgumentParser):
     def parse(self, arguments: Sequence[str], namespace: Namespace) -> Namespace:
         """Return the namespace that arguments fill; raises CommandLineError or HelpRequested."""
         given = list(arguments)
-        if "--" in given and self._intermixed:
-            end = given.index("--")
-            given[end:] = [_NOT_AN_OPTION + text for text in given[end + 1 :]]
+        for place, text in enumerate(given if self._intermixed else ()):
+            if text == "--" or self._takes_the_rest(text):
+                rest = [_NOT_AN_OPTION + word for word in given[place + 1 :]]
+                given[place:] = rest if text == "--" else [text, *rest]
+                break
         parsed, unknown = self.parse_known_args(given, namespace)
         if unknown:
             self._refuse_unknown(unknown)
@@ -86,6 +88,11 @@ class CommandParser(argparse.ArgumentParser):
                 ]
                 setattr(parsed, name, stripped)
         return parsed
+
+    def _takes_the_rest(self, text: str) -> bool:
+        """Tell whether text is an option after which nothing is an option any more."""
+        action = self._option_string_actions.get(text)
+        return action is not None and action.nargs == argparse.REMAINDER
 
     def parse_known_args(  # type: ignore[override]
         self,

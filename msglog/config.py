@@ -65,6 +65,7 @@ GRACE = "gc.grace"
 KNOWN: Mapping[str, KnownKey] = {
     "user.author": KnownKey(),
     "add.tags": KnownKey(),
+    "list.date": KnownKey(),
     "core.editor": KnownKey(runs=True),
     "core.pager": KnownKey(runs=True),
     "ssh.command": KnownKey(runs=True),

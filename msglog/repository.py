@@ -332,6 +332,24 @@ class Repository:
         ObjectIdError for what cannot be the beginning of an id.
         """
         digits = parse_abbreviation(abbreviation)
+        for label, known, root in self._to_look_up():
+            self._learn(label, known, root)
+        return self.store.look_up(digits, limit)
+
+    def not_looked_up(self, limit: int) -> list[Key] | None:
+        """Return the keys that the look-up by id has yet to learn, None if they are over limit."""
+        found: list[Key] = []
+        for _, known, root in self._to_look_up():
+            try:
+                found += islice(self.difference(known, root), limit + 1 - len(found))
+            except MissingObjectError:  # as in `_learn`
+                return None
+            if len(found) > limit:
+                return None
+        return found
+
+    def _to_look_up(self) -> Iterator[tuple[str, ObjectId, ObjectId]]:
+        """Yield what the look-up by id lags behind: its label, the root it knows, and the new."""
         refs = self.store.refs()
         for name, ref in refs.items():  # logs come before tracking refs
             label = name.removeprefix(LOG_PREFIX)
@@ -340,8 +358,7 @@ class Repository:
                 own = refs.get(log_ref(name.removeprefix(REMOTE_PREFIX).partition("/")[2]), _EMPTY)
                 known = own.root
             if known != ref.root:
-                self._learn(label, known, ref.root)
-        return self.store.look_up(digits, limit)
+                yield label, known, ref.root
 
     def _learn(self, label: str, known: ObjectId, root: ObjectId) -> None:
         """Have the look-up by id learn what it does not know of an index."""

@@ -14,17 +14,18 @@ from msglog.message_scan import scan
 from msglog.refname import DEFAULT_LOG
 from msglog.repository import Repository
 from porcelain.discovery import open_repository
-from porcelain.printing import make_printer, paged
+from porcelain.printing import make_printer, paged, wants_color
 
 if TYPE_CHECKING:
     import re  # what shows messages is loaded only once they can be
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from typing import TypeAlias
 
+    from msglog.config import Config
     from msglog.objectid import ObjectId
     from plumbing.context import Context
-    from porcelain.listing import Render
+    from porcelain.listing import Render, Unique
     from porcelain.printing import Printer
 
 _RECEIPTS_AT_ONCE = 256
@@ -34,6 +35,10 @@ _LONG = 5000
 _PIECE = 512
 _Part: TypeAlias = "tuple[list[Key], list[bytes]]"
 """Some messages: their keys, and in the same order their bytes."""
+
+
+class ThreadsError(UsageError):
+    """Threads were to be drawn where nobody looks at them."""
 
 
 class PatternError(UsageError):
@@ -54,11 +59,17 @@ def configure(parser: ArgumentParser) -> None:
     add("-i", "--regexp-ignore-case", action="store_true", help="match without regard to case")
     add("--reverse", action="store_true", help="oldest first")
     add("--oneline", action="store_true", help="one line a message")
-    add("--format", metavar="FORMAT", help="oneline, full, or text with %%h %%an %%ad %%s %%B ...")
+    add("--threads", action="store_true", help="draw replies below what they answer")
+    add("--date", metavar="STYLE", help="local, written, human, relative, iso, short ...")
+    add("--format", metavar="FORMAT", help="oneline, full, or text with %%(author) %%(title) ...")
 
 
 def run(arguments: Namespace, context: Context) -> int:
     """Show the messages that were asked for."""
+    if context.json and arguments.threads:
+        raise ThreadsError(
+            "--threads draws for people", hint="With --json, each message has its reply_to."
+        )
     repository = open_repository(context)
     selection = _Selection(arguments, context, repository)
     if context.json:
@@ -74,36 +85,95 @@ def run(arguments: Namespace, context: Context) -> int:
 def _print(
     arguments: Namespace, context: Context, repository: Repository, selection: _Selection
 ) -> None:
-    from porcelain.listing import format_text, full_text, line_text  # noqa: PLC0415 - not with --json
-    from porcelain.rendering import Format  # noqa: PLC0415 - as above
-
-    style = "oneline" if arguments.oneline else arguments.format or "full"
-    form = None if style in ("oneline", "full") else Format(style)
-    length = repository.abbreviation_length()
-    with paged(context, _configured_pager(context, repository)) as output:
+    settings = _terminal_settings(context, repository)
+    pager = None if settings is None else settings.text("core.pager")
+    chosen = arguments.date
+    if chosen is None and settings is not None:
+        chosen = settings.text("list.date")
+    style = "oneline" if arguments.oneline else arguments.format
+    if style is None:
+        style = "oneline" if arguments.threads else "full"
+    make = _renderer(style, chosen, context, repository, selection)
+    missing = _what_is_missing(context, repository, settings, arguments, selection)
+    with paged(context, pager) as output:
         printer = make_printer(output)
-        missing = _what_is_missing(context, repository, arguments, selection)
+        render = make(printer)
         if arguments.reverse:
             _say_what_is_missing(printer, missing)
-        if form is not None:
-            _write(output, selection, format_text(form, length), between="")
-        elif style == "oneline":
-            _write(output, selection, line_text(printer, length), between="")
+        if arguments.threads:
+            from porcelain.threads import draw_threads  # noqa: PLC0415 - only with --threads
+
+            draw_threads(
+                output,
+                repository,
+                selection.parts(),
+                render,
+                reverse=arguments.reverse,
+                spaced=style == "full",
+            )
         else:
-            _write(output, selection, full_text(printer), between="\n")
+            _write(output, selection, render, between="\n" if style == "full" else "")
         if not arguments.reverse:
             _say_what_is_missing(printer, missing)
 
 
+def _renderer(
+    style: str, date: str | None, context: Context, repository: Repository, selection: _Selection
+) -> Callable[[Printer], Render]:
+    """Return what makes the text of messages for a printer, having looked at all that is wrong."""
+    from msglog.timestamp import readable_on  # noqa: PLC0415 - as above
+    from porcelain.listing import (  # noqa: PLC0415 - not with --json
+        format_text,
+        full_text,
+        line_text,
+    )
+
+    length = repository.abbreviation_length()
+    shown = None
+    if date is not None:
+        from porcelain.dates import date_style  # noqa: PLC0415 - only with --date
+
+        shown = date_style(date, context)
+    if style not in ("oneline", "full"):
+        from porcelain.dates import date_style  # noqa: PLC0415 - as above
+        from porcelain.rendering import Format  # noqa: PLC0415 - as above
+
+        form = Format(
+            style,
+            date=shown or readable_on(context.local_offset),
+            dates=lambda name: date_style(name, context),
+            log=selection.log,
+        )
+        return lambda _: format_text(form, length)
+    unique = _unique(context, repository, selection)
+    if style == "full":
+        full_date = shown or readable_on(context.local_offset)
+        return lambda printer: full_text(printer, full_date, unique)
+    line_date = shown or readable_on(context.local_offset, minutes=True)
+    return lambda printer: line_text(printer, length, line_date, unique)
+
+
+def _unique(context: Context, repository: Repository, selection: _Selection) -> Unique:
+    """Return what tells how much of an id is unique, where that can be seen."""
+    if not wants_color(context):
+        return None
+    from porcelain.abbreviation import UniquePrefixes  # noqa: PLC0415 - only in colour
+
+    prefixes = UniquePrefixes(repository)
+    return lambda digits: prefixes.length(digits, selection.repository)
+
+
 def _what_is_missing(
-    context: Context, repository: Repository, arguments: Namespace, selection: _Selection
+    context: Context,
+    repository: Repository,
+    settings: Config | None,
+    arguments: Namespace,
+    selection: _Selection,
 ) -> list[str]:
     """Return, for a terminal, which older messages are not here, if the list comes that far."""
-    if not context.stdout_terminal:
+    if settings is None:
         return []
-    from porcelain.settings import load_settings  # noqa: PLC0415 - only on a terminal
-
-    remotes = load_settings(context, repository.folder).remotes()
+    remotes = settings.remotes()
     recorded = os.path.exists(os.path.join(repository.folder, VIEWS_NAME))
     if not recorded and not any(remote.since for remote in remotes.values()):
         return []
@@ -174,20 +244,22 @@ class _Rendering:
         return f"{self._between}{texts}".encode("utf-8", "surrogateescape")
 
 
-def _configured_pager(context: Context, repository: Repository) -> str | None:
-    if not (context.stdout_terminal and context.pager):
+def _terminal_settings(context: Context, repository: Repository) -> Config | None:
+    """Return the settings on a terminal; what is piped is the same for everybody."""
+    if not context.stdout_terminal:
         return None
     from porcelain.settings import load_settings  # noqa: PLC0415 - only on a terminal
 
-    return load_settings(context, repository.folder).text("core.pager")
+    return load_settings(context, repository.folder)
 
 
 class _Selection:
     """Which messages of a log are shown, in which order."""
 
     def __init__(self, arguments: Namespace, context: Context, repository: Repository) -> None:
-        self._repository = repository
+        self.repository = repository
         log = repository.log(arguments.log)
+        self.log = log.name
         self._root, self._count = log.root, log.count
         since = _time(arguments.since, context)
         until = _time(arguments.until, context)
@@ -204,11 +276,11 @@ class _Selection:
 
     def open(self) -> None:
         """Open the repository anew, after it was closed."""
-        self._repository = Repository.open(self._repository.path)
+        self.repository = Repository.open(self.repository.path)
 
     def close(self) -> None:
         """Close the repository."""
-        self._repository.close()
+        self.repository.close()
 
     def goes_back_to(self, view: Key) -> bool:
         """Tell whether messages from before a view would be shown, if they were here."""
@@ -227,7 +299,7 @@ class _Selection:
         """Yield all that is to be gone through in pieces of some hundred messages."""
         if self._first > self._last:
             return iter(())
-        return self._repository.divide(
+        return self.repository.divide(
             self._root,
             size=_PIECE,
             first=self._first,
@@ -237,10 +309,10 @@ class _Selection:
 
     def parts_of(self, piece: list[ObjectId], done: int) -> Iterator[tuple[int, _Part]]:
         """Yield the messages of a piece but the first: how many were gone through, and which."""
-        keys = self._repository.keys_below(
+        keys = self.repository.keys_below(
             piece, first=self._first, last=self._last, reverse=not self._reverse
         )
-        for part in self._repository.parts(islice(keys, done, None), at_first=_PIECE):
+        for part in self.repository.parts(islice(keys, done, None), at_first=_PIECE):
             yield len(part[0]), self._those_that_match(part) if self._filtered else part
 
     def parts(self) -> Iterator[_Part]:
@@ -255,16 +327,16 @@ class _Selection:
             keys = [key for part, _ in newest for key in part]
         else:
             keys = list(islice(self._keys(newest_first=True), self._limit))
-        return self._repository.parts(reversed(keys))
+        return self.repository.parts(reversed(keys))
 
     def _newest(self, limit: int) -> Iterator[_Part]:
         keys = self._keys(newest_first=True)
         if self._filtered:
             return _first_of(self._matching(keys), limit)
-        return self._repository.parts(islice(keys, limit))
+        return self.repository.parts(islice(keys, limit))
 
     def _matching(self, keys: Iterator[Key]) -> Iterator[_Part]:
-        parts = self._repository.parts(keys)
+        parts = self.repository.parts(keys)
         if not self._filtered:
             return parts
         return filter(all, map(self._those_that_match, parts))
@@ -276,7 +348,7 @@ class _Selection:
     def _keys(self, *, newest_first: bool) -> Iterator[Key]:
         if self._first > self._last:
             return iter(())
-        keys = self._repository.keys(
+        keys = self.repository.keys(
             self._root, first=self._first, last=self._last, reverse=newest_first
         )
         return keys if self._received is None else self._received_of(keys, self._received)
@@ -291,7 +363,7 @@ class _Selection:
         yield from self._received_in(batch, since)
 
     def _received_in(self, batch: list[Key], since: int) -> list[Key]:
-        receipts = self._repository.store.receipts(batch)
+        receipts = self.repository.store.receipts(batch)
         return [key for key in batch if key in receipts and receipts[key].time >= since]
 
     def _matches(self, data: bytes) -> bool:

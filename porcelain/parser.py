@@ -75,6 +75,9 @@ class CommandParser(argparse.ArgumentParser):
                 rest = [_NOT_AN_OPTION + word for word in given[place + 1 :]]
                 given[place:] = rest if text == "--" else [text, *rest]
                 break
+            joined = text.endswith("=--") or not text.startswith("--")
+            if joined and text.startswith("-") and text.endswith("--"):
+                given[place] = f"{text[:-2]}{_NOT_AN_OPTION}--"  # argparse would leave it out
         parsed, unknown = self.parse_known_args(given, namespace)
         if unknown:
             self._refuse_unknown(unknown)

@@ -49,6 +49,17 @@ def configure(parser: ArgumentParser) -> None:
     """Add the arguments of `list`."""
     add = parser.add_argument
     add("-n", "--max-count", type=_count, metavar="N", help="at most N messages")
+    add("--reverse", action="store_true", help="oldest first")
+    configure_filters(parser)
+    add("--oneline", action="store_true", help="one line a message")
+    add("--threads", action="store_true", help="draw replies below what they answer")
+    add("--date", metavar="STYLE", help="local, written, human, relative, iso, short ...")
+    add("--format", metavar="FORMAT", help="oneline, full, or text with %%(author) %%(title) ...")
+
+
+def configure_filters(parser: ArgumentParser) -> None:
+    """Add the arguments that say which messages of a log are meant."""
+    add = parser.add_argument
     add("--log", default=DEFAULT_LOG, metavar="NAME", help="the log to show (main)")
     add("--since", "--after", metavar="TIME", help="written at TIME or later")
     add("--until", "--before", metavar="TIME", help="written at TIME or earlier")
@@ -57,11 +68,6 @@ def configure(parser: ArgumentParser) -> None:
     add("--tag", action="append", default=[], metavar="TAG", help="with this tag, each if repeated")
     add("--grep", action="append", default=[], metavar="RE", help="with a body that matches")
     add("-i", "--regexp-ignore-case", action="store_true", help="match without regard to case")
-    add("--reverse", action="store_true", help="oldest first")
-    add("--oneline", action="store_true", help="one line a message")
-    add("--threads", action="store_true", help="draw replies below what they answer")
-    add("--date", metavar="STYLE", help="local, written, human, relative, iso, short ...")
-    add("--format", metavar="FORMAT", help="oneline, full, or text with %%(author) %%(title) ...")
 
 
 def run(arguments: Namespace, context: Context) -> int:
@@ -71,7 +77,7 @@ def run(arguments: Namespace, context: Context) -> int:
             "--threads draws for people", hint="With --json, each message has its reply_to."
         )
     repository = open_repository(context)
-    selection = _Selection(arguments, context, repository)
+    selection = Selection(arguments, context, repository)
     if context.json:
         from porcelain.message_json import json_text  # noqa: PLC0415 - only with --json
 
@@ -83,7 +89,7 @@ def run(arguments: Namespace, context: Context) -> int:
 
 
 def _print(
-    arguments: Namespace, context: Context, repository: Repository, selection: _Selection
+    arguments: Namespace, context: Context, repository: Repository, selection: Selection
 ) -> None:
     settings = _terminal_settings(context, repository)
     pager = None if settings is None else settings.text("core.pager")
@@ -118,7 +124,7 @@ def _print(
 
 
 def _renderer(
-    style: str, date: str | None, context: Context, repository: Repository, selection: _Selection
+    style: str, date: str | None, context: Context, repository: Repository, selection: Selection
 ) -> Callable[[Printer], Render]:
     """Return what makes the text of messages for a printer, having looked at all that is wrong."""
     from msglog.timestamp import readable_on  # noqa: PLC0415 - as above
@@ -153,7 +159,7 @@ def _renderer(
     return lambda printer: line_text(printer, length, line_date, unique)
 
 
-def _unique(context: Context, repository: Repository, selection: _Selection) -> Unique:
+def _unique(context: Context, repository: Repository, selection: Selection) -> Unique:
     """Return what tells how much of an id is unique, where that can be seen."""
     if not wants_color(context):
         return None
@@ -168,7 +174,7 @@ def _what_is_missing(
     repository: Repository,
     settings: Config | None,
     arguments: Namespace,
-    selection: _Selection,
+    selection: Selection,
 ) -> list[str]:
     """Return, for a terminal, which older messages are not here, if the list comes that far."""
     if settings is None:
@@ -193,7 +199,7 @@ def _say_what_is_missing(printer: Printer, lines: list[str]) -> None:
         printer.line(("time", line))
 
 
-def _write(context: Context, selection: _Selection, render: Render, *, between: str) -> None:
+def _write(context: Context, selection: Selection, render: Render, *, between: str) -> None:
     """Write the messages, as many at a time as are read, which bounds what is in memory."""
     work = _Rendering(selection, render, between)
     if selection.is_long():
@@ -218,7 +224,7 @@ class _Rendering:
     Every message has `between` before it, the first one as well.
     """
 
-    def __init__(self, selection: _Selection, render: Render, between: str) -> None:
+    def __init__(self, selection: Selection, render: Render, between: str) -> None:
         self._selection = selection
         self._render = render
         self._between = between
@@ -253,7 +259,7 @@ def _terminal_settings(context: Context, repository: Repository) -> Config | Non
     return load_settings(context, repository.folder)
 
 
-class _Selection:
+class Selection:
     """Which messages of a log are shown, in which order."""
 
     def __init__(self, arguments: Namespace, context: Context, repository: Repository) -> None:

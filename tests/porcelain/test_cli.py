@@ -43,7 +43,7 @@ def test_mistyped_commands_and_options_are_guessed(cli: CommandLine) -> None:
     assert cli.fails(2, "xyzzy").endswith("See `msglog help`.")
     assert cli.fails(2, "list", "--jsn").endswith("Did you mean --json?")
     assert cli.fails(2, "--jsn", "list").endswith("Did you mean --json?")
-    assert cli.fails(2, "help", "statsu").endswith("Did you mean status?")
+    assert cli.fails(2, "help", "statsu").endswith("Did you mean stats or status?")
 
 
 def test_names_from_the_command_line_do_not_reach_the_terminal(cli: CommandLine) -> None:

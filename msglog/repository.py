@@ -51,10 +51,16 @@ _EMPTY = Ref(EMPTY_ROOT, 0)
 
 
 class UnknownLogError(UsageError):
-    """A log was named that the repository does not have."""
+    """A log was named that the repository does not have; known: those that it has."""
 
-    def __init__(self, log: str) -> None:
-        super().__init__(f"there is no log {log!r}", hint=f"Make it with `msglog logs new {log}`.")
+    def __init__(self, log: str, known: Sequence[str] = ()) -> None:
+        from difflib import get_close_matches  # noqa: PLC0415 - only where something was mistyped
+
+        near = get_close_matches(log, known, n=1)
+        make = f"Did you mean {near[0]}? Else make" if near else "Make"
+        super().__init__(
+            f"there is no log {log!r}", hint=f"{make} it with `msglog logs new {log}`."
+        )
         self.log = log
 
 
@@ -158,7 +164,7 @@ class Repository:
         """Return one log; raises UnknownLogError or InvalidNameError."""
         ref = self.store.ref(log_ref(check_log_name(name)))
         if ref is None:
-            raise UnknownLogError(name)
+            raise UnknownLogError(name, [log.name for log in self.logs()])
         return Log(name, ref.root, ref.count)
 
     def create_log(self, name: str, *, time: int) -> None:

@@ -55,17 +55,18 @@ def _bar(count: int, largest: int, room: int, *, unicode: bool) -> str:
     return _EIGHTHS[-1] * whole + (_EIGHTHS[part] if part else "")
 
 
-def hours(counts: Mapping[int, int], *, unicode: bool) -> Iterator[Line]:
+def hours(counts: Mapping[int, int], width: int, *, unicode: bool) -> Iterator[Line]:
     """Yield the lines of a chart of the hours of a day."""
+    size = 2 if width >= len(_INDENT) + 2 * 24 else 1
     levels = _LEVELS if unicode else _ASCII_LEVELS
     largest = max(counts.values(), default=0)
     columns = []
     for hour in range(24):
         count = counts.get(hour, 0)
         level = -(-8 * count // largest) if count else 0
-        columns.append(levels[level] * 2)
+        columns.append(levels[level] * size)
     yield [_INDENT, ("bar", "".join(columns).rstrip() or " ")]
-    yield [_INDENT + "".join(f"{hour:<6}" for hour in range(0, 24, 3)).rstrip()]
+    yield [_INDENT + "".join(f"{hour:<{3 * size}}" for hour in range(0, 24, 3)).rstrip()]
 
 
 def calendar(days: Mapping[int, int], today: int, width: int, *, unicode: bool) -> Iterator[Line]:

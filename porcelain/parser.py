@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from functools import partial
 
 from msglog.annotation import TYPE_CHECKING
@@ -17,6 +18,9 @@ _NOT_AN_OPTION = "\0"
 """Put before an argument after `--`, so that it is never an option; no argument can contain it."""
 
 _WANTS_VALUE = "expected one argument"
+_INVALID_CHOICE = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)", re.DOTALL)
+_QUOTED = re.compile(r"'?([\w-]+)'?")
+"""A choice, which newer versions of argparse do not quote."""
 
 
 class CommandLineError(UsageError):
@@ -132,6 +136,12 @@ class CommandParser(argparse.ArgumentParser):
         hint = f"See `{self.prog} --help`."
         if _WANTS_VALUE in message:
             hint = self._value_hint(message) or hint
+        choice = _INVALID_CHOICE.search(message)
+        if choice is not None:
+            from difflib import get_close_matches  # noqa: PLC0415 - only for what was mistyped
+
+            near = get_close_matches(choice[1], _QUOTED.findall(choice[2]), n=1)
+            hint = f"Did you mean {near[0]}?" if near else hint
         raise CommandLineError(message.replace(_NOT_AN_OPTION, ""), hint=hint)
 
     def _value_hint(self, message: str) -> str:

@@ -111,7 +111,7 @@ def _draw(printer: Printer, context: Context, counted: Tally, log: str, top: int
         printer.line(*line)
     printer.line("")
     printer.line("Hours")
-    for line in hours(counted.hours, unicode=unicode):
+    for line in hours(counted.hours, context.width, unicode=unicode):
         printer.line(*line)
     printer.line("")
     printer.line("Days")

@@ -39,11 +39,11 @@ def test_long_labels_are_cut_by_columns() -> None:
 
 
 def test_hours() -> None:
-    assert text(hours({0: 1, 9: 8, 23: 4}, unicode=True)) == [
+    assert text(hours({0: 1, 9: 8, 23: 4}, 50, unicode=True)) == [
         "  ▁▁" + " " * 16 + "██" + " " * 26 + "▄▄",
         "  0     3     6     9     12    15    18    21",
     ]
-    assert text(hours({1: 1}, unicode=False))[0] == "    @@"
+    assert text(hours({1: 1}, 49, unicode=False)) == ["   @", "  0  3  6  9  12 15 18 21"]
 
 
 def shown(days: dict[int, int], width: int = 80, today: int = FRIDAY + 10) -> list[str]:

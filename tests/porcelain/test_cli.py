@@ -46,6 +46,24 @@ def test_mistyped_commands_and_options_are_guessed(cli: CommandLine) -> None:
     assert cli.fails(2, "help", "statsu").endswith("Did you mean stats or status?")
 
 
+def test_mistyped_names_are_guessed(cli: CommandLine) -> None:
+    cli.ok("logs", "new", "beamline/shifts")
+    cli.ok("remote", "add", "laboratory", "server@lab")
+    for arguments in (["list", "--log"], ["add", "x", "--log"], ["logs", "delete"]):
+        said = cli.fails(2, *arguments, "beamline/shift")
+        assert "Did you mean beamline/shifts? Else make it with `msglog logs new beam" in said
+        said = cli.fails(2, *arguments, "xyz")
+        assert said == "there is no log 'xyz'. Make it with `msglog logs new xyz`."
+    for arguments in (["push"], ["pull"], ["remote", "show"], ["remote", "remove"]):
+        said = cli.fails(2, *arguments, "labratory")
+        assert "Did you mean laboratory? Else add it with `msglog remote add labratory" in said
+        assert "Did you mean" not in cli.fails(2, *arguments, "xyz")
+    assert cli.fails(2, "remote", "ad").endswith("Did you mean add?")
+    assert cli.fails(2, "logs", "delte", "x").endswith("Did you mean delete?")
+    assert cli.fails(2, "list", "--color", "alway").endswith("Did you mean always?")
+    assert cli.fails(2, "logs", "xyz").endswith("See `msglog logs --help`.")
+
+
 def test_names_from_the_command_line_do_not_reach_the_terminal(cli: CommandLine) -> None:
     for name in ("\x1b]0;x\x07", "a\nb", "\u202e"):
         cli.fails(2, name)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     Line: TypeAlias = list[Piece]
 
 _LABEL_WIDTH = 24
+_WIDEST = 110
+"""Longer bars are hard to compare; a calendar is about as wide."""
+
 _INDENT = "  "
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _LEVELS = " ▁▂▃▄▅▆▇█"
@@ -38,7 +41,7 @@ def bars(
     label_width = max(map(cells, labels), default=0)
     largest = max((count for _, count in counts), default=0)
     number_width = len(str(largest))
-    room = max(width - len(_INDENT) - label_width - number_width - 4, 1)
+    room = max(min(width, _WIDEST) - len(_INDENT) - label_width - number_width - 4, 1)
     for label, (_, count) in zip(labels, counts, strict=True):
         space = " " * (label_width - cells(label))
         bar = _bar(count, largest, room, unicode=unicode)

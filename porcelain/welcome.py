@@ -31,14 +31,14 @@ _COUNTED = 1000
 
 _BEGIN = (
     ("msglog init", "make a repository in this folder"),
-    ("msglog init --user", "or a log of your own, used where there is no repository"),
+    ("msglog init --user", "or a log of your own, for everywhere else"),
     ("msglog clone user@host", "or get a copy of one that is shared"),
     ("msglog add 'hello'", "then write a message"),
     ("msglog list", "and read what there is"),
 )
 _GO_ON = (
-    ("msglog add", "write a message: add TEXT, or in your editor"),
-    ("msglog list", "read, newest first; --oneline, --threads, --since"),
+    ("msglog add", "write a message: TEXT, or in your editor"),
+    ("msglog list", "read, newest first: --oneline, --threads"),
     ("msglog show ID", "all about one message"),
 )
 _SHARE = ("msglog sync", "send and fetch what is new")

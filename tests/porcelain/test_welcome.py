@@ -16,6 +16,7 @@ def test_outside_of_a_repository_it_says_how_to_begin(empty: CommandLine) -> Non
     for command in ("init", "init --user", "clone user@host", "add 'hello'", "list"):
         assert f"  msglog {command} " in screen
     assert "`msglog help`" in screen
+    assert max(map(len, screen.splitlines()[1:])) <= 80
     assert empty.ok("--color", "never") == screen
     assert "\x1b[" in empty.ok("--color", "always")
     empty.fails(7, "--json")
@@ -34,6 +35,7 @@ def test_in_a_repository_it_says_how_things_stand(cli: CommandLine) -> None:
     assert lines[1].endswith("…")
     assert lines[2] == "  team/ops  1 message, the last Jan 1 1970 by ann: old"
     assert "  msglog remote add origin user@host  name a place" in cli.ok()
+    assert max(map(len, cli.ok().splitlines()[1:])) <= 80
     assert cli.ok("--json") == cli.ok("status", "--json")
     assert [json.loads(line)["log"] for line in cli.ok("--json").splitlines()] == [
         "main", "team/ops"

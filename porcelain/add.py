@@ -133,7 +133,6 @@ def _edit(arguments: Namespace, context: Context, repository: Repository) -> int
     with Draft(context, repository, arguments.log, template.message) as draft:
         body = draft.edit()
         _check_not_empty(body)
-        draft.keep = True
         added = _store(arguments.log, context, repository, [(0, template.with_body(body))])
         draft.keep = False
     _report(context, repository, added)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import termios
@@ -38,9 +37,9 @@ class Stream:
 
     def resize(self) -> None:
         """Give the command's terminal the size of ours."""
-        with suppress(OSError):
-            size = fcntl.ioctl(self._shown or 1, termios.TIOCGWINSZ, bytes(8))
-            fcntl.ioctl(self.reading, termios.TIOCSWINSZ, size)
+        if self._shown is not None:
+            with suppress(termios.error, OSError):
+                termios.tcsetwinsize(self.reading, termios.tcgetwinsize(self._shown))
 
     def started(self) -> None:
         """Leave the command's end to the command."""

@@ -1,8 +1,10 @@
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
 from io import BytesIO
 from pathlib import Path
@@ -139,6 +141,21 @@ def test_what_is_left_running_is_not_waited_for(cli: CommandLine) -> None:
     os.kill(int(result.out), signal.SIGTERM)
     assert time.monotonic() - begun < 30
     assert last(cli)["meta"]["run.lines"] == 1
+
+
+def test_what_is_left_running_may_write_for_ever(cli: CommandLine) -> None:
+    result = cli.run("add", "-q", *script("(while sleep 0.05; do echo more; done) & exit 3"))
+    assert result.status == 3
+    assert last(cli)["meta"]["run.status"] == 3
+
+
+def test_the_commands_terminal_has_the_size_of_ours(cli: CommandLine) -> None:
+    master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (33, 77))
+    with open(slave, "wb", buffering=0) as out, open(master, "rb", buffering=0) as shown:
+        streams = (BytesIO(), out, BytesIO())
+        assert main(["add", "-q", *script("stty size <&1")], cli.environment, *streams) == 0
+        assert shown.read(64) == b"33 77\r\n"
 
 
 def test_on_a_terminal_the_command_has_a_terminal(cli: CommandLine) -> None:

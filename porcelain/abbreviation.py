@@ -5,10 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from msglog.annotation import TYPE_CHECKING
+from msglog.errors import MsglogError
 from msglog.key import key_object_id
 
 if TYPE_CHECKING:
+    from msglog.key import Key
     from msglog.repository import Repository
+    from msglog.store.store import Store
 
 SHORTEST = 4
 """Fewer digits are not taken for an id."""
@@ -28,7 +31,10 @@ class UniquePrefixes:
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
         self._length = repository.abbreviation_length()
-        unknown = repository.not_looked_up(_UNKNOWN_LIMIT)
+        try:
+            unknown = repository.not_looked_up(_UNKNOWN_LIMIT)
+        except MsglogError:  # damage, of which whoever reads messages is told
+            unknown = None
         self.known = unknown is not None
         self._unknown = sorted(key_object_id(key).hex() for key in unknown or ())
 
@@ -36,11 +42,11 @@ class UniquePrefixes:
         """Return how many of an id's digits are needed; repository: it, if it was opened anew."""
         if not self.known:
             return self._length
-        store = (repository or self._repository).store
-        first = SHORTEST
-        while len(near := store.look_up(digits[:first], _NEAR)) == _NEAR and first < len(digits):
-            first += 1
-        common = first - 1  # at least, if it was not enough to ask for fewer
+        try:
+            near, common = _near((repository or self._repository).store, digits)
+        except MsglogError:  # as above
+            self.known = False
+            return self._length
         others = [key_object_id(key).hex() for key in near]
         place = bisect_left(self._unknown, digits)
         others += self._unknown[max(place - 1, 0) : place + 2]
@@ -48,6 +54,17 @@ class UniquePrefixes:
             if other != digits:
                 common = max(common, _common(digits, other))
         return common + 1
+
+
+def _near(store: Store, digits: str) -> tuple[list[Key], int]:
+    """Return keys with ids that begin alike, and how many digits are too few to ask for them.
+
+    So many digits are shared with some other id; or they are fewer than are taken for an id.
+    """
+    first = SHORTEST
+    while len(near := store.look_up(digits[:first], _NEAR)) == _NEAR and first < len(digits):
+        first += 1
+    return near, first - 1
 
 
 def _common(one: str, other: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.errors import IntegrityError, UsageError
+from msglog.errors import IntegrityError, MsglogError, UsageError
 from msglog.key import make_key
 from msglog.message import BODY_BYTES_LIMIT, UUID_BYTES, Message
 from msglog.objectid import DIGEST_BYTES, ObjectId, ObjectIdError, object_id, parse_object_id
@@ -130,6 +130,7 @@ def _edit(arguments: Namespace, context: Context, repository: Repository) -> int
     from porcelain.editor import Draft  # noqa: PLC0415 - only on a terminal
 
     template = _template(arguments, context, repository)
+    _encode(0, template.with_body("what is wrong with the rest is said before somebody writes"))
     with Draft(context, repository, arguments.log, template.message) as draft:
         body = draft.edit()
         _check_not_empty(body)
@@ -166,11 +167,16 @@ def _run_command(arguments: Namespace, context: Context, repository: Repository)
     except CommandStartError as error:
         tell_all(context, [f"error: {error}"])
         return error.status
-    repository = open_repository(context)
     message = template.with_body(outcome.body(introduction), outcome.meta())
-    added = _store(arguments.log, context, repository, [(0, message)])
+    try:
+        repository = open_repository(context)
+        added = _store(arguments.log, context, repository, [(0, message)])
+    except MsglogError:
+        tell_all(context, [outcome.verdict])
+        raise
     if context.json:  # standard output is the command's
         _report(replace(context, stdout=context.stderr), repository, added)
+        context.stderr.flush()
     else:
         short = _short_id(added[0][0], repository.abbreviation_length())
         note(context, f"msglog: {short} {one_line(outcome.verdict)}")

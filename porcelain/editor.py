@@ -10,10 +10,11 @@ from shlex import split
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError, MsglogError
-from msglog.message import BODY_BYTES_LIMIT, Foreign, decode_object
+from msglog.message import BODY_BYTES_LIMIT
 from porcelain.display import one_line, shorten
 from porcelain.printing import tell_all
 from porcelain.rendering import meta_text
+from porcelain.selection import find_answered
 from porcelain.settings import load_settings
 
 if TYPE_CHECKING:
@@ -116,22 +117,16 @@ def template(repository: Repository, log: str, message: Message) -> str:
     if message.tags:
         known.append(("Tags", ", ".join(message.tags)))
     known += [("Meta", f"{name}={meta_text(value)}") for name, value in message.meta.items()]
-    answered = ""
+    answered = None
     if message.reply_to is not None:
         known.append(("Reply", message.reply_to.hex()))
-        answered = _answered(repository, message.reply_to.hex())
+        answered = find_answered(repository, message.reply_to)
     lines = "".join(f"# {f'{word}:':8}{one_line(text)}\n" for word, text in known)
-    return f"{_EXPLANATION}{lines}{answered}"
+    return f"{_EXPLANATION}{lines}{'' if answered is None else _quoted(answered)}"
 
 
-def _answered(repository: Repository, oid: str) -> str:
-    """Return the message that is answered as comments, if it is here and can be read."""
-    key = next(iter(repository.find(oid, limit=1)), None)
-    if key is None:
-        return ""
-    answered = decode_object(repository.store.read_messages([key])[key])
-    if isinstance(answered, Foreign):
-        return ""
+def _quoted(answered: Message) -> str:
+    """Return the beginning of the message that is answered, as comments."""
     lines = answered.body.split("\n")
     shown = [f"{one_line(answered.author)} wrote:", *map(one_line, lines[:_QUOTED_LINES])]
     if len(lines) > _QUOTED_LINES:

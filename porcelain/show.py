@@ -5,7 +5,7 @@ from __future__ import annotations
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import MsglogError
 from msglog.key import key_object_id
-from msglog.message import Foreign, Message, decode_object
+from msglog.message import Message, decode_object
 from msglog.timestamp import readable
 from porcelain.abbreviation import UniquePrefixes
 from porcelain.dates import date_style, relative
@@ -14,14 +14,14 @@ from porcelain.display import one_line
 from porcelain.message_json import message_fields, to_json
 from porcelain.printing import make_printer, paged, wants_color
 from porcelain.rendering import full, title
-from porcelain.selection import find_message
+from porcelain.selection import find_answered, find_message
 from porcelain.settings import load_settings
 from porcelain.whereabouts import whereabouts
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from msglog.objectid import ObjectId
+    from msglog.message import Foreign
     from msglog.repository import Repository
     from plumbing.context import Context
     from porcelain.whereabouts import Whereabouts
@@ -38,7 +38,8 @@ def run(arguments: Namespace, context: Context) -> int:
     repository = open_repository(context)
     worst: MsglogError | None = None
     settings = load_settings(context, repository.folder)
-    dates = _Dates(context, arguments.date)
+    chosen = settings.text("list.date") if context.stdout_terminal else None
+    dates = _Dates(context, arguments.date or chosen)
     with paged(context, None if context.json else settings.text("core.pager")) as output:
         printer = make_printer(output)
         prefixes = UniquePrefixes(repository) if wants_color(context) else None
@@ -94,8 +95,9 @@ def _details(
     details = []
     if isinstance(message, Message):
         if message.reply_to is not None:
-            answered = _answered(repository, message.reply_to)
-            details.append(("To", answered or "what is not here (yet)"))
+            answered = find_answered(repository, message.reply_to)
+            said = answered and f"{one_line(answered.author)}: {title(answered.body)}"
+            details.append(("To", said or "what is not here (yet)"))
         if message.extra:
             names = ", ".join(map(one_line, message.extra))
             details.append(("Also", f"{names}, for a newer msglog"))
@@ -111,17 +113,6 @@ def _details(
         why = one_line(refusal.why) or one_line(refusal.code)
         details.append(("Held", f"back, since {one_line(remote)} refuses it: {why}"))
     return details
-
-
-def _answered(repository: Repository, oid: ObjectId) -> str:
-    """Return who wrote what is answered, and its first line; nothing if it cannot be told."""
-    key = next(iter(repository.find(oid.hex(), limit=1)), None)
-    if key is None:
-        return ""
-    answered = decode_object(repository.store.read_messages([key])[key])
-    if isinstance(answered, Foreign):
-        return ""
-    return f"{one_line(answered.author)}: {title(answered.body)}"
 
 
 def _severity(error: MsglogError) -> int:

@@ -1,8 +1,12 @@
+import re
 from collections.abc import Iterator
 
 import pytest
 
+from msglog.key import Key
 from msglog.repository import Repository
+from msglog.store.sqlite import SqliteStore
+from msglog.store.store import MissingObjectError
 from porcelain import abbreviation
 from porcelain.abbreviation import UniquePrefixes
 from tests.porcelain.conftest import CommandLine
@@ -67,6 +71,17 @@ def test_where_too_much_would_be_held_in_memory_the_rule_of_thumb_is_told(
     monkeypatch.setattr(abbreviation, "_UNKNOWN_LIMIT", 2999)
     one = ids(many)[0]
     assert UniquePrefixes(repository).length(one) == repository.abbreviation_length()
+
+
+def test_damage_does_not_stop_a_list(many: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> list[Key]:
+        raise MissingObjectError("x")
+
+    plain = many.ok("list", "--oneline", "-n5")
+    for name in ("look_up", "indexed"):
+        monkeypatch.setattr(SqliteStore, name, fail)
+        coloured = many.ok("list", "--oneline", "-n5", "--color", "always")
+        assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
 
 
 def test_colours_show_what_is_unique(cli: CommandLine) -> None:

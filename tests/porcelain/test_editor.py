@@ -74,14 +74,14 @@ def test_the_template_shows_what_is_known(
 def test_what_was_written_is_not_lost_where_it_cannot_be_added(
     cli: CommandLine, keyboard: BinaryIO, tmp_path: Path, scratch: Path
 ) -> None:
-    long = ["add", "--tag", "x" * 200]  # the format takes no such tag
-    for arguments, status, expected in ((long, 0, 2), (["add"], 3, 7)):
-        environment = {"EDITOR": editor(tmp_path, "hours of work", status)}
-        result = on_terminal(cli, *arguments, stdin=keyboard, environment=environment)
+    work = "hours of work"
+    for text, status, expected in ((work + "x" * (16 << 20), 0, 2), (work, 3, 7)):
+        environment = {"EDITOR": editor(tmp_path, text, status)}
+        result = on_terminal(cli, "add", stdin=keyboard, environment=environment)
         assert result.status == expected
         (kept,) = scratch.iterdir()
         assert result.error.endswith(f" What you wrote is kept in {kept}.\n")
-        assert "hours of work" in kept.read_text()
+        assert kept.read_text().startswith(work)
         kept.unlink()
     environment = {"EDITOR": editor(tmp_path, "", 3)}
     assert on_terminal(cli, "add", stdin=keyboard, environment=environment).status == 7
@@ -102,6 +102,15 @@ def test_an_empty_message_is_not_added(
         assert result.status == status
         assert result.error.startswith("msglog: error: ")
     assert cli.ok("list") == ""
+
+
+def test_what_is_wrong_with_the_rest_is_said_before_the_editor_opens(
+    cli: CommandLine, keyboard: BinaryIO, tmp_path: Path
+) -> None:
+    environment = {"EDITOR": editor(tmp_path, "text")}
+    result = on_terminal(cli, "add", "--tag", "x" * 200, stdin=keyboard, environment=environment)
+    assert result.status == 2
+    assert not (tmp_path / "template").exists()
 
 
 def test_which_editor(cli: CommandLine, keyboard: BinaryIO, tmp_path: Path) -> None:

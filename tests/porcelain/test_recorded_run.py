@@ -1,6 +1,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -86,6 +87,15 @@ def test_what_cannot_be_run_has_the_status_of_a_shell(cli: CommandLine) -> None:
     assert "No such file" in cli.fails(127, "add", "--run", "no-such-program")
     assert "Permission denied" in cli.fails(126, "add", "--run", "./plain")
     assert cli.ok("list") == ""
+
+
+def test_where_it_cannot_be_added_it_is_at_least_said(cli: CommandLine) -> None:
+    result = cli.run("add", *script("mv .msglog gone; exit 3"))
+    assert result.status == 7
+    assert re.match(
+        r"msglog: sh -c .* exit status 3 after .*\nmsglog: error: there is no repository",
+        result.error,
+    )
 
 
 def test_a_signal_is_named(cli: CommandLine) -> None:

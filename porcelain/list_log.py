@@ -14,18 +14,18 @@ from msglog.message_scan import scan
 from msglog.refname import DEFAULT_LOG
 from msglog.repository import Repository
 from porcelain.discovery import open_repository
-from porcelain.printing import make_printer, paged, wants_color
+from porcelain.printing import make_printer, paged
 
 if TYPE_CHECKING:
     import re  # what shows messages is loaded only once they can be
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Generator, Iterator
     from typing import TypeAlias
 
     from msglog.config import Config
     from msglog.objectid import ObjectId
     from plumbing.context import Context
-    from porcelain.listing import Render, Unique
+    from porcelain.listing import Render
     from porcelain.printing import Printer
 
 _RECEIPTS_AT_ONCE = 256
@@ -91,6 +91,8 @@ def run(arguments: Namespace, context: Context) -> int:
 def _print(
     arguments: Namespace, context: Context, repository: Repository, selection: Selection
 ) -> None:
+    from porcelain.listing import choose_text  # noqa: PLC0415 - not with --json
+
     settings = _terminal_settings(context, repository)
     pager = None if settings is None else settings.text("core.pager")
     chosen = arguments.date
@@ -99,7 +101,9 @@ def _print(
     style = "oneline" if arguments.oneline else arguments.format
     if style is None:
         style = "oneline" if arguments.threads else "full"
-    make = _renderer(style, chosen, context, repository, selection)
+    make = choose_text(
+        style, chosen, context, repository, log=selection.log, opened=lambda: selection.repository
+    )
     missing = _what_is_missing(context, repository, settings, arguments, selection)
     with paged(context, pager) as output:
         printer = make_printer(output)
@@ -121,52 +125,6 @@ def _print(
             _write(output, selection, render, between="\n" if style == "full" else "")
         if not arguments.reverse:
             _say_what_is_missing(printer, missing)
-
-
-def _renderer(
-    style: str, date: str | None, context: Context, repository: Repository, selection: Selection
-) -> Callable[[Printer], Render]:
-    """Return what makes the text of messages for a printer, having looked at all that is wrong."""
-    from msglog.timestamp import readable_on  # noqa: PLC0415 - as above
-    from porcelain.listing import (  # noqa: PLC0415 - not with --json
-        format_text,
-        full_text,
-        line_text,
-    )
-
-    length = repository.abbreviation_length()
-    shown = None
-    if date is not None:
-        from porcelain.dates import date_style  # noqa: PLC0415 - only with --date
-
-        shown = date_style(date, context)
-    if style not in ("oneline", "full"):
-        from porcelain.dates import date_style  # noqa: PLC0415 - as above
-        from porcelain.rendering import Format  # noqa: PLC0415 - as above
-
-        form = Format(
-            style,
-            date=shown or readable_on(context.local_offset),
-            dates=lambda name: date_style(name, context),
-            log=selection.log,
-        )
-        return lambda _: format_text(form, length)
-    unique = _unique(context, repository, selection)
-    if style == "full":
-        full_date = shown or readable_on(context.local_offset)
-        return lambda printer: full_text(printer, full_date, unique)
-    line_date = shown or readable_on(context.local_offset, minutes=True)
-    return lambda printer: line_text(printer, length, line_date, unique)
-
-
-def _unique(context: Context, repository: Repository, selection: Selection) -> Unique:
-    """Return what tells how much of an id is unique, where that can be seen."""
-    if not wants_color(context):
-        return None
-    from porcelain.abbreviation import UniquePrefixes  # noqa: PLC0415 - only in colour
-
-    prefixes = UniquePrefixes(repository)
-    return lambda digits: prefixes.length(digits, selection.repository)
 
 
 def _what_is_missing(

@@ -12,9 +12,10 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.key import TIME_BYTES
 from msglog.message import decode_object
 from msglog.message_scan import scan
-from msglog.timestamp import readable
+from msglog.timestamp import readable, readable_on
 from msglog.unsafe_text import is_safe_block
 from porcelain.display import block, one_line
+from porcelain.printing import wants_color
 from porcelain.rendering import full, line, title, to_the_minute
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from msglog.key import Key
+    from msglog.repository import Repository
+    from plumbing.context import Context
     from porcelain.dates import Date
     from porcelain.printing import Printer
     from porcelain.rendering import Format
@@ -34,6 +37,51 @@ Unique: TypeAlias = "Callable[[str], int] | None"
 
 _ID_DIGITS = 2 * TIME_BYTES
 """Where the id begins in the hex digits of a key."""
+
+
+def choose_text(
+    style: str,
+    date: str | None,
+    context: Context,
+    repository: Repository,
+    *,
+    log: str,
+    opened: Callable[[], Repository],
+) -> Callable[[Printer], Render]:
+    """Return what makes the text of messages for a printer, having looked at all that is wrong.
+
+    style: oneline, full or a format. date: how times are shown, if somebody has said so.
+    log: whose messages they are. opened: gives the repository, which may be opened anew meanwhile.
+    Raises FormatError and DateStyleError.
+    """
+    length = repository.abbreviation_length()
+    shown = None
+    if date is not None:
+        from porcelain.dates import date_style  # noqa: PLC0415 - only with --date
+
+        shown = date_style(date, context)
+    if style not in ("oneline", "full"):
+        from porcelain.dates import date_style  # noqa: PLC0415 - only with --format
+        from porcelain.rendering import Format  # noqa: PLC0415 - as above
+
+        form = Format(
+            style,
+            date=shown or readable_on(context.local_offset),
+            dates=lambda name: date_style(name, context),
+            log=log,
+        )
+        return lambda _: format_text(form, length)
+    unique: Unique = None
+    if wants_color(context):
+        from porcelain.abbreviation import UniquePrefixes  # noqa: PLC0415 - only in colour
+
+        prefixes = UniquePrefixes(repository)
+        unique = lambda digits: prefixes.length(digits, opened())  # noqa: E731 - see its type
+    if style == "full":
+        full_date = shown or readable_on(context.local_offset)
+        return lambda printer: full_text(printer, full_date, unique)
+    line_date = shown or readable_on(context.local_offset, minutes=True)
+    return lambda printer: line_text(printer, length, line_date, unique)
 
 
 def full_text(printer: Printer, date: Date = readable, unique: Unique = None) -> Render:

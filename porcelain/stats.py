@@ -5,7 +5,7 @@ from __future__ import annotations
 from msglog.annotation import TYPE_CHECKING
 from msglog.timestamp import DAY, MINUTE
 from porcelain.discovery import open_repository
-from porcelain.display import one_line
+from porcelain.display import one_line, plural
 from porcelain.list_log import Selection, configure_filters
 from porcelain.message_json import to_json
 from porcelain.printing import make_printer, paged
@@ -82,7 +82,6 @@ def _largest(counts: Counter[str] | Counter[str | None]) -> list[tuple[str | Non
 def _draw(printer: Printer, context: Context, counted: Tally, log: str, top: int) -> None:
     from porcelain.chart import bars, calendar, hours  # noqa: PLC0415 - not with --json
     from porcelain.drawing import draws_unicode  # noqa: PLC0415 - as above
-    from porcelain.status import plural  # noqa: PLC0415 - as above
 
     unicode = draws_unicode(context.environment)
     total: list[tuple[str, str] | str] = [("name", log), f": {plural(counted.count, 'message')}"]

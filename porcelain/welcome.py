@@ -11,12 +11,11 @@ from msglog.message import Foreign, decode_object
 from msglog.refname import tracking_ref
 from porcelain.dates import human
 from porcelain.discovery import NoRepositoryError, open_repository
-from porcelain.display import one_line, shorten
+from porcelain.display import one_line, plural, shorten
 from porcelain.places import FOLDER, user_directory
 from porcelain.printing import make_printer
 from porcelain.rendering import title
 from porcelain.settings import load_settings
-from porcelain.status import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

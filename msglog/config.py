@@ -64,7 +64,7 @@ GRACE = "gc.grace"
 
 KNOWN: Mapping[str, KnownKey] = {
     "user.author": KnownKey(),
-    "add.tags": KnownKey(),
+    "add.tags": KnownKey(many=True),
     "list.date": KnownKey(),
     "core.editor": KnownKey(runs=True),
     "core.pager": KnownKey(runs=True),

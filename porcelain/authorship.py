@@ -33,9 +33,6 @@ def default_author(context: Context, settings: Config | None) -> str:
     return f"{context.login}@{host or 'localhost'}"
 
 
-def default_tags(settings: Config | None) -> list[str]:
-    """Return the tags of `add.tags`, which are separated by commas."""
-    configured = None if settings is None else settings.text("add.tags")
-    if configured is None:
-        return []
-    return [tag.strip() for tag in configured.split(",") if tag.strip()]
+def default_tags(settings: Config | None) -> tuple[str, ...]:
+    """Return the tags of `add.tags`."""
+    return () if settings is None else settings.texts("add.tags")

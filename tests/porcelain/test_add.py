@@ -218,11 +218,15 @@ def test_a_repository_has_tags_of_its_own(cli: CommandLine) -> None:
 
     cli.ok("config", "--global", "set", "add.tags", "laptop")
     assert tags() == ["laptop"]
-    cli.ok("config", "set", "add.tags", " shift ,beam line,, ")
-    assert tags() == ["beam line", "shift"]
-    assert tags("--tag", "a", "--tag", "shift") == ["a", "beam line", "shift"]
+    cli.ok("config", "set", "add.tags", " shift, beam-line,, ")
+    assert tags() == ["beam-line", "shift"]
+    assert tags("--tag", "a", "--tag", "shift") == ["a", "beam-line", "shift"]
     assert tags("--tag", "a", "--no-default-tags") == ["a"]
     assert cli.ok("add", "--batch", "-q", stdin="one") == ""
-    assert cli.run("list", "--json", "-n1").json()[0]["tags"] == ["beam line", "shift"]
+    assert cli.run("list", "--json", "-n1").json()[0]["tags"] == ["beam-line", "shift"]
     line = cli.ok("list", "--json", "-n2").splitlines()[1]
     assert cli.ok("add", "--batch", "--json", stdin=line) == line + "\n"
+    (cli.folder / ".msglog" / "config.toml").write_text('[add]\ntags = ["beam line", "x, y"]\n')
+    assert tags() == ["beam line", "x, y"]
+    (cli.folder / ".msglog" / "config.toml").write_text("[add]\ntags = 5\n")
+    assert "add.tags cannot be used" in cli.fails(7, "add", "x")

@@ -27,18 +27,14 @@ class Stream:
 
     def __init__(self, shown: BinaryIO, *, terminal: bool) -> None:
         self._shown: BinaryIO | None = shown
-        self.reading, self.writing = os.openpty() if terminal else os.pipe()
+        self.reading, self.writing = (_open_terminal() if terminal else None) or os.pipe()
         self._open = True
-        if terminal:
-            attributes = termios.tcgetattr(self.writing)
-            attributes[1] &= ~termios.OPOST  # our own terminal does that once more
-            termios.tcsetattr(self.writing, termios.TCSANOW, attributes)
-            self.resize()
+        self.resize()
 
     def resize(self) -> None:
-        """Give the command's terminal the size of ours."""
+        """Give the command's terminal the size of ours, if both are terminals."""
         if self._shown is not None:
-            with suppress(termios.error, OSError):
+            with suppress(termios.error, OSError, ValueError):
                 termios.tcsetwinsize(self.reading, termios.tcgetwinsize(self._shown))
 
     def started(self) -> None:
@@ -68,6 +64,18 @@ class Stream:
         if self.reading >= 0:
             os.close(self.reading)
             self.reading = -1
+
+
+def _open_terminal() -> tuple[int, int] | None:
+    """Return both ends of a terminal that changes nothing, None where there are none to be had."""
+    try:
+        reading, writing = os.openpty()
+    except OSError:
+        return None
+    attributes = termios.tcgetattr(writing)
+    attributes[1] &= ~termios.OPOST  # our own terminal does that once more
+    termios.tcsetattr(writing, termios.TCSANOW, attributes)
+    return reading, writing
 
 
 @contextmanager

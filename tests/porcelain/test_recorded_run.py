@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from porcelain import recorded_run
+from porcelain import recorded_run, run_streams
 from porcelain.cli import main
 from porcelain.recorded_run import EXAMPLE
 from tests.porcelain.conftest import CommandLine
@@ -166,6 +166,15 @@ def test_the_commands_terminal_has_the_size_of_ours(cli: CommandLine) -> None:
         streams = (BytesIO(), out, BytesIO())
         assert main(["add", "-q", *script("stty size <&1")], cli.environment, *streams) == 0
         assert shown.read(64) == b"33 77\r\n"
+
+
+def test_where_there_are_no_terminals_to_be_had_a_pipe_will_do(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as without:
+        without.setattr(run_streams, "_open_terminal", lambda: None)
+        result = on_terminal(cli, "add", "-q", *script("test -t 1 || echo a pipe; exit 3"))
+    assert (result.status, result.out) == (3, "a pipe\n")
 
 
 def test_on_a_terminal_the_command_has_a_terminal(cli: CommandLine) -> None:

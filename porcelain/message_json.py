@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FIELDS", "LOCAL_FIELDS", "json_text", "message_fields", "parse_message", "to_json"]
 
-LOCAL_FIELDS = ("id", "logs", "remotes", "received", "held_back")
+_FOUND = ("score", "snippet", "matches")
+LOCAL_FIELDS = ("id", "logs", "remotes", "received", "held_back", *_FOUND)
 """What says something of this repository, or is computed: it is printed, and ignored when read."""
 
 FIELDS = ("id", "uuid", "time", "author", "body", "tags", "meta", "reply_to")

@@ -80,30 +80,33 @@ def line(
     date: Date = to_the_minute,
     unique: int | None = None,
 ) -> list[Piece]:
-    """Return a message on one line.
+    """Return a message on one line; the arguments are those of `line_head`."""
+    shown = line_head(key, message, length, date=date, unique=unique)
+    if isinstance(message, Foreign):
+        return [*shown, needs_newer(message)]
+    shown += [("author", one_line(message.author)), ": ", title(message.body)]
+    if message.tags:
+        shown += [" ", ("tag", f"({', '.join(map(one_line, message.tags))})")]
+    return shown
+
+
+def line_head(
+    key: Key, message: Message | Foreign, length: int, *, date: Date, unique: int | None
+) -> list[Piece]:
+    """Return the beginning of a line: the id of a message, and when it was.
 
     length: how many digits of its id are shown, or more where they are needed.
     unique: how many digits tell its id from all others, if that is to be seen.
     """
     digits = key_object_id(key).hex()[: max(length, unique or 0)]
-    shown: list[Piece] = [("id", digits[:unique]), *_rest(digits, unique), " "]
-    if isinstance(message, Foreign):
-        return [
-            *shown,
-            ("time", date(key_time(key), 0)),
-            " ",
-            ("attention", f"{_NEWER}: {one_line(message.needs)}"),
-        ]
-    shown += [
-        ("time", date(message.time, message.offset)),
-        " ",
-        ("author", one_line(message.author)),
-        ": ",
-        title(message.body),
-    ]
-    if message.tags:
-        shown += [" ", ("tag", f"({', '.join(map(one_line, message.tags))})")]
-    return shown
+    offset = 0 if isinstance(message, Foreign) else message.offset
+    when = date(key_time(key), offset)
+    return [("id", digits[:unique]), *_rest(digits, unique), " ", ("time", when), " "]
+
+
+def needs_newer(message: Foreign) -> Piece:
+    """Return what is said in place of a message that this version cannot read."""
+    return ("attention", f"{_NEWER}: {one_line(message.needs)}")
 
 
 def title(body: str) -> str:

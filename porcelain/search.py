@@ -17,15 +17,17 @@ from msglog.search.condition import condition, shown_words
 from msglog.search.query import All, Either, InLog, QueryError, log_patterns, parse
 from msglog.search.snippet import Snippets
 from msglog.store.store import MissingObjectError
-from msglog.timestamp import readable
+from msglog.timestamp import readable_on
+from porcelain.abbreviation import UniquePrefixes
+from porcelain.dates import date_style
 from porcelain.discovery import open_repository
 from porcelain.display import block, one_line, plural
-from porcelain.listing import format_text, full_text, line_text
+from porcelain.listing import choose_text
 from porcelain.message_json import message_fields, to_json
 from porcelain.places import cache_directory
-from porcelain.printing import make_printer, note, paged
+from porcelain.printing import make_printer, note, paged, wants_color
 from porcelain.progress import Progress
-from porcelain.rendering import Format, line
+from porcelain.rendering import line_head, needs_newer
 from porcelain.search_query import joined, read_time
 from porcelain.settings import load_settings
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import TypeAlias
 
+    from msglog.message import Message
     from msglog.repository import Repository
     from msglog.search.answer import Answer
     from msglog.search.catalogue import Hit
@@ -65,7 +68,8 @@ def configure(parser: ArgumentParser) -> None:
     add("-n", "--max-count", type=_count, metavar="N", help="at most N messages, the best")
     add("--log", action="append", default=[], metavar="NAME", help="in this log (in all logs)")
     add("--oneline", action="store_true", help="one line a message")
-    add("--format", metavar="FORMAT", help="oneline, full, or text with %%h %%an %%ad %%s %%B ...")
+    add("--date", metavar="STYLE", help="local, written, human, relative, iso, short ...")
+    add("--format", metavar="FORMAT", help="oneline, full, or text with %%(author) %%(title) ...")
     add("--reindex", action="store_true", help="make the index anew first")
 
 
@@ -136,23 +140,49 @@ def _print(
         with closing(Snippets(wanted)) as snippets:
             _write(context, repository, answer, _json(snippets))
         return
-    pager = load_settings(context, repository.folder).text("core.pager")
+    settings = load_settings(context, repository.folder)
+    chosen = arguments.date
+    if chosen is None and context.stdout_terminal:
+        chosen = settings.text("list.date")
     style = "oneline" if arguments.oneline else arguments.format or "snippet"
-    form = Format(style) if style not in ("oneline", "full", "snippet") else None
-    length = repository.abbreviation_length()
-    with closing(Snippets(wanted)) as snippets, paged(context, pager) as output:
+    make = choose_text(
+        "oneline" if style == "snippet" else style,
+        chosen,
+        context,
+        repository,
+        log="",  # a hit may be in several
+        opened=lambda: repository,
+    )
+    with (
+        closing(Snippets(wanted)) as snippets,
+        paged(context, settings.text("core.pager")) as output,
+    ):
         printer = make_printer(output)
-        if form is not None:
-            show = _without_score(format_text(form, length))
-        elif style == "oneline":
-            show = _without_score(line_text(printer, length))
-        elif style == "full":
-            show = _without_score(full_text(printer), between="\n")
-        else:
+        if style == "snippet":
             several = len(repository.logs()) > 1
             width = context.width if context.stdout_terminal else None
-            show = _with_snippet(printer, snippets, length, width, several=several)
+            head = _head(context, repository, chosen)
+            show = _with_snippet(printer, snippets, head, width, several=several)
+        else:
+            show = _without_score(make(printer), between="\n" if style == "full" else "")
         _write(output, repository, answer, show)
+
+
+def _head(
+    context: Context, repository: Repository, chosen: str | None
+) -> Callable[[Hit, Message | Foreign], list[Piece]]:
+    """Return what makes the beginning of a hit's first line: its id and when it was."""
+    length = repository.abbreviation_length()
+    date = readable_on(context.local_offset, minutes=True)
+    if chosen is not None:
+        date = date_style(chosen, context)
+    prefixes = UniquePrefixes(repository) if wants_color(context) else None
+
+    def head(hit: Hit, message: Message | Foreign) -> list[Piece]:
+        unique = None if prefixes is None else prefixes.length(key_object_id(hit.key).hex())
+        return line_head(hit.key, message, length, date=date, unique=unique)
+
+    return head
 
 
 def _write(context: Context, repository: Repository, answer: Answer, show: Show) -> None:
@@ -192,20 +222,24 @@ def _without_score(render: Render, *, between: str = "") -> Show:
 
 
 def _with_snippet(
-    printer: Printer, snippets: Snippets, length: int, width: int | None, *, several: bool
+    printer: Printer,
+    snippets: Snippets,
+    head: Callable[[Hit, Message | Foreign], list[Piece]],
+    width: int | None,
+    *,
+    several: bool,
 ) -> Show:
     """Return what shows a hit by who, when and why it was found.
 
-    width: of the terminal, if there is one. several: whether the repository has more than one log,
-    so that those of the hit are named.
+    head: makes the beginning of its first line. width: of the terminal, if there is one.
+    several: whether the repository has more than one log, so that those of the hit are named.
     """
 
     def show(hit: Hit, data: bytes) -> str:
         message = decode_object(data)
-        pieces: list[Piece] = [("id", key_object_id(hit.key).hex()[:length]), " "]
+        pieces = head(hit, message)
         if isinstance(message, Foreign):
-            return printer.text(*line(hit.key, message, length))
-        pieces += [("time", readable(message.time, message.offset)[:-9]), " "]
+            return printer.text(*pieces, needs_newer(message))
         pieces.append(("author", one_line(message.author)))
         if several:
             pieces += [" ", ("name", f"[{', '.join(hit.logs)}]")]

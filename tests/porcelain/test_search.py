@@ -64,10 +64,28 @@ def test_how_it_is_shown(filled: CommandLine) -> None:
     shown = filled.ok("search", "pump OR valve")
     ids = [line["id"][:7] for line in filled.run("search", "--json", "pump OR valve").json()]
     assert shown == (
-        f"{ids[0]} 2026-01-03 10:00 joanna\n    naïve \\x1b valve\n"
+        f"{ids[0]} 2026-01-03 08:00 joanna\n    naïve \\x1b valve\n"
         f"{ids[1]} 2026-01-02 10:00 bob\n    pump repaired; the pump is fine\n"
         f"{ids[2]} 2026-01-01 10:00 ann (beam)\n    The pump failed at 3 am\n"
     )
+
+
+def test_times_and_ids_are_shown_as_list_shows_them(filled: CommandLine) -> None:
+    (found,) = filled.run("search", "--json", "valve").json()
+    assert filled.ok("search", "--date", "written", "valve").startswith(
+        f"{found['id'][:7]} 2026-01-03 10:00:00 +0200 joanna\n"
+    )
+    assert "\nTime:   2026-01-03\n" in filled.ok("search", "--date=short", "--format=full", "valve")
+    coloured = filled.ok("search", "--color", "always", "valve")
+    assert coloured.startswith(f"\x1b[33m{found['id'][:4]}\x1b[0m\x1b[2m{found['id'][4:7]}\x1b[0m ")
+    filled.fails(2, "search", "--date", "none", "valve")
+
+
+def test_what_is_found_can_be_added_elsewhere(filled: CommandLine) -> None:
+    filled.ok("logs", "new", "other")
+    found = filled.ok("search", "--json", "valve")
+    filled.ok("add", "--batch", "--json", "-q", "--log", "other", stdin=found)
+    assert filled.run("list", "--json", "--log", "other").json()[0]["id"] in found
 
 
 def test_the_other_forms_are_those_of_list(filled: CommandLine) -> None:
@@ -137,7 +155,7 @@ def test_logs_are_named_where_there_are_several(filled: CommandLine) -> None:
         (["since:never"], 2, "cannot tell what time 'never' is"),
         (["since:2026-13"], 2, "cannot tell what time '2026-13' is (there is no such day)"),
         (["-n", "x", "pump"], 2, "'x' is not a number of messages"),
-        (["--format", "%q", "pump"], 2, "unknown placeholder %q"),
+        (["--format", "%q", "pump"], 2, "there is no placeholder %q"),
         (['"pump'], 2, "a quotation mark is not closed"),
         (["pump", "-failed"], 2, "unknown option '-failed'"),
         ([], 2, "QUERY"),

@@ -64,6 +64,8 @@ GRACE = "gc.grace"
 
 KNOWN: Mapping[str, KnownKey] = {
     "user.author": KnownKey(),
+    "add.tags": KnownKey(many=True),
+    "list.date": KnownKey(),
     "core.editor": KnownKey(runs=True),
     "core.pager": KnownKey(runs=True),
     "ssh.command": KnownKey(runs=True),

@@ -13,3 +13,6 @@ INCOMING_NAME = "incoming"
 
 VIEWS_NAME = "views.json"
 """What was seen to lie before the views of remotes; there only where a remote has one."""
+
+SEARCH_NAME = "search.db"
+"""The index of `msglog search`, made from the store and never needed."""

@@ -52,10 +52,16 @@ _EMPTY = Ref(EMPTY_ROOT, 0)
 
 
 class UnknownLogError(UsageError):
-    """A log was named that the repository does not have."""
+    """A log was named that the repository does not have; known: those that it has."""
 
-    def __init__(self, log: str) -> None:
-        super().__init__(f"there is no log {log!r}", hint=f"Make it with `msglog logs new {log}`.")
+    def __init__(self, log: str, known: Sequence[str] = ()) -> None:
+        from difflib import get_close_matches  # noqa: PLC0415 - only where something was mistyped
+
+        near = get_close_matches(log, known, n=1)
+        make = f"Did you mean {near[0]}? Else make" if near else "Make"
+        super().__init__(
+            f"there is no log {log!r}", hint=f"{make} it with `msglog logs new {log}`."
+        )
         self.log = log
 
 
@@ -165,7 +171,7 @@ class Repository:
         """Return one log; raises UnknownLogError or InvalidNameError."""
         ref = self.store.ref(log_ref(check_log_name(name)))
         if ref is None:
-            raise UnknownLogError(name)
+            raise UnknownLogError(name, [log.name for log in self.logs()])
         return Log(name, ref.root, ref.count)
 
     def create_log(self, name: str, *, time: int) -> None:
@@ -339,6 +345,24 @@ class Repository:
         ObjectIdError for what cannot be the beginning of an id.
         """
         digits = parse_abbreviation(abbreviation)
+        for label, known, root in self._to_look_up():
+            self._learn(label, known, root)
+        return self.store.look_up(digits, limit)
+
+    def not_looked_up(self, limit: int) -> list[Key] | None:
+        """Return the keys that the look-up by id has yet to learn, None if they are over limit."""
+        found: list[Key] = []
+        for _, known, root in self._to_look_up():
+            try:
+                found += islice(self.difference(known, root), limit + 1 - len(found))
+            except MissingObjectError:  # as in `_learn`
+                return None
+            if len(found) > limit:
+                return None
+        return found
+
+    def _to_look_up(self) -> Iterator[tuple[str, ObjectId, ObjectId]]:
+        """Yield what the look-up by id lags behind: its label, the root it knows, and the new."""
         refs = self.store.refs()
         for name, ref in refs.items():  # logs come before tracking refs
             label = name.removeprefix(LOG_PREFIX)
@@ -347,8 +371,7 @@ class Repository:
                 own = refs.get(log_ref(name.removeprefix(REMOTE_PREFIX).partition("/")[2]), _EMPTY)
                 known = own.root
             if known != ref.root:
-                self._learn(label, known, ref.root)
-        return self.store.look_up(digits, limit)
+                yield label, known, ref.root
 
     def _learn(self, label: str, known: ObjectId, root: ObjectId) -> None:
         """Have the look-up by id learn what it does not know of an index."""

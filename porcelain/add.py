@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.errors import IntegrityError, UsageError
+from msglog.errors import IntegrityError, MsglogError, UsageError
 from msglog.key import make_key
 from msglog.message import BODY_BYTES_LIMIT, UUID_BYTES, Message
 from msglog.objectid import DIGEST_BYTES, ObjectId, ObjectIdError, object_id, parse_object_id
 from msglog.refname import DEFAULT_LOG
-from porcelain.authorship import default_author
+from porcelain.authorship import default_author, default_tags, settings_if_any
 from porcelain.discovery import open_repository
+from porcelain.words import REMAINDER
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from msglog.key import Key
+    from msglog.message import MetaValue
     from msglog.repository import Repository
     from plumbing.context import Context
 
@@ -45,34 +47,51 @@ def configure(parser: ArgumentParser) -> None:
     add("--reply-to", metavar="ID", help="the message that this one answers")
     add("--author", metavar="NAME", help="who writes (user.author, else login@host)")
     add("--time", metavar="TIME", help="when it was, such as 12:30 or '2 hours ago'")
+    add("--no-default-tags", action="store_true", help="leave out the tags of add.tags")
     add("--batch", action="store_true", help="add one message a line of stdin, all or none")
+    add("--lines", metavar="N", help="with --run: how many last lines to keep (20)")
+    add("--run", nargs=REMAINDER, metavar="CMD", help="run a command and add how it ended")
 
 
 def run(arguments: Namespace, context: Context) -> int:
-    """Add what the arguments, a file, standard input or the editor say."""
+    """Add what the arguments, a file, standard input, the editor or a command say."""
     repository = open_repository(context)
-    log = repository.log(arguments.log)
+    repository.log(arguments.log)
+    if arguments.run is not None or arguments.lines is not None:
+        return _run_command(arguments, context, repository)
+    if not arguments.batch and context.stdin_terminal and not _sources(arguments):
+        return _edit(arguments, context, repository)
     messages = (
         _batch(arguments, context, repository)
         if arguments.batch
         else _one(arguments, context, repository)
     )
+    _report(context, repository, _store(arguments.log, context, repository, messages))
+    repository.close()
+    return 0
+
+
+def _store(
+    log: str, context: Context, repository: Repository, messages: Iterable[tuple[int, Message]]
+) -> list[tuple[Key, Message]]:
     encoded = {}
     added: list[tuple[Key, Message]] = []
     for number, message in messages:
-        try:
-            data = message.encode()
-        except IntegrityError as error:
-            where = f"line {number} cannot be" if number else "cannot make"
-            raise MessageInputError(f"{where} a message", why=error.why) from error
+        data = _encode(number, message)
         key = make_key(message.time, object_id(data))
         encoded[key] = data
         added.append((key, message))
     if encoded:
-        repository.add(log.name, encoded, time=context.now())
-    _report(context, repository, added)
-    repository.close()
-    return 0
+        repository.add(log, encoded, time=context.now())
+    return added
+
+
+def _encode(number: int, message: Message) -> bytes:
+    try:
+        return message.encode()
+    except IntegrityError as error:
+        where = f"line {number} cannot be" if number else "cannot make"
+        raise MessageInputError(f"{where} a message", why=error.why) from error
 
 
 def _report(context: Context, repository: Repository, added: list[tuple[Key, Message]]) -> None:
@@ -85,17 +104,109 @@ def _report(context: Context, repository: Repository, added: list[tuple[Key, Mes
     elif not context.quiet and added:
         length = repository.abbreviation_length()
         for key, _ in added:
-            context.write(f"{key[-DIGEST_BYTES:].hex()[:length]}\n")
+            context.write(f"{_short_id(key, length)}\n")
+
+
+def _short_id(key: Key, length: int) -> str:
+    return key[-DIGEST_BYTES:].hex()[:length]
 
 
 def _one(
     arguments: Namespace, context: Context, repository: Repository
 ) -> Iterator[tuple[int, Message]]:
     template = _template(arguments, context, repository)
-    body = _body(arguments, context, repository.folder)
+    body = _body(arguments, context)
+    _check_not_empty(body)
+    yield 0, template.with_body(body)
+
+
+def _check_not_empty(body: str) -> None:
     if not body.strip():
         raise EmptyMessageError("there is nothing to add", why="the message is empty")
-    yield 0, template.with_body(body)
+
+
+def _edit(arguments: Namespace, context: Context, repository: Repository) -> int:
+    """Add what the user writes in an editor; should that fail, the text is kept."""
+    from porcelain.editor import Draft  # noqa: PLC0415 - only on a terminal
+
+    template = _template(arguments, context, repository)
+    _encode(0, template.with_body("what is wrong with the rest is said before somebody writes"))
+    with Draft(context, repository, arguments.log, template.message) as draft:
+        body = draft.edit()
+        _check_not_empty(body)
+        added = _store(arguments.log, context, repository, [(0, template.with_body(body))])
+        draft.keep = False
+    _report(context, repository, added)
+    repository.close()
+    return 0
+
+
+def _run_command(arguments: Namespace, context: Context, repository: Repository) -> int:
+    """Run a command and add how it ended; return its own exit status."""
+    from msglog.dataclass import replace  # noqa: PLC0415 - as above
+    from porcelain.display import one_line  # noqa: PLC0415 - only with --run
+    from porcelain.printing import note, tell_all  # noqa: PLC0415 - as above
+    from porcelain.recorded_run import (  # noqa: PLC0415 - as above
+        EXAMPLE,
+        CommandStartError,
+        run_command,
+    )
+
+    _check_run(arguments)
+    lines = _lines(arguments.lines)
+    template = _template(arguments, context, repository)
+    introduction = _body(arguments, context) if _sources(arguments) else ""
+    for name in EXAMPLE.meta():
+        if name in template.message.meta:
+            raise MessageInputError(f"--meta says {name!r}", why="--run says it")
+    # What is wrong with the rest is said now, and not after hours of work.
+    _encode(0, template.with_body(EXAMPLE.body(introduction), EXAMPLE.meta()))
+    repository.close()
+    try:
+        outcome = run_command(arguments.run, context, lines=lines)
+    except CommandStartError as error:
+        tell_all(context, [f"error: {error}"])
+        return error.status
+    message = template.with_body(outcome.body(introduction), outcome.meta())
+    try:
+        repository = open_repository(context)
+        added = _store(arguments.log, context, repository, [(0, message)])
+    except MsglogError:
+        tell_all(context, [outcome.verdict])
+        raise
+    if context.json:  # standard output is the command's
+        _report(replace(context, stdout=context.stderr), repository, added)
+        context.stderr.flush()
+    else:
+        short = _short_id(added[0][0], repository.abbreviation_length())
+        note(context, f"msglog: {short} {one_line(outcome.verdict)}")
+    repository.close()
+    return outcome.status
+
+
+def _check_run(arguments: Namespace) -> None:
+    if arguments.run and arguments.run[0] == "--":
+        del arguments.run[0]
+    if not arguments.run:
+        raise MessageInputError(
+            "there is no command to run", hint="Write it last: msglog add --run make -j4"
+        )
+    if arguments.batch:
+        raise MessageInputError("--batch and --run exclude each other")
+    if "-" in (arguments.file, *arguments.text):
+        raise MessageInputError("with --run, standard input is the command's")
+
+
+def _lines(text: str | None) -> int:
+    from porcelain.recorded_run import LINES, LINES_LIMIT  # noqa: PLC0415 - only with --run
+
+    if text is None:
+        return LINES
+    if not (text.isascii() and text.isdigit() and len(text) < 9 and int(text) <= LINES_LIMIT):
+        raise MessageInputError(
+            f"{text[:80]!r} is not a number of lines", why=f"0 to {LINES_LIMIT} are kept"
+        )
+    return int(text)
 
 
 def _batch(
@@ -125,17 +236,21 @@ class _Template:
     """What messages have in common that are added together."""
 
     def __init__(self, message: Message, context: Context, *, timed: bool) -> None:
-        self._message = message
+        self.message = message
         self._context = context
         self._timed = timed
         self._last = message.time - 1
 
-    def with_body(self, body: str) -> Message:
-        """Return a message of its own with this body, later than the one before it."""
+    def with_body(self, body: str, meta: Mapping[str, MetaValue] | None = None) -> Message:
+        """Return a message of its own with this body and more meta, later than the last one."""
         from msglog.dataclass import replace  # noqa: PLC0415 - loaded already, not public here
 
         return replace(
-            self._message, body=body, uuid=self._context.random(UUID_BYTES), time=self._next_time()
+            self.message,
+            body=body,
+            uuid=self._context.random(UUID_BYTES),
+            time=self._next_time(),
+            meta={**self.message.meta, **meta} if meta else self.message.meta,
         )
 
     def from_json(self, line: str, number: int) -> Message:
@@ -145,7 +260,7 @@ class _Template:
         try:
             message = parse_message(
                 line,
-                author=self._message.author,
+                author=self.message.author,
                 uuid=self._context.random(UUID_BYTES),
                 now=self._next_time(),
                 local_offset=self._context.local_offset,
@@ -160,7 +275,7 @@ class _Template:
 
     def _next_time(self) -> int:
         if self._timed:
-            return self._message.time
+            return self.message.time
         self._last = max(self._last + 1, self._context.now())
         return self._last
 
@@ -173,17 +288,20 @@ def _template(arguments: Namespace, context: Context, repository: Repository) ->
 
         moment = parse(arguments.time, now=now, local_offset=context.local_offset)
         time, offset = moment.time, moment.offset
+    settings = settings_if_any(context, repository.folder)
     author = arguments.author
     if author is None:
-        author = default_author(context, repository.folder)
+        author = default_author(context, settings)
+    tags = [*arguments.tag]
+    if not arguments.no_default_tags:
+        tags += default_tags(settings)
     meta = {}
     if arguments.meta:
         from porcelain.meta import parse_meta  # noqa: PLC0415 - only with --meta
 
         meta = parse_meta(arguments.meta)
     reply_to = None if arguments.reply_to is None else _find(repository, arguments.reply_to)
-    tags = tuple(sorted(set(arguments.tag)))
-    message = Message(b"", time, offset, author, "", tags, meta, reply_to)
+    message = Message(b"", time, offset, author, "", tuple(sorted(set(tags))), meta, reply_to)
     return _Template(message, context, timed=arguments.time is not None)
 
 
@@ -204,9 +322,14 @@ def _find(repository: Repository, text: str) -> ObjectId:
         raise
 
 
-def _body(arguments: Namespace, context: Context, repository: str) -> str:
-    sources = [bool(arguments.text), bool(arguments.message), arguments.file is not None]
-    if sum(sources) > 1:
+def _sources(arguments: Namespace) -> int:
+    """Return in how many ways the message is given."""
+    given = (bool(arguments.text), bool(arguments.message), arguments.file is not None)
+    return sum(given)
+
+
+def _body(arguments: Namespace, context: Context) -> str:
+    if _sources(arguments) > 1:
         raise MessageInputError("say the message once: as arguments, with -m or with -F")
     if arguments.message:
         return "\n\n".join(arguments.message)
@@ -214,10 +337,6 @@ def _body(arguments: Namespace, context: Context, repository: str) -> str:
         return " ".join(arguments.text)
     if arguments.file not in (None, "-"):
         return _read_file(os.path.join(context.directory, arguments.file))
-    if not any(sources) and context.stdin_terminal:
-        from porcelain.editor import edit_message  # noqa: PLC0415 - only on a terminal
-
-        return edit_message(context, repository, arguments.log)
     return _decode(context.stdin.read(BODY_BYTES_LIMIT + 2), "standard input").rstrip("\r\n")
 
 

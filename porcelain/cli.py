@@ -85,7 +85,11 @@ def _dispatch(
 
         stdout.write(f"msglog {__version__}\n".encode())
         return 0
-    name = words[0] if words else "help"
+    if not words:
+        from porcelain.welcome import show_welcome  # noqa: PLC0415 - only for `msglog` alone
+
+        return show_welcome(_context(chosen, environment, stdin, stdout, stderr))
+    name = words[0]
     module = load(name)
     ordinary = Words()
     declare_global_options(ordinary)

@@ -60,6 +60,8 @@ COMMANDS = {
     "list": Command("porcelain.list_log", WORK),
     "log": Command("porcelain.list_log", WORK),
     "show": Command("porcelain.show", WORK),
+    "search": Command("porcelain.search", WORK),
+    "stats": Command("porcelain.stats", WORK),
     "logs": Command("porcelain.logs", WORK),
     "status": Command("porcelain.status", WORK),
     "remote": Command("porcelain.remote", SHARE),

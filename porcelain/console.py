@@ -26,6 +26,12 @@ _STYLES = {
     "attention": Style.parse("bold yellow"),
     "bad": Style.parse("bold red"),
     "dim": Style.parse("dim"),
+    "match": Style.parse("bold red"),
+    "bar": Style.parse("blue"),
+    "heat1": Style.parse("dim green"),
+    "heat2": Style.parse("green"),
+    "heat3": Style.parse("bright_green"),
+    "heat4": Style.parse("bold bright_green"),
 }
 
 

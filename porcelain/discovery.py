@@ -55,9 +55,10 @@ def find_repository(context: Context) -> str:
     own = os.path.join(user_directory(context), FOLDER)
     if not context.directory_chosen and _is_repository(own):
         return _check(own, named=False)
+    one = "" if context.directory_chosen else ", or a log of your own with `msglog init --user`"
     raise NoRepositoryError(
         f"there is no repository in {context.directory} or above it",
-        hint="Make one with `msglog init`.",
+        hint=f"Make one with `msglog init`{one}.",
     )
 
 

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from shlex import split
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.errors import LocalError
+from msglog.errors import LocalError, MsglogError
 from msglog.message import BODY_BYTES_LIMIT
+from porcelain.display import one_line, shorten
+from porcelain.printing import tell_all
+from porcelain.rendering import meta_text
+from porcelain.selection import find_answered
 from porcelain.settings import load_settings
 
 if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from msglog.message import Message
+    from msglog.repository import Repository
     from plumbing.context import Context
 
 _DEFAULT = "vi"
-_TEMPLATE = """
-# Write the message for the log {log}. Lines that start with '#' are left out;
+_QUOTED_LINES = 10
+_EXPLANATION = """
+# Write the message above or below. Lines that start with '#' are left out;
 # an empty message is not added.
+#
 """
 
 
@@ -26,37 +38,100 @@ class EditorError(LocalError):
     """The editor could not be run, or failed."""
 
 
-def edit_message(context: Context, repository: str, log: str) -> str:
-    """Return what the user writes in an editor, without the comments; raises EditorError."""
-    command = _editor(context, repository)
-    try:
-        words = split(command)
-    except ValueError as error:
-        raise EditorError(f"cannot run the editor {command!r}", why=str(error)) from error
-    with tempfile.NamedTemporaryFile(prefix="msglog-", suffix=".txt") as file:
-        file.write(_TEMPLATE.format(log=log).encode())
-        file.flush()
+class Draft:
+    """A message that is being written, in a file of its own.
+
+    keep: the file is not to be removed at the end; where it lies is said then.
+    """
+
+    def __init__(
+        self, context: Context, repository: Repository, log: str, message: Message
+    ) -> None:
+        self.keep = False
+        self._context = context
+        self._command = _editor(context, repository.folder)
+        self._template = template(repository, log, message)
+        self._path = ""
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Remove the file, unless what is written in it would be lost."""
+        if not self._path:
+            return
+        if self.keep:
+            kept = f"What you wrote is kept in {self._path}."
+            if isinstance(error, MsglogError):
+                error.hint = f"{error.hint} {kept}" if error.hint else kept
+            else:
+                tell_all(self._context, [kept])
+            return
+        with suppress(OSError):
+            Path(self._path).unlink()
+
+    def edit(self) -> str:
+        """Return what the user writes in an editor, without comments; raises EditorError."""
+        try:
+            words = split(self._command)
+        except ValueError as error:
+            raise EditorError(f"cannot run the editor {self._command!r}", why=str(error)) from error
+        descriptor, self._path = tempfile.mkstemp(prefix="msglog-", suffix=".txt")
+        with open(descriptor, "wb") as file:
+            file.write(self._template.encode("utf-8", "surrogateescape"))
         try:
             done = subprocess.run(  # noqa: S603 - the user's own choice, without a shell
-                [*words, file.name], env=dict(context.environment), check=False
+                [*words, self._path], env=dict(self._context.environment), check=False
             )
         except OSError as error:
             raise EditorError(
-                f"cannot run the editor {command!r}",
+                f"cannot run the editor {self._command!r}",
                 why=error.strerror or "",
                 hint="Set EDITOR, or use -m.",
             ) from error
+        # By name: editors replace the file rather than write into it.
+        with open(self._path, "rb") as written:
+            data = written.read(BODY_BYTES_LIMIT + 2)
+        self.keep = data.decode("utf-8", "replace") != self._template
         if done.returncode != 0:
             raise EditorError(
                 "nothing was added", why=f"the editor ended with status {done.returncode}"
             )
-        # By name: editors replace the file rather than write into it.
-        data = Path(file.name).read_bytes()[: BODY_BYTES_LIMIT + 2]
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise EditorError("nothing was added", why="the text is not UTF-8") from error
-    return without_comments(text)
+        try:
+            text = without_comments(data.decode())
+        except UnicodeDecodeError as error:
+            raise EditorError("nothing was added", why="the text is not UTF-8") from error
+        self.keep = bool(text)
+        return text
+
+
+def template(repository: Repository, log: str, message: Message) -> str:
+    """Return what the editor shows at first: as comments, all that is known of a message."""
+    known = [("Log", log), ("Author", message.author)]
+    if message.tags:
+        known.append(("Tags", ", ".join(message.tags)))
+    known += [("Meta", f"{name}={meta_text(value)}") for name, value in message.meta.items()]
+    answered = None
+    if message.reply_to is not None:
+        known.append(("Reply", message.reply_to.hex()))
+        answered = find_answered(repository, message.reply_to)
+    lines = "".join(f"# {f'{word}:':8}{one_line(text)}\n" for word, text in known)
+    return f"{_EXPLANATION}{lines}{'' if answered is None else _quoted(answered)}"
+
+
+def _quoted(answered: Message) -> str:
+    """Return the beginning of the message that is answered, as comments."""
+    lines = answered.body.split("\n")
+    shown = [f"{one_line(answered.author)} wrote:", *map(one_line, lines[:_QUOTED_LINES])]
+    if len(lines) > _QUOTED_LINES:
+        shown.append("...")
+    return "#\n" + "".join(f"#   {shorten(line, 200)}\n" for line in shown)
 
 
 def without_comments(text: str) -> str:

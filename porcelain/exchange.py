@@ -282,8 +282,9 @@ def _change(one: Exchange, settings: Mapping[str, Setting | None]) -> None:
 
 def check_is_remote(config: Config, text: str) -> None:
     """Raise UnknownRemoteError for a plain word that is no remote: it is hardly meant as a host."""
-    if text not in config.remotes() and not any(mark in text for mark in "@:/."):
-        raise UnknownRemoteError(text)
+    remotes = config.remotes()
+    if text not in remotes and not any(mark in text for mark in "@:/."):
+        raise UnknownRemoteError(text, remotes)
 
 
 def host_key_asker(context: Context) -> Callable[[HostKeyQuestion], bool] | None:

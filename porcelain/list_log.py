@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from typing import TypeAlias
 
+    from msglog.config import Config
     from msglog.objectid import ObjectId
     from plumbing.context import Context
     from porcelain.listing import Render
@@ -36,6 +37,10 @@ _Part: TypeAlias = "tuple[list[Key], list[bytes]]"
 """Some messages: their keys, and in the same order their bytes."""
 
 
+class ThreadsError(UsageError):
+    """Threads were to be drawn where nobody looks at them."""
+
+
 class PatternError(UsageError):
     """A pattern is not a regular expression."""
 
@@ -44,6 +49,17 @@ def configure(parser: ArgumentParser) -> None:
     """Add the arguments of `list`."""
     add = parser.add_argument
     add("-n", "--max-count", type=_count, metavar="N", help="at most N messages")
+    add("--reverse", action="store_true", help="oldest first")
+    configure_filters(parser)
+    add("--oneline", action="store_true", help="one line a message")
+    add("--threads", action="store_true", help="draw replies below what they answer")
+    add("--date", metavar="STYLE", help="local, written, human, relative, iso, short ...")
+    add("--format", metavar="FORMAT", help="oneline, full, or text with %%(author) %%(title) ...")
+
+
+def configure_filters(parser: ArgumentParser) -> None:
+    """Add the arguments that say which messages of a log are meant."""
+    add = parser.add_argument
     add("--log", default=DEFAULT_LOG, metavar="NAME", help="the log to show (main)")
     add("--since", "--after", metavar="TIME", help="written at TIME or later")
     add("--until", "--before", metavar="TIME", help="written at TIME or earlier")
@@ -52,15 +68,16 @@ def configure(parser: ArgumentParser) -> None:
     add("--tag", action="append", default=[], metavar="TAG", help="with this tag, each if repeated")
     add("--grep", action="append", default=[], metavar="RE", help="with a body that matches")
     add("-i", "--regexp-ignore-case", action="store_true", help="match without regard to case")
-    add("--reverse", action="store_true", help="oldest first")
-    add("--oneline", action="store_true", help="one line a message")
-    add("--format", metavar="FORMAT", help="oneline, full, or text with %%h %%an %%ad %%s %%B ...")
 
 
 def run(arguments: Namespace, context: Context) -> int:
     """Show the messages that were asked for."""
+    if context.json and arguments.threads:
+        raise ThreadsError(
+            "--threads draws for people", hint="With --json, each message has its reply_to."
+        )
     repository = open_repository(context)
-    selection = _Selection(arguments, context, repository)
+    selection = Selection(arguments, context, repository)
     if context.json:
         from porcelain.message_json import json_text  # noqa: PLC0415 - only with --json
 
@@ -72,38 +89,55 @@ def run(arguments: Namespace, context: Context) -> int:
 
 
 def _print(
-    arguments: Namespace, context: Context, repository: Repository, selection: _Selection
+    arguments: Namespace, context: Context, repository: Repository, selection: Selection
 ) -> None:
-    from porcelain.listing import format_text, full_text, line_text  # noqa: PLC0415 - not with --json
-    from porcelain.rendering import Format  # noqa: PLC0415 - as above
+    from porcelain.listing import choose_text  # noqa: PLC0415 - not with --json
 
-    style = "oneline" if arguments.oneline else arguments.format or "full"
-    form = None if style in ("oneline", "full") else Format(style)
-    length = repository.abbreviation_length()
-    with paged(context, _configured_pager(context, repository)) as output:
+    settings = _terminal_settings(context, repository)
+    pager = None if settings is None else settings.text("core.pager")
+    chosen = arguments.date
+    if chosen is None and settings is not None:
+        chosen = settings.text("list.date")
+    style = "oneline" if arguments.oneline else arguments.format
+    if style is None:
+        style = "oneline" if arguments.threads else "full"
+    make = choose_text(
+        style, chosen, context, repository, log=selection.log, opened=lambda: selection.repository
+    )
+    missing = _what_is_missing(context, repository, settings, arguments, selection)
+    with paged(context, pager) as output:
         printer = make_printer(output)
-        missing = _what_is_missing(context, repository, arguments, selection)
+        render = make(printer)
         if arguments.reverse:
             _say_what_is_missing(printer, missing)
-        if form is not None:
-            _write(output, selection, format_text(form, length), between="")
-        elif style == "oneline":
-            _write(output, selection, line_text(printer, length), between="")
+        if arguments.threads:
+            from porcelain.threads import draw_threads  # noqa: PLC0415 - only with --threads
+
+            draw_threads(
+                output,
+                repository,
+                selection.parts(),
+                render,
+                reverse=arguments.reverse,
+                spaced=style == "full",
+            )
         else:
-            _write(output, selection, full_text(printer), between="\n")
+            _write(output, selection, render, between="\n" if style == "full" else "")
         if not arguments.reverse:
             _say_what_is_missing(printer, missing)
 
 
 def _what_is_missing(
-    context: Context, repository: Repository, arguments: Namespace, selection: _Selection
+    context: Context,
+    repository: Repository,
+    settings: Config | None,
+    arguments: Namespace,
+    selection: Selection,
 ) -> list[str]:
     """Return, for a terminal, which older messages are not here, if the list comes that far."""
-    if not context.stdout_terminal:
+    if settings is None:
         return []
-    from porcelain.settings import load_settings  # noqa: PLC0415 - only on a terminal
-
-    remotes = load_settings(context, repository.folder).remotes()
+    remotes = settings.remotes()
     recorded = os.path.exists(os.path.join(repository.folder, VIEWS_NAME))
     if not recorded and not any(remote.since for remote in remotes.values()):
         return []
@@ -123,7 +157,7 @@ def _say_what_is_missing(printer: Printer, lines: list[str]) -> None:
         printer.line(("time", line))
 
 
-def _write(context: Context, selection: _Selection, render: Render, *, between: str) -> None:
+def _write(context: Context, selection: Selection, render: Render, *, between: str) -> None:
     """Write the messages, as many at a time as are read, which bounds what is in memory."""
     work = _Rendering(selection, render, between)
     if selection.is_long():
@@ -148,7 +182,7 @@ class _Rendering:
     Every message has `between` before it, the first one as well.
     """
 
-    def __init__(self, selection: _Selection, render: Render, between: str) -> None:
+    def __init__(self, selection: Selection, render: Render, between: str) -> None:
         self._selection = selection
         self._render = render
         self._between = between
@@ -174,20 +208,22 @@ class _Rendering:
         return f"{self._between}{texts}".encode("utf-8", "surrogateescape")
 
 
-def _configured_pager(context: Context, repository: Repository) -> str | None:
-    if not (context.stdout_terminal and context.pager):
+def _terminal_settings(context: Context, repository: Repository) -> Config | None:
+    """Return the settings on a terminal; what is piped is the same for everybody."""
+    if not context.stdout_terminal:
         return None
     from porcelain.settings import load_settings  # noqa: PLC0415 - only on a terminal
 
-    return load_settings(context, repository.folder).text("core.pager")
+    return load_settings(context, repository.folder)
 
 
-class _Selection:
+class Selection:
     """Which messages of a log are shown, in which order."""
 
     def __init__(self, arguments: Namespace, context: Context, repository: Repository) -> None:
-        self._repository = repository
+        self.repository = repository
         log = repository.log(arguments.log)
+        self.log = log.name
         self._root, self._count = log.root, log.count
         since = _time(arguments.since, context)
         until = _time(arguments.until, context)
@@ -204,11 +240,11 @@ class _Selection:
 
     def open(self) -> None:
         """Open the repository anew, after it was closed."""
-        self._repository = Repository.open(self._repository.path)
+        self.repository = Repository.open(self.repository.path)
 
     def close(self) -> None:
         """Close the repository."""
-        self._repository.close()
+        self.repository.close()
 
     def goes_back_to(self, view: Key) -> bool:
         """Tell whether messages from before a view would be shown, if they were here."""
@@ -227,7 +263,7 @@ class _Selection:
         """Yield all that is to be gone through in pieces of some hundred messages."""
         if self._first > self._last:
             return iter(())
-        return self._repository.divide(
+        return self.repository.divide(
             self._root,
             size=_PIECE,
             first=self._first,
@@ -237,10 +273,10 @@ class _Selection:
 
     def parts_of(self, piece: list[ObjectId], done: int) -> Iterator[tuple[int, _Part]]:
         """Yield the messages of a piece but the first: how many were gone through, and which."""
-        keys = self._repository.keys_below(
+        keys = self.repository.keys_below(
             piece, first=self._first, last=self._last, reverse=not self._reverse
         )
-        for part in self._repository.parts(islice(keys, done, None), at_first=_PIECE):
+        for part in self.repository.parts(islice(keys, done, None), at_first=_PIECE):
             yield len(part[0]), self._those_that_match(part) if self._filtered else part
 
     def parts(self) -> Iterator[_Part]:
@@ -255,16 +291,16 @@ class _Selection:
             keys = [key for part, _ in newest for key in part]
         else:
             keys = list(islice(self._keys(newest_first=True), self._limit))
-        return self._repository.parts(reversed(keys))
+        return self.repository.parts(reversed(keys))
 
     def _newest(self, limit: int) -> Iterator[_Part]:
         keys = self._keys(newest_first=True)
         if self._filtered:
             return _first_of(self._matching(keys), limit)
-        return self._repository.parts(islice(keys, limit))
+        return self.repository.parts(islice(keys, limit))
 
     def _matching(self, keys: Iterator[Key]) -> Iterator[_Part]:
-        parts = self._repository.parts(keys)
+        parts = self.repository.parts(keys)
         if not self._filtered:
             return parts
         return filter(all, map(self._those_that_match, parts))
@@ -276,7 +312,7 @@ class _Selection:
     def _keys(self, *, newest_first: bool) -> Iterator[Key]:
         if self._first > self._last:
             return iter(())
-        keys = self._repository.keys(
+        keys = self.repository.keys(
             self._root, first=self._first, last=self._last, reverse=newest_first
         )
         return keys if self._received is None else self._received_of(keys, self._received)
@@ -291,7 +327,7 @@ class _Selection:
         yield from self._received_in(batch, since)
 
     def _received_in(self, batch: list[Key], since: int) -> list[Key]:
-        receipts = self._repository.store.receipts(batch)
+        receipts = self.repository.store.receipts(batch)
         return [key for key in batch if key in receipts and receipts[key].time >= since]
 
     def _matches(self, data: bytes) -> bool:

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from msglog.message import MetaValue
     from porcelain.when import LocalOffset
 
-__all__ = ["FIELDS", "json_text", "message_fields", "parse_message", "to_json"]
+__all__ = ["FIELDS", "LOCAL_FIELDS", "json_text", "message_fields", "parse_message", "to_json"]
+
+_FOUND = ("score", "snippet", "matches")
+LOCAL_FIELDS = ("id", "logs", "remotes", "received", "held_back", *_FOUND)
+"""What says something of this repository, or is computed: it is printed, and ignored when read."""
 
 FIELDS = ("id", "uuid", "time", "author", "body", "tags", "meta", "reply_to")
 
@@ -35,11 +39,11 @@ def parse_message(
 ) -> Message:
     """Return the message that a line of JSON says; what it leaves out is taken from the arguments.
 
-    An `id` is ignored: ids are computed. Raises MessageJsonError for a field that is not known or
+    LOCAL_FIELDS are ignored. Raises MessageJsonError for a field that is not known or
     not of its type; the limits of the format are checked when the message is encoded.
     """
     fields = _load(line)
-    unknown = sorted(fields.keys() - set(FIELDS))
+    unknown = sorted(fields.keys() - {*FIELDS, *LOCAL_FIELDS})
     if unknown:
         raise MessageJsonError(
             f"unknown field {unknown[0][:80]!r}", hint=f"Known are {', '.join(FIELDS)}."

@@ -17,6 +17,9 @@ _DEFAULT = "less"
 _LESS_OPTIONS = "FRX"
 """Quit if it fits, let colours through, leave the text on the screen: git's choice for less."""
 
+_LV_OPTIONS = "-c"
+"""Let colours through: git's choice for lv."""
+
 
 class Pager:
     """A running pager. stdin: where the output goes."""
@@ -38,9 +41,14 @@ class Pager:
 
 
 def start_pager(context: Context, configured: str | None) -> Pager | None:
-    """Start `$MSGLOG_PAGER`, the configured one, `$PAGER` or less; None if it is none or fails."""
+    """Start `$MSGLOG_PAGER`, the configured one, `$PAGER` or less; None if it is none or fails.
+
+    On a dumb terminal, where less asks before it shows anything, only `$MSGLOG_PAGER` is meant.
+    """
     environment = dict(context.environment)
     command = environment.get("MSGLOG_PAGER")
+    if command is None and environment.get("TERM") == "dumb":
+        return None
     if command is None:
         command = configured or environment.get("PAGER", _DEFAULT)
     try:
@@ -50,6 +58,7 @@ def start_pager(context: Context, configured: str | None) -> Pager | None:
     if not words or words == ["cat"]:
         return None
     environment.setdefault("LESS", _LESS_OPTIONS)
+    environment.setdefault("LV", _LV_OPTIONS)
     context.stdout.flush()
     try:
         process = subprocess.Popen(  # noqa: S603 - the user's own choice, without a shell

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from functools import partial
 
 from msglog.annotation import TYPE_CHECKING
@@ -17,6 +18,9 @@ _NOT_AN_OPTION = "\0"
 """Put before an argument after `--`, so that it is never an option; no argument can contain it."""
 
 _WANTS_VALUE = "expected one argument"
+_INVALID_CHOICE = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)", re.DOTALL)
+_QUOTED = re.compile(r"'?([\w-]+)'?")
+"""A choice, which newer versions of argparse do not quote."""
 
 
 class CommandLineError(UsageError):
@@ -70,9 +74,14 @@ class CommandParser(argparse.ArgumentParser):
     def parse(self, arguments: Sequence[str], namespace: Namespace) -> Namespace:
         """Return the namespace that arguments fill; raises CommandLineError or HelpRequested."""
         given = list(arguments)
-        if "--" in given and self._intermixed:
-            end = given.index("--")
-            given[end:] = [_NOT_AN_OPTION + text for text in given[end + 1 :]]
+        for place, text in enumerate(given if self._intermixed else ()):
+            if text == "--" or self._takes_the_rest(text):
+                rest = [_NOT_AN_OPTION + word for word in given[place + 1 :]]
+                given[place:] = rest if text == "--" else [text, *rest]
+                break
+            joined = text.endswith("=--") or not text.startswith("--")
+            if joined and text.startswith("-") and text.endswith("--"):
+                given[place] = f"{text[:-2]}{_NOT_AN_OPTION}--"  # argparse would leave it out
         parsed, unknown = self.parse_known_args(given, namespace)
         if unknown:
             self._refuse_unknown(unknown)
@@ -86,6 +95,11 @@ class CommandParser(argparse.ArgumentParser):
                 ]
                 setattr(parsed, name, stripped)
         return parsed
+
+    def _takes_the_rest(self, text: str) -> bool:
+        """Tell whether text is an option after which nothing is an option any more."""
+        action = self._option_string_actions.get(text)
+        return action is not None and action.nargs == argparse.REMAINDER
 
     def parse_known_args(  # type: ignore[override]
         self,
@@ -122,6 +136,12 @@ class CommandParser(argparse.ArgumentParser):
         hint = f"See `{self.prog} --help`."
         if _WANTS_VALUE in message:
             hint = self._value_hint(message) or hint
+        choice = _INVALID_CHOICE.search(message)
+        if choice is not None:
+            from difflib import get_close_matches  # noqa: PLC0415 - only for what was mistyped
+
+            near = get_close_matches(choice[1], _QUOTED.findall(choice[2]), n=1)
+            hint = f"Did you mean {near[0]}?" if near else hint
         raise CommandLineError(message.replace(_NOT_AN_OPTION, ""), hint=hint)
 
     def _value_hint(self, message: str) -> str:

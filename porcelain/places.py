@@ -22,6 +22,13 @@ def user_directory(context: Context) -> str:
     return os.path.join(base, "msglog")
 
 
+def cache_directory(context: Context) -> str:
+    """Return the folder for what can be made anew, under the XDG folder of caches."""
+    caches = context.environment.get("XDG_CACHE_HOME", "")
+    base = caches if caches.startswith("/") else os.path.join(context.home, ".cache")
+    return os.path.join(base, "msglog")
+
+
 def user_file(context: Context) -> str:
     """Return the path of the user's own configuration file."""
     return context.user_config or user_config(context.environment, context.home)

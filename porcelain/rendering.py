@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from msglog.message import MetaValue
     from msglog.message_scan import Plain
+    from porcelain.dates import Date
     from porcelain.printing import Piece
 
 _TITLE_WIDTH = 120
@@ -30,19 +31,26 @@ class FormatError(UsageError):
 
 
 def full(
-    key: Key, message: Message | Foreign, details: Sequence[tuple[str, str]] = ()
+    key: Key,
+    message: Message | Foreign,
+    details: Sequence[tuple[str, str]] = (),
+    *,
+    date: Date = readable,
+    unique: int | None = None,
 ) -> list[Piece]:
     """Return the lines of a message in full, as `git log` has them.
 
     details: further lines of the head, each a word and a text that is safe to show.
+    unique: how many digits tell its id from all others, if that is to be seen.
     """
-    shown: list[Piece] = [("id", f"message {key_object_id(key).hex()}"), "\n"]
+    digits = key_object_id(key).hex()
+    shown: list[Piece] = [("id", f"message {digits[:unique]}"), *_rest(digits, unique), "\n"]
     if isinstance(message, Foreign):
-        shown += ["Time:   ", ("time", readable(key_time(key), 0)), "\n"]
+        shown += ["Time:   ", ("time", date(key_time(key), 0)), "\n"]
         body: Piece = ("attention", f"    {_NEWER}: {one_line(message.needs)}")
     else:
         shown += ["Author: ", ("author", one_line(message.author)), "\n"]
-        shown += ["Time:   ", ("time", readable(message.time, message.offset)), "\n"]
+        shown += ["Time:   ", ("time", date(message.time, message.offset)), "\n"]
         if message.tags:
             shown += ["Tags:   ", ("tag", ", ".join(map(one_line, message.tags))), "\n"]
         for name, value in message.meta.items():
@@ -54,26 +62,51 @@ def full(
     return [*shown, "\n", body]
 
 
-def line(key: Key, message: Message | Foreign, length: int) -> list[Piece]:
-    """Return a message on one line; length: how many digits of its id are shown."""
-    shown: list[Piece] = [("id", key_object_id(key).hex()[:length]), " "]
+def _rest(digits: str, unique: int | None) -> list[Piece]:
+    rest = "" if unique is None else digits[unique:]
+    return [("dim", rest)] if rest else []
+
+
+def to_the_minute(time: int, offset: int) -> str:
+    """Return a time for one line, without its seconds and its offset."""
+    return readable(time, offset)[:-9]
+
+
+def line(
+    key: Key,
+    message: Message | Foreign,
+    length: int,
+    *,
+    date: Date = to_the_minute,
+    unique: int | None = None,
+) -> list[Piece]:
+    """Return a message on one line; the arguments are those of `line_head`."""
+    shown = line_head(key, message, length, date=date, unique=unique)
     if isinstance(message, Foreign):
-        return [
-            *shown,
-            ("time", readable(key_time(key), 0)[:-9]),
-            " ",
-            ("attention", f"{_NEWER}: {one_line(message.needs)}"),
-        ]
-    shown += [
-        ("time", readable(message.time, message.offset)[:-9]),
-        " ",
-        ("author", one_line(message.author)),
-        ": ",
-        title(message.body),
-    ]
+        return [*shown, needs_newer(message)]
+    shown += [("author", one_line(message.author)), ": ", title(message.body)]
     if message.tags:
         shown += [" ", ("tag", f"({', '.join(map(one_line, message.tags))})")]
     return shown
+
+
+def line_head(
+    key: Key, message: Message | Foreign, length: int, *, date: Date, unique: int | None
+) -> list[Piece]:
+    """Return the beginning of a line: the id of a message, and when it was.
+
+    length: how many digits of its id are shown, or more where they are needed.
+    unique: how many digits tell its id from all others, if that is to be seen.
+    """
+    digits = key_object_id(key).hex()[: max(length, unique or 0)]
+    offset = 0 if isinstance(message, Foreign) else message.offset
+    when = date(key_time(key), offset)
+    return [("id", digits[:unique]), *_rest(digits, unique), " ", ("time", when), " "]
+
+
+def needs_newer(message: Foreign) -> Piece:
+    """Return what is said in place of a message that this version cannot read."""
+    return ("attention", f"{_NEWER}: {one_line(message.needs)}")
 
 
 def title(body: str) -> str:
@@ -92,32 +125,72 @@ def meta_text(value: str | float) -> str:
 
 
 _FIELDS: dict[str, _Field] = {
-    "H": lambda key, _message, _length: key_object_id(key).hex(),
-    "h": lambda key, _message, length: key_object_id(key).hex()[:length],
-    "an": lambda _key, message, _length: one_line(message.author),
-    "ad": lambda _key, message, _length: readable(message.time, message.offset),
-    "aI": lambda _key, message, _length: rfc3339(message.time, message.offset),
-    "at": lambda _key, message, _length: str(message.time // SECOND),
-    "s": lambda _key, message, _length: title(message.body),
-    "B": lambda _key, message, _length: block(message.body),
-    "n": lambda _key, _message, _length: "\n",
-    "%": lambda _key, _message, _length: "%",
-    "(tags)": lambda _key, message, _length: ",".join(map(one_line, message.tags)),
+    "(id)": lambda key, _message, _length: key_object_id(key).hex(),
+    "(short)": lambda key, _message, length: key_object_id(key).hex()[:length],
     "(uuid)": lambda _key, message, _length: message.uuid.hex(),
+    "(time)": lambda _key, message, _length: rfc3339(message.time, message.offset),
+    "(unix)": lambda _key, message, _length: str(message.time // SECOND),
+    "(author)": lambda _key, message, _length: one_line(message.author),
+    "(title)": lambda _key, message, _length: title(message.body),
+    "(body)": lambda _key, message, _length: block(message.body),
+    "(tags)": lambda _key, message, _length: ",".join(map(one_line, message.tags)),
+    "(meta)": lambda _key, message, _length: " ".join(
+        f"{one_line(name)}={meta_text(value)}" for name, value in message.meta.items()
+    ),
     "(reply_to)": lambda _key, message, _length: (
         "" if message.reply_to is None else message.reply_to.hex()
     ),
+    "n": lambda _key, _message, _length: "\n",
+    "%": lambda _key, _message, _length: "%",
 }
+"""What stands for itself, whatever the user wants of dates."""
+
+_AS_GIT = {
+    "H": "(id)",
+    "h": "(short)",
+    "an": "(author)",
+    "ad": "(date)",
+    "ar": "(date:relative)",
+    "ah": "(date:human)",
+    "as": "(date:short)",
+    "aI": "(time)",
+    "at": "(unix)",
+    "s": "(title)",
+    "B": "(body)",
+}
+NAMES = (
+    *(name[1:-1] for name in _FIELDS if len(name) > 1),
+    "date",
+    "date:STYLE",
+    "meta:KEY",
+    "log",
+)
+"""The named fields of a format."""
+
 _PLACEHOLDER = r"(?s)%(\([a-z_]+(?::[^)]*)?\)|a[a-zA-Z]|x[0-9a-fA-F]{2}|.|$)"
 _META = "(meta:"
+_DATE = "(date:"
 _NO_META: dict[str, MetaValue] = {}
 
 
 class Format:
-    """A compiled --format: git's placeholders for what messages have."""
+    """A compiled --format: named fields, or git's placeholders, for what messages have.
 
-    def __init__(self, text: str) -> None:
+    date: shows times where no style is said; dates: returns what does in a style.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        date: Date = readable,
+        dates: Callable[[str], Date] = lambda _: readable,
+        log: str = "",
+    ) -> None:
         self._parts: list[str | _Field] = []
+        self._date = date
+        self._dates = dates
+        self._log = log
         end = 0
         import re  # noqa: PLC0415 - only with --format
 
@@ -126,14 +199,20 @@ class Format:
             end = match.end()
         self._parts.append(text[end:])
 
-    def _field(self, name: str) -> str | _Field:
+    def _field(self, given: str) -> str | _Field:
+        name = _AS_GIT.get(given, given)
         if name.startswith(_META):
             return _meta_field(name[len(_META) : -1])
+        if name == "(date)":
+            return _date_field(self._date)
+        if name.startswith(_DATE):
+            return _date_field(self._dates(name[len(_DATE) : -1]))
+        if name == "(log)":
+            return self._log
         if len(name) == 3 and name[0] == "x":
             return chr(int(name[1:], 16))
         if name not in _FIELDS:
-            known = " ".join(f"%{known}" for known in _FIELDS)
-            raise FormatError(f"unknown placeholder %{name}", hint=f"Known are {known}.")
+            raise _unknown_field(given)
         return _FIELDS[name]
 
     def apply(self, key: Key, message: Message | Foreign, length: int) -> str:
@@ -160,3 +239,21 @@ def _meta_field(name: str) -> _Field:
         return meta_text(message.meta[name]) if name in message.meta else ""
 
     return field
+
+
+def _date_field(date: Date) -> _Field:
+    def field(_key: Key, message: Message, _length: int) -> str:
+        return date(message.time, message.offset)
+
+    return field
+
+
+def _unknown_field(name: str) -> FormatError:
+    import difflib  # noqa: PLC0415 - only where something was mistyped
+
+    if len(name) > 1:
+        near = difflib.get_close_matches(name.strip("()"), NAMES, n=1)
+        hint = f"Did you mean %({near[0]})?" if near else f"Known are {', '.join(NAMES)}."
+        return FormatError(f"there is no field %{name[:80]}", hint=hint)
+    known = " ".join(f"%{known}" for known in (*_AS_GIT, "n", "%", "xHH", "(NAME)"))
+    return FormatError(f"there is no placeholder %{name}", hint=f"Known are {known}.")

@@ -29,7 +29,7 @@ def tidy(
     *,
     dry_run: bool,
     name: str | None = None,
-) -> None:
+) -> Collected:
     """Tidy a repository, and print one line; name: which of an account's it is."""
     collected = repository.store.collect(retention, dry_run=dry_run)
     condensed = None if dry_run else repository.store.condense()
@@ -40,6 +40,7 @@ def tidy(
     elif not context.quiet:
         label = "" if name is None else f"{name}: "
         context.write(f"{label}{_sentence(collected, condensed)}\n")
+    return collected
 
 
 def _record(

@@ -32,6 +32,8 @@ SUPPRESS = "==SUPPRESS=="
 
 _FLAGS = {"store_true": True, "store_false": False}
 _MANY = ("*", "+")
+REMAINDER = "..."
+"""argparse's own: an option with it takes all that follows, options and `--` as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ class Words:
         if (
             not known.issuperset(declared)
             or action not in ("store", "append", *_FLAGS)
-            or (nargs is not None and (is_option or nargs not in ("?", *_MANY)))
+            or (nargs is not None and nargs not in ((REMAINDER,) if is_option else ("?", *_MANY)))
             or (group is not None and not is_option)
         ):
             self._usual = False
@@ -174,6 +176,11 @@ class Words:
             if flag is not None:
                 found[argument.name] = flag
                 continue
+            if argument.nargs == REMAINDER:
+                if text is not None:
+                    raise _Unusual
+                found[argument.name] = [argument.value(word) for word in following]
+                break
             if text is None:
                 text = next(following, None)
                 if text is None or (text.startswith("-") and text != "-"):
@@ -252,4 +259,4 @@ def declare_global_options(words: Words) -> None:
     add("--progress", action="store_true", default=SUPPRESS)
 
 
-__all__ = ["SUPPRESS", "Namespace", "Words", "declare_global_options"]
+__all__ = ["REMAINDER", "SUPPRESS", "Namespace", "Words", "declare_global_options"]

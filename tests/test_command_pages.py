@@ -19,6 +19,7 @@ COMMANDS = {
     "ls-index": "plumbing.ls_index",
     "restore": "porcelain.restore",
     "rev-parse": "plumbing.rev_parse",
+    "search": "porcelain.search",
     "verify": "plumbing.verify",
 }
 EVERYWHERE = {"--json", "-q", "-C"}

@@ -179,7 +179,7 @@ def repository_subject(place_: Path, *, compressed: bool) -> Subject:
         read("list", "--json"),
         read("list", "--log", "lab"),
         read("list", "--received-since", "2000-01-01", "--json"),
-        read("show", oid[:12]),
+        read("show", "--date", "written", oid[:12]),
         read("status"),
         read("status", "--json"),
         read("logs"),

@@ -209,3 +209,24 @@ def test_a_batch_has_a_limit(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) 
     assert bodies(cli) == []
     cli.ok("add", "--batch", "-q", stdin=line * 1024)
     assert len(bodies(cli)) == 1024
+
+
+def test_a_repository_has_tags_of_its_own(cli: CommandLine) -> None:
+    def tags(*arguments: str) -> list[str]:
+        (message,) = cli.run("add", "x", "--json", *arguments).json()
+        return list(message["tags"])
+
+    cli.ok("config", "--global", "set", "add.tags", "laptop")
+    assert tags() == ["laptop"]
+    cli.ok("config", "set", "add.tags", " shift, beam-line,, ")
+    assert tags() == ["beam-line", "shift"]
+    assert tags("--tag", "a", "--tag", "shift") == ["a", "beam-line", "shift"]
+    assert tags("--tag", "a", "--no-default-tags") == ["a"]
+    assert cli.ok("add", "--batch", "-q", stdin="one") == ""
+    assert cli.run("list", "--json", "-n1").json()[0]["tags"] == ["beam-line", "shift"]
+    line = cli.ok("list", "--json", "-n2").splitlines()[1]
+    assert cli.ok("add", "--batch", "--json", stdin=line) == line + "\n"
+    (cli.folder / ".msglog" / "config.toml").write_text('[add]\ntags = ["beam line", "x, y"]\n')
+    assert tags() == ["beam line", "x, y"]
+    (cli.folder / ".msglog" / "config.toml").write_text("[add]\ntags = 5\n")
+    assert "add.tags cannot be used" in cli.fails(7, "add", "x")

@@ -28,10 +28,10 @@ from tests.porcelain.conftest import CommandLine
 RUN = [sys.executable, "-c", "import sys; from porcelain.cli import run; sys.exit(run())"]
 
 
-def test_alone_it_shows_what_there_is(empty: CommandLine) -> None:
-    screen = empty.ok()
+def test_help_shows_what_there_is(empty: CommandLine) -> None:
+    screen = empty.ok("help")
     assert "msglog init" in screen
-    assert empty.ok("help") == empty.ok("--help") == empty.ok("-h") == screen
+    assert empty.ok("--help") == empty.ok("-h") == screen
 
 
 def test_the_version(empty: CommandLine) -> None:
@@ -43,7 +43,25 @@ def test_mistyped_commands_and_options_are_guessed(cli: CommandLine) -> None:
     assert cli.fails(2, "xyzzy").endswith("See `msglog help`.")
     assert cli.fails(2, "list", "--jsn").endswith("Did you mean --json?")
     assert cli.fails(2, "--jsn", "list").endswith("Did you mean --json?")
-    assert cli.fails(2, "help", "statsu").endswith("Did you mean status?")
+    assert cli.fails(2, "help", "statsu").endswith("Did you mean stats or status?")
+
+
+def test_mistyped_names_are_guessed(cli: CommandLine) -> None:
+    cli.ok("logs", "new", "beamline/shifts")
+    cli.ok("remote", "add", "laboratory", "server@lab")
+    for arguments in (["list", "--log"], ["add", "x", "--log"], ["logs", "delete"]):
+        said = cli.fails(2, *arguments, "beamline/shift")
+        assert "Did you mean beamline/shifts? Else make it with `msglog logs new beam" in said
+        said = cli.fails(2, *arguments, "xyz")
+        assert said == "there is no log 'xyz'. Make it with `msglog logs new xyz`."
+    for arguments in (["push"], ["pull"], ["remote", "show"], ["remote", "remove"]):
+        said = cli.fails(2, *arguments, "labratory")
+        assert "Did you mean laboratory? Else add it with `msglog remote add labratory" in said
+        assert "Did you mean" not in cli.fails(2, *arguments, "xyz")
+    assert cli.fails(2, "remote", "ad").endswith("Did you mean add?")
+    assert cli.fails(2, "logs", "delte", "x").endswith("Did you mean delete?")
+    assert cli.fails(2, "list", "--color", "alway").endswith("Did you mean always?")
+    assert cli.fails(2, "logs", "xyz").endswith("See `msglog logs --help`.")
 
 
 def test_names_from_the_command_line_do_not_reach_the_terminal(cli: CommandLine) -> None:

@@ -9,7 +9,7 @@ from tests.porcelain.conftest import CommandLine
 @pytest.mark.parametrize(
     ("words", "completed"),
     [
-        (["msglog", "stat"], "status"),
+        (["msglog", "statu"], "status"),
         (["msglog", "add", "--reply"], "--reply-to"),
         (["msglog", "remote", "set"], "set-url"),
     ],

@@ -1,6 +1,7 @@
 import os
 import pty
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -33,14 +34,58 @@ def editor(tmp_path: Path, text: str, status: int = 0) -> str:
     return f"{sys.executable} {script}"
 
 
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
 def test_with_nothing_to_say_the_editor_opens(
-    cli: CommandLine, keyboard: BinaryIO, tmp_path: Path
+    cli: CommandLine, keyboard: BinaryIO, tmp_path: Path, scratch: Path
 ) -> None:
     written = editor(tmp_path, "\n  a title\n\n# not this\na body \n\n")
     result = on_terminal(cli, "add", stdin=keyboard, environment={"EDITOR": written})
     assert result.status == 0, result
     assert cli.run("list", "--json").json()[0]["body"] == "  a title\n\na body"
-    assert "the log main" in (tmp_path / "template").read_text()
+    assert "# Log:    main\n# Author: ann\n" in (tmp_path / "template").read_text()
+    assert list(scratch.iterdir()) == []
+
+
+def test_the_template_shows_what_is_known(
+    cli: CommandLine, keyboard: BinaryIO, tmp_path: Path
+) -> None:
+    first = cli.ok("add", "one\x1b[2J\ntwo" + "\nmore" * 20, "--author", "bob").strip()
+    cli.ok("config", "set", "add.tags", "shift, beamline,")
+    arguments = ["add", "--tag", "x", "--meta", "k=1", "--reply-to", first]
+    environment = {"EDITOR": editor(tmp_path, "yes")}
+    assert on_terminal(cli, *arguments, stdin=keyboard, environment=environment).status == 0
+    shown = (tmp_path / "template").read_text()
+    (reply,) = cli.run("list", "--json", "-n1").json()
+    assert f"# Tags:   beamline, shift, x\n# Meta:   k=1\n# Reply:  {reply['reply_to']}\n" in shown
+    assert "#   bob wrote:\n#   one\\x1b[2J\n#   two\n" in shown
+    assert shown.count("more") == 8
+    assert all(line.startswith("#") for line in shown.splitlines()[1:])
+    assert (reply["body"], reply["tags"]) == ("yes", ["beamline", "shift", "x"])
+
+
+def test_what_was_written_is_not_lost_where_it_cannot_be_added(
+    cli: CommandLine, keyboard: BinaryIO, tmp_path: Path, scratch: Path
+) -> None:
+    work = "hours of work"
+    for text, status, expected in ((work + "x" * (16 << 20), 0, 2), (work, 3, 7)):
+        environment = {"EDITOR": editor(tmp_path, text, status)}
+        result = on_terminal(cli, "add", stdin=keyboard, environment=environment)
+        assert result.status == expected
+        (kept,) = scratch.iterdir()
+        assert result.error.endswith(f" What you wrote is kept in {kept}.\n")
+        assert kept.read_text().startswith(work)
+        kept.unlink()
+    environment = {"EDITOR": editor(tmp_path, "", 3)}
+    assert on_terminal(cli, "add", stdin=keyboard, environment=environment).status == 7
+    assert list(scratch.iterdir()) == []
 
 
 def test_an_empty_message_is_not_added(
@@ -57,6 +102,15 @@ def test_an_empty_message_is_not_added(
         assert result.status == status
         assert result.error.startswith("msglog: error: ")
     assert cli.ok("list") == ""
+
+
+def test_what_is_wrong_with_the_rest_is_said_before_the_editor_opens(
+    cli: CommandLine, keyboard: BinaryIO, tmp_path: Path
+) -> None:
+    environment = {"EDITOR": editor(tmp_path, "text")}
+    result = on_terminal(cli, "add", "--tag", "x" * 200, stdin=keyboard, environment=environment)
+    assert result.status == 2
+    assert not (tmp_path / "template").exists()
 
 
 def test_which_editor(cli: CommandLine, keyboard: BinaryIO, tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Generator
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +19,9 @@ from msglog.repository import Insertion, Repository
 from msglog.store.store import Receipt
 from porcelain import second_process
 from porcelain.cli import main
+from porcelain.rendering import _AS_GIT, NAMES
 from tests.porcelain.conftest import CommandLine
+from tests.porcelain.terminal import on_terminal
 
 LINES = [
     {"time": "2026-01-01T10:00:00+00:00", "author": "ann", "body": "alpha", "tags": ["t"]},
@@ -99,14 +103,62 @@ def test_in_full_on_one_line_and_in_a_format(filled: CommandLine) -> None:
         f"|1767348000|beta|t,u|{beta['uuid']}|%|A\nbeta\nBETA\n"
     )
     assert filled.ok("list", "-n1", "--format=%(meta:k)%(meta:none)%(reply_to)") == "1\n"
+    git = "%h|%H|%an|%ad|%as|%aI|%at|%s|%B"
+    named = "%(short)|%(id)|%(author)|%(date)|%(date:short)|%(time)|%(unix)|%(title)|%(body)"
+    assert filled.ok(*one, "--format", git) == filled.ok(*one, "--format", named)
+    assert filled.ok("list", "-n2", "--format=%(log) %(meta)|%(date:format:%H%%)") == (
+        "main k=1|10%\nmain |08%\n"
+    )
     assert filled.ok("list").count("\n\nmessage ") == 3
     assert filled.ok("log") == filled.ok("list")
+
+
+def test_every_named_field_is_one_and_is_documented(filled: CommandLine) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "commands" / "list.md").read_text()
+    for name in NAMES:
+        assert f"`%({name})`" in page
+        known = name.replace("STYLE", "human").replace("KEY", "k")
+        assert filled.ok("list", "-n1", f"--format=%({known})") != f"%({known})\n"
+    for git in _AS_GIT:
+        assert f"`%{git}`" in page
+
+
+def test_a_field_that_is_mistyped_is_guessed(filled: CommandLine) -> None:
+    assert filled.fails(2, "list", "--format", "%(autor)").endswith("Did you mean %(author)?")
+    assert "Known are id, short," in filled.fails(2, "list", "--format", "%(x)")
+    assert "%H" in filled.fails(2, "list", "--format", "%q")
+    assert filled.fails(2, "list", "--date", "shrt").endswith("Did you mean short?")
+
+
+def test_times_are_those_of_the_users_own_clocks(
+    filled: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gamma = ["list", "--grep", "gamma"]
+    assert "Time:   2026-01-03 08:00:00 +0000" in filled.ok(*gamma)
+    assert "2026-01-03 10:00:00 +0200" in filled.ok(*gamma, "--date", "written")
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    time.tzset()
+    assert "Time:   2026-01-03 13:45:00 +0545" in filled.ok(*gamma)
+    assert " 2026-01-03 13:45 joanna: gamma" in filled.ok(*gamma, "--oneline")
+    assert filled.ok(*gamma, "--format", "%ad") == "2026-01-03 13:45:00 +0545\n"
+    assert filled.ok(*gamma, "--format", "%ad", "--date", "unix") == "1767427200\n"
+    assert "2026-01-04 15:45:00 +0545" in filled.ok("list", "-n1")  # it has meta
+    assert filled.run(*gamma, "--json").json()[0]["time"] == "2026-01-03T10:00:00.000000+02:00"
+
+
+def test_on_a_terminal_dates_are_as_the_user_likes_them(filled: CommandLine) -> None:
+    filled.ok("config", "set", "list.date", "short")
+    shown = on_terminal(filled, "list", "--oneline", "-n1", "--no-pager", "--color=never").out
+    assert shown.partition(" ")[2] == "2026-01-04 ann: delta\n"
+    assert "2026-01-04 10:00" in filled.ok("list", "--oneline", "-n1")
+    filled.ok("config", "set", "list.date", "none")
+    assert on_terminal(filled, "list").status == 2
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--format", "%q"], ["--format", "%"], ["--grep", "("], ["--author", "*"], ["-n", "-1"],
+        ["--format", "%q"], ["--format", "%"], ["--format", "%(date:x)"], ["--format", "%(meta"], ["--grep", "("], ["--author", "*"], ["-n", "-1"],
         ["-n", "x"], ["-n", "٣"], ["--since", "soon"], ["--log", "none"], ["--log", "A"], ["extra"],
     ],
 )  # fmt: skip

@@ -45,6 +45,14 @@ def test_which_pager(cli: CommandLine, pager: str) -> None:
     assert "paged -R" in paged(MSGLOG_PAGER=says("x"), LESS="-R")
 
 
+def test_a_dumb_terminal_has_no_pager_unless_it_is_meant(cli: CommandLine, pager: str) -> None:
+    cli.ok("add", "hello")
+    dumb = {"TERM": "dumb", "PAGER": pager}
+    assert "hello" in on_terminal(cli, "list", environment=dumb).out
+    assert "\x1b" not in on_terminal(cli, "list", environment=dumb).out
+    assert "paged" in on_terminal(cli, "list", environment={**dumb, "MSGLOG_PAGER": pager}).out
+
+
 def test_without_a_pager_it_is_written_straight(cli: CommandLine, pager: str) -> None:
     cli.ok("add", "hello")
     for command in ("", "cat", "/no/such/pager", "'unfinished"):

@@ -37,6 +37,14 @@ def options(name: str) -> list[str]:
 CALLS = {name: options(name) for name in COMMANDS if name != "completion"}
 
 
+@pytest.mark.parametrize(
+    "arguments", [["--author=--", "a=--", "x--"], ["-m--"], ["--run", "a", "--", "--run"]]
+)
+def test_two_hyphens_can_be_a_value(arguments: list[str]) -> None:
+    found = ours("add", arguments)
+    assert vars(found) == vars(theirs("add", arguments))
+
+
 @given(st.data(), st.sampled_from(sorted(CALLS)))
 def test_what_is_read_is_what_argparse_reads(data: st.DataObject, name: str) -> None:
     option = st.sampled_from(CALLS[name])

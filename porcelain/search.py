@@ -1,0 +1,295 @@
+"""`search`: finds messages by their words, best first, with the words marked."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing, suppress
+from itertools import islice
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.errors import NegativeAnswer
+from msglog.key import key_object_id
+from msglog.layout import SEARCH_NAME
+from msglog.message import Foreign, decode_object
+from msglog.refname import check_log_name
+from msglog.search.answer import search
+from msglog.search.condition import condition, shown_words
+from msglog.search.query import All, Either, InLog, QueryError, log_patterns, parse
+from msglog.search.snippet import Snippets
+from msglog.store.store import MissingObjectError
+from msglog.timestamp import readable_on
+from porcelain.abbreviation import UniquePrefixes
+from porcelain.dates import date_style
+from porcelain.discovery import open_repository
+from porcelain.display import block, one_line, plural
+from porcelain.listing import choose_text
+from porcelain.message_json import message_fields, to_json
+from porcelain.places import cache_directory
+from porcelain.printing import make_printer, note, paged, wants_color
+from porcelain.progress import Progress
+from porcelain.rendering import line_head, needs_newer
+from porcelain.search_query import joined, read_time
+from porcelain.settings import load_settings
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable, Iterator
+    from typing import TypeAlias
+
+    from msglog.message import Message
+    from msglog.repository import Repository
+    from msglog.search.answer import Answer
+    from msglog.search.catalogue import Hit
+    from msglog.search.query import Query
+    from plumbing.context import Context
+    from porcelain.listing import Render
+    from porcelain.printing import Piece, Printer
+
+    Show: TypeAlias = Callable[[Hit, bytes], str]
+
+_INDENT = "    "
+_READ_AT_ONCE = 32
+_READ_BYTES = 1 << 20
+
+
+class NothingFoundError(NegativeAnswer):
+    """No message is as the query says."""
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the arguments of `search`."""
+    add = parser.add_argument
+    add(
+        "query",
+        nargs="+",
+        metavar="QUERY",
+        help='words, "phrases", author:, tag:, log:, since:, until:, NOT ...',
+    )
+    add("-n", "--max-count", type=_count, metavar="N", help="at most N messages, the best")
+    add("--log", action="append", default=[], metavar="NAME", help="in this log (in all logs)")
+    add("--oneline", action="store_true", help="one line a message")
+    add("--date", metavar="STYLE", help="local, written, human, relative, iso, short ...")
+    add("--format", metavar="FORMAT", help="oneline, full, or text with %%(author) %%(title) ...")
+    add("--reindex", action="store_true", help="make the index anew first")
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Show the messages that were found."""
+    repository = open_repository(context)
+    with closing(repository):
+        query = _query(arguments, context, repository)
+        with Progress(context, "Indexing") as progress:
+            answer = search(
+                repository,
+                condition(query),
+                places=_places(context, repository),
+                limit=arguments.max_count,
+                tell=progress.update,
+                anew=arguments.reindex,
+            )
+        if answer.unread:
+            unread = plural(answer.unread, "message")
+            note(context, f"msglog: {unread} cannot be read, see `msglog verify`")
+        if not answer:
+            raise NothingFoundError(
+                f"nothing is found for {' '.join(arguments.query)[:80]!r}",
+                hint=f"Similar words are {', '.join(answer.similar)}." if answer.similar else "",
+            )
+        _print(arguments, context, repository, answer, shown_words(query))
+    return 0
+
+
+def _query(arguments: Namespace, context: Context, repository: Repository) -> Query:
+    """Return what is asked for; raises UsageError for what is wrong in a filter."""
+    query = parse(joined(arguments.query), read_time(context))
+    if arguments.log:
+        chosen = [InLog(check_log_name(name)) for name in arguments.log]
+        query = All([Either(chosen), *(query.parts if isinstance(query, All) else [query])])
+    patterns = list(log_patterns(query))
+    if patterns:
+        _check_logs(patterns, repository)
+    return query
+
+
+def _check_logs(patterns: list[str], repository: Repository) -> None:
+    from fnmatch import fnmatchcase  # noqa: PLC0415 - only with a filter by log
+
+    names = [log.name for log in repository.logs()]
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise QueryError(
+                f"there is no log {pattern!r}", hint="See `msglog logs` for those that there are."
+            )
+
+
+def _places(context: Context, repository: Repository) -> list[str]:
+    """Return where the index may be: beside the store, or in the user's folder of caches."""
+    beside = os.path.join(repository.folder, SEARCH_NAME)
+    if os.access(beside if os.path.lexists(beside) else repository.folder, os.W_OK):
+        return [beside]
+    folder = cache_directory(context)
+    with suppress(OSError):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    return [os.path.join(folder, f"search-{repository.store.identity.hex()}.db")]
+
+
+def _print(
+    arguments: Namespace, context: Context, repository: Repository, answer: Answer, wanted: str
+) -> None:
+    if context.json:
+        with closing(Snippets(wanted)) as snippets:
+            _write(context, repository, answer, _json(snippets))
+        return
+    settings = load_settings(context, repository.folder)
+    chosen = arguments.date
+    if chosen is None and context.stdout_terminal:
+        chosen = settings.text("list.date")
+    style = "oneline" if arguments.oneline else arguments.format or "snippet"
+    make = choose_text(
+        "oneline" if style == "snippet" else style,
+        chosen,
+        context,
+        repository,
+        log="",  # a hit may be in several
+        opened=lambda: repository,
+    )
+    with (
+        closing(Snippets(wanted)) as snippets,
+        paged(context, settings.text("core.pager")) as output,
+    ):
+        printer = make_printer(output)
+        if style == "snippet":
+            several = len(repository.logs()) > 1
+            width = context.width if context.stdout_terminal else None
+            head = _head(context, repository, chosen)
+            show = _with_snippet(printer, snippets, head, width, several=several)
+        else:
+            show = _without_score(make(printer), between="\n" if style == "full" else "")
+        _write(output, repository, answer, show)
+
+
+def _head(
+    context: Context, repository: Repository, chosen: str | None
+) -> Callable[[Hit, Message | Foreign], list[Piece]]:
+    """Return what makes the beginning of a hit's first line: its id and when it was."""
+    length = repository.abbreviation_length()
+    date = readable_on(context.local_offset, minutes=True)
+    if chosen is not None:
+        date = date_style(chosen, context)
+    prefixes = UniquePrefixes(repository) if wants_color(context) else None
+
+    def head(hit: Hit, message: Message | Foreign) -> list[Piece]:
+        unique = None if prefixes is None else prefixes.length(key_object_id(hit.key).hex())
+        return line_head(hit.key, message, length, date=date, unique=unique)
+
+    return head
+
+
+def _write(context: Context, repository: Repository, answer: Answer, show: Show) -> None:
+    for hit, data in _read(repository, answer):
+        context.stdout.write(show(hit, data).encode("utf-8", "surrogateescape"))
+
+
+def _read(repository: Repository, answer: Answer) -> Iterator[tuple[Hit, bytes]]:
+    """Yield what was found with its bytes: a few at a time, and few of them if they are large.
+
+    What gc has removed since it was found is left out.
+    """
+    hits = iter(answer)
+    while batch := list(islice(hits, _READ_AT_ONCE)):
+        objects = {}
+        with suppress(MissingObjectError):
+            keys = sorted(hit.key for hit in batch)
+            objects = dict(zip(keys, repository.store.read_some(keys, _READ_BYTES), strict=False))
+        for hit in batch:
+            data = objects.pop(hit.key, None)
+            if data is None:
+                try:
+                    data = repository.store.read_messages([hit.key])[hit.key]
+                except MissingObjectError:
+                    continue
+            yield hit, data
+
+
+def _without_score(render: Render, *, between: str = "") -> Show:
+    """Return what shows a hit as `list` shows the message."""
+    before = iter(("",))
+
+    def show(hit: Hit, data: bytes) -> str:
+        return next(before, between) + render(hit.key, data)
+
+    return show
+
+
+def _with_snippet(
+    printer: Printer,
+    snippets: Snippets,
+    head: Callable[[Hit, Message | Foreign], list[Piece]],
+    width: int | None,
+    *,
+    several: bool,
+) -> Show:
+    """Return what shows a hit by who, when and why it was found.
+
+    head: makes the beginning of its first line. width: of the terminal, if there is one.
+    several: whether the repository has more than one log, so that those of the hit are named.
+    """
+
+    def show(hit: Hit, data: bytes) -> str:
+        message = decode_object(data)
+        pieces = head(hit, message)
+        if isinstance(message, Foreign):
+            return printer.text(*pieces, needs_newer(message))
+        pieces.append(("author", one_line(message.author)))
+        if several:
+            pieces += [" ", ("name", f"[{', '.join(hit.logs)}]")]
+        if message.tags:
+            pieces += [" ", ("tag", f"({', '.join(map(one_line, message.tags))})")]
+        pieces.append(f"\n{_INDENT}")
+        snippet = snippets.of(message.body)
+        text = snippet.text if width is None else _wrapped(snippet.text, width)
+        end = 0
+        for first, last in snippet.marks:
+            pieces += [_indented(text[end:first]), ("match", _indented(text[first:last]))]
+            end = last
+        pieces.append(_indented(text[end:]))
+        return printer.text(*pieces)
+
+    return show
+
+
+def _wrapped(text: str, width: int) -> str:
+    """Return a text with newlines in place of some spaces."""
+    from textwrap import wrap  # noqa: PLC0415 - only on a terminal
+
+    room = max(width - len(_INDENT), 20)
+    return "\n".join(wrap(text, room, break_long_words=False, break_on_hyphens=False))
+
+
+def _indented(text: str) -> str:
+    return block(text).replace("\n", f"\n{_INDENT}")
+
+
+def _json(snippets: Snippets) -> Show:
+    """Return what shows a hit as a line of JSON: the message, and how it was found."""
+
+    def show(hit: Hit, data: bytes) -> str:
+        message = decode_object(data)
+        body = "" if isinstance(message, Foreign) else message.body
+        snippet = snippets.of(body)
+        fields = message_fields(key_object_id(hit.key), message)
+        fields["logs"] = list(hit.logs)
+        fields["score"] = float(f"{hit.score:.6g}")
+        fields["snippet"] = snippet.text
+        fields["matches"] = [list(mark) for mark in snippet.marks]
+        return to_json(fields)
+
+    return show
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        from argparse import ArgumentTypeError  # noqa: PLC0415 - argparse is here if need be
+
+        raise ArgumentTypeError(f"{text[:80]!r} is not a number of messages")
+    return int(text)

@@ -1,0 +1,135 @@
+"""What `msglog` alone shows: how things stand in short and what to type; outside, how to begin."""
+
+from __future__ import annotations
+
+import os
+from itertools import islice
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.key import key_time
+from msglog.message import Foreign, decode_object
+from msglog.refname import tracking_ref
+from porcelain.dates import human
+from porcelain.discovery import NoRepositoryError, open_repository
+from porcelain.display import one_line, plural, shorten
+from porcelain.places import FOLDER, user_directory
+from porcelain.printing import make_printer
+from porcelain.rendering import title
+from porcelain.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from msglog.repository import Log, Repository
+    from plumbing.context import Context
+    from porcelain.printing import Piece, Printer
+
+_SHOWN = 8
+_COUNTED = 1000
+"""Further messages are not counted, so that it is quick however much there is."""
+
+_BEGIN = (
+    ("msglog init", "make a repository in this folder"),
+    ("msglog init --user", "or a log of your own, for everywhere else"),
+    ("msglog clone user@host", "or get a copy of one that is shared"),
+    ("msglog add 'hello'", "then write a message"),
+    ("msglog list", "and read what there is"),
+)
+_GO_ON = (
+    ("msglog add", "write a message: TEXT, or in your editor"),
+    ("msglog list", "read, newest first: --oneline, --threads"),
+    ("msglog show ID", "all about one message"),
+)
+_SHARE = ("msglog sync", "send and fetch what is new")
+_JOIN = ("msglog remote add origin user@host", "name a place to share with")
+_STATUS = ("msglog status", "all logs, compared with each remote")
+
+
+def show_welcome(context: Context) -> int:
+    """Print the screen; with `--json`, what `status` prints."""
+    if context.json:
+        from argparse import Namespace  # noqa: PLC0415 - only with --json
+
+        from porcelain import status  # noqa: PLC0415 - as above
+
+        return status.run(Namespace(), context)
+    printer = make_printer(context)
+    try:
+        repository = open_repository(context)
+    except NoRepositoryError as error:
+        if context.repository_directory is not None:
+            raise
+        printer.line(f"{error.what[:1].upper()}{error.what[1:]}.")
+        commands = list(_BEGIN)
+    else:
+        shared = _print_state(printer, context, repository)
+        repository.close()
+        commands = [*_GO_ON, *((_SHARE, _STATUS) if shared else (_JOIN,))]
+    printer.line("")
+    width = max(len(command) for command, _ in commands)
+    for command, meaning in commands:
+        printer.line("  ", ("name", command), f"{' ' * (width - len(command))}  {meaning}")
+    printer.line("")
+    printer.line("`msglog help` lists all commands, `msglog help COMMAND` explains one.")
+    return 0
+
+
+def _print_state(printer: Printer, context: Context, repository: Repository) -> bool:
+    """Say how a repository stands; tell whether it has remotes."""
+    own = os.path.join(user_directory(context), FOLDER)
+    what = "Your own log," if repository.folder == own else "Repository"
+    printer.line(f"{what} {one_line(repository.folder)}")
+    logs = repository.logs()
+    width = max((len(log.name) for log in logs[:_SHOWN]), default=0)
+    for log in logs[:_SHOWN]:
+        text = plural(log.count, "message")
+        last = _last(context, repository, log)
+        used = width + len(text) + 4
+        if last:
+            text += f", {shorten(last, max(context.width - used - 2, 20))}"
+        printer.line("  ", ("name", log.name), f"{' ' * (width - len(log.name))}  {text}")
+    if len(logs) > _SHOWN:
+        printer.line(f"  and {plural(len(logs) - _SHOWN, 'more log')}: `msglog logs`")
+    remotes = load_settings(context, repository.folder).remotes()
+    for name in islice(remotes, _SHOWN):
+        printer.line("  ", ("name", name), ": ", *_comparison(repository, logs, name))
+    if len(remotes) > _SHOWN:
+        printer.line(f"  and {plural(len(remotes) - _SHOWN, 'more remote')}: `msglog remote`")
+    return bool(remotes)
+
+
+def _last(context: Context, repository: Repository, log: Log) -> str:
+    """Return when the last message of a log was written, by whom, and how it begins."""
+    key = next(repository.keys(log.root, reverse=True), None)
+    if key is None:
+        return ""
+    message = decode_object(repository.store.read_messages([key])[key])
+    when = f"the last {human(key_time(key), context.now(), context.local_offset)}"
+    if isinstance(message, Foreign):
+        return when
+    return f"{when} by {one_line(message.author)}: {title(message.body)}"
+
+
+def _comparison(repository: Repository, logs: list[Log], remote: str) -> Iterator[Piece]:
+    """Yield how the logs compare with what a remote had when it was last seen."""
+    known = {log.name: repository.store.ref(tracking_ref(remote, log.name)) for log in logs}
+    if not any(known.values()):
+        yield "never seen"
+        return
+    ahead = behind = 0
+    for log in logs:
+        ref = known[log.name]
+        if ref is None:
+            ahead += min(log.count, _COUNTED)
+            continue
+        ahead += sum(1 for _ in islice(repository.difference(ref.root, log.root), _COUNTED))
+        behind += sum(1 for _ in islice(repository.difference(log.root, ref.root), _COUNTED))
+    if not ahead and not behind:
+        yield ("good", "equal")
+    else:
+        yield ("attention", f"{_bounded(ahead)} ahead, {_bounded(behind)} behind")
+    yield " when it was last seen"
+
+
+def _bounded(count: int) -> str:
+    return f"{_COUNTED} or more" if count >= _COUNTED else str(count)

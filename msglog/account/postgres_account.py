@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from msglog.account import postgres_tables
-from msglog.account.account import ADDRESS_NAME, Account, NotEmptyError
+from msglog.account.account import ADDRESS_NAME, REPOSITORIES_NAME, Account, NotEmptyError
 from msglog.account.database import AccountError
 from msglog.account.name import check_repository_name
 from msglog.account.postgres_tables import PostgresTables
@@ -90,8 +90,8 @@ class PostgresAccount(Account):
         return self._place
 
     def repository_place(self, name: str) -> str:
-        """Return what people call the place of a repository."""
-        return f"{name} in {self._place}"
+        """Return the folder that a repository would have; see `msglog.account.address`."""
+        return os.path.join(os.path.abspath(self.folder), REPOSITORIES_NAME, name)
 
     def repository_names(self) -> list[str]:
         """Return the names of the repositories, sorted."""

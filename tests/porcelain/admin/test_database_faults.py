@@ -138,3 +138,17 @@ def test_a_backup_is_restored_in_files(home: Home, tmp_path: Path) -> None:
     assert repository.log("main").count == 200
     repository.close()
     account.close()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("list", "-n", "2"), ("status",), ("search", "fox"), ("ls-index",), ("for-each-ref",)],
+    ids=" ".join,
+)
+def test_what_reads_works_by_the_folder_that_it_would_have(
+    home: Home, words: tuple[str, ...]
+) -> None:
+    result = run(home, *words)
+    assert (result.status, result.errors) == (0, "")
+    assert result.output
+    assert not (home.account / "repositories").exists()

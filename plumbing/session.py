@@ -91,6 +91,8 @@ class Session:
     connect: starts the server with the words of requests on its command line.
     early: the first requests; those that fit become such words, the others follow the greeting.
     Their answers are to be read in the same order.
+
+    attend: called whenever something was sent or has come, for whoever shows progress.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class Session:
     ) -> None:
         words = format_requests(early)
         self.traffic = Traffic()
+        self.attend: Callable[[], None] | None = None
         self._connection = Connection(Side.CLIENT)
         self._arriving: Iterator[Event] = iter(())
         self._held: deque[Event] = deque()
@@ -172,6 +175,8 @@ class Session:
                 return
             self._raise_what_was_said()
             raise
+        if self.attend is not None:
+            self.attend()
 
     def next_batch(self) -> int:
         """Return the number of the next batch to be sent: they are counted through the session."""
@@ -223,6 +228,8 @@ class Session:
             self.traffic.round_trips += 1
             self._waiting = False
         self.traffic.received += len(data)
+        if self.attend is not None:
+            self.attend()
         if not data:
             self._raise_end()
         self._arriving = self._connection.receive(data)

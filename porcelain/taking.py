@@ -65,7 +65,7 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
 
     def take_answer(log: str) -> None:
         verb = "Pulling" if pull else "Fetching"
-        with Progress(one.context, f"{verb} {log}", heed=one.heed) as progress:
+        with Progress(one.context, f"{verb} {log}", heed=one.heed, session=session) as progress:
             fetcher = Fetcher(
                 session,
                 one.tracking(log),

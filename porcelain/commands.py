@@ -71,6 +71,7 @@ COMMANDS = {
     "sync": Command("porcelain.sync", SHARE),
     "config": Command("porcelain.config", CARE),
     "import": Command("porcelain.import_log", CARE),
+    "export": Command("porcelain.export", CARE),
     "backup": Command("porcelain.backup", CARE),
     "restore": Command("porcelain.restore", CARE),
     "verify": Command("plumbing.verify", CARE, finds_repository=True),

@@ -25,13 +25,14 @@ from msglog.objectid import ObjectId
 from msglog.repository import Repository, UnknownLogError
 from plumbing.context import Context
 from porcelain import import_log
-from porcelain.import_log import BadRowsError, UnknownFormatError, UnreadableSourceError
+from porcelain.import_log import BadRowsError
+from porcelain.import_opening import UnknownFormatError, UnreadableSourceError
 from porcelain.poc_database import (
     DamagedDatabaseError,
     ForeignDatabaseError,
-    TimezoneError,
     UnreadableDatabaseError,
 )
+from porcelain.timezone import TimezoneError
 
 UUID = "821b22c9aafc438cb29de27c73fdf433"
 DASHED = "821b22c9-aafc-438c-b29d-e27c73fdf433"
@@ -480,7 +481,7 @@ def test_an_object_of_a_newer_msglog_is_left_out_and_said(world: World) -> None:
     plain = Message(bytes(16), 1, 0, "ann", "x").encode()
     status, shown, warned = world.run(stdin=lines([foreign, plain]))
     assert (status, shown) == (0, "main: 1 new, 0 there already, 1 in all\n")
-    assert "1 lines of a newer msglog" in warned
+    assert "1 object of a newer msglog" in warned
     # So is one whose fields of a newer msglog JSON does not carry: its id would be another.
     signed = Message(bytes(16), 1, 0, "ann", "x", extra={"sig": b"s"}).encode()
     assert "id is not" in str(world.refused(stdin=lines([signed])))

@@ -154,7 +154,9 @@ def test_a_bar_fits_its_window(
     (line,) = plain(shown).split("\r")[1:]
     assert len(line) < columns
     assert ("━" in line) == (columns >= 80)
-    assert (b"m" in shown.split(b"Sending")[1].split(b"500")[0]) == (columns >= 80 and color == "auto")
+    assert (b"m" in shown.split(b"Sending")[1].split(b"500")[0]) == (
+        columns >= 80 and color == "auto"
+    )
     assert line.startswith("Sending")
     assert "500" in line
     assert ("10.0 MB" in line) == (columns >= 80)

@@ -63,7 +63,7 @@ REMEMBERED = 1 << 16
 
 _NOTHING = "-"
 _SAY_YEAR = "Say --year, that of the first line."
-_LATE_DAYS = 31
+_LATE_DAYS = 7
 """How late a line may stand behind newer ones, where dates have no year."""
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

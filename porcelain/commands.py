@@ -74,7 +74,7 @@ COMMANDS = {
     "export": Command("porcelain.export", CARE),
     "backup": Command("porcelain.backup", CARE),
     "restore": Command("porcelain.restore", CARE),
-    "verify": Command("plumbing.verify", CARE, finds_repository=True),
+    "verify": Command("porcelain.verify", CARE, finds_repository=True),
     "gc": Command("porcelain.gc", CARE),
     "drop": Command("porcelain.drop", CARE),
     "admin": Command("porcelain.admin.command", CARE),

@@ -22,6 +22,8 @@ _INTERVAL = 0.1
 class Progress:
     """Says how far a piece of work has come; costs next to nothing as long as nothing is shown.
 
+    The work is done in its context, and may be left and entered again.
+
     text: what is done, safe to show. clock: seconds, for tests. heed: called at each step, whether
     anything is shown or not. session: what it sends and receives is shown too, as it does.
     """
@@ -39,17 +41,13 @@ class Progress:
         self._text = text
         self._clock = clock
         self._wanted = not context.quiet and (context.progress or context.stderr_terminal)
-        self._started = clock() if self._wanted else 0.0
-        self._next = self._started + _PATIENCE
+        self._started = self._next = 0.0
         self._heed = heed
         self._bar: Bar | None = None
         self._done = 0
         self._total: int | None = None
         self._session = session if self._wanted else None
         self._before = 0
-        if self._session is not None:
-            self._before = self._session.traffic.sent + self._session.traffic.received
-            self._session.attend = self._beat
 
     def update(
         self, done: int, total: int | None = None, *, size: int = 0, whole: int | None = None
@@ -86,7 +84,13 @@ class Progress:
         self._bar.update(now, self._done, self._total, size, whole)
 
     def __enter__(self) -> Self:
-        """Return itself."""
+        """Begin, or go on with it; return itself."""
+        if self._wanted and self._bar is None:
+            self._started = self._clock()
+            self._next = self._started + _PATIENCE
+        if self._session is not None:
+            self._before = self._session.traffic.sent + self._session.traffic.received
+            self._session.attend = self._beat
         return self
 
     def __exit__(

@@ -21,7 +21,7 @@ COMMANDS = {
     "restore": "porcelain.restore",
     "rev-parse": "plumbing.rev_parse",
     "search": "porcelain.search",
-    "verify": "plumbing.verify",
+    "verify": "porcelain.verify",
 }
 EVERYWHERE = {"--json", "-q", "-v", "-C"}
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from msglog.key import Key
     from msglog.objectid import ObjectId
-    from msglog.store.collection import Retention
+    from msglog.store.collection import Retention, StepsDone
     from msglog.store.store import (
         Agreement,
         Commit,
@@ -187,8 +187,15 @@ class MemoryStore:
         found = (key for key in self._index if key_object_id(key).hex().startswith(abbreviation))
         return sorted(found, key=key_object_id)[:limit]
 
-    def collect(self, retention: Retention, *, dry_run: bool = False) -> Collected:
+    def collect(
+        self,
+        retention: Retention,
+        *,
+        dry_run: bool = False,
+        progress: StepsDone | None = None,
+    ) -> Collected:
         """Remove what no root reaches, or only say how much it is."""
+        del progress  # it is done at once
         entries = self._expired_entries(retention)
         agreements = self._expired_agreements(retention)
         nodes, keys = self._reached([ref.root for ref in self._refs.values()], strict=True)
@@ -282,8 +289,9 @@ class MemoryStore:
                 keys.update(node.keys)
         return nodes, keys
 
-    def condense(self) -> Condensed:
+    def condense(self, *, progress: StepsDone | None = None) -> Condensed:
         """Do nothing: memory is not for keeping."""
+        del progress
         return Condensed(0, self.size(), self.size())
 
     def held_keys(self) -> Iterator[Key]:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from os import PathLike
 
-    from msglog.store.collection import Collected, Condensed, Retention
+    from msglog.store.collection import Collected, Condensed, Retention, StepsDone
     from msglog.store.store import (
         Commit,
         Lost,
@@ -303,19 +303,25 @@ class SqliteStore:
         )
         return [make_key(time, ObjectId(oid)) for oid, time in self._link.checked(rows, _LOOKUP)]
 
-    def collect(self, retention: Retention, *, dry_run: bool = False) -> Collected:
+    def collect(
+        self,
+        retention: Retention,
+        *,
+        dry_run: bool = False,
+        progress: StepsDone | None = None,
+    ) -> Collected:
         """Remove what no root reaches, in short transactions; or only say how much it is."""
         from msglog.store.sqlite_collection import Collection  # noqa: PLC0415 - for gc alone
 
-        return Collection(self._link, retention).run(dry_run=dry_run)
+        return Collection(self._link, retention, progress).run(dry_run=dry_run)
 
-    def condense(self) -> Condensed:
+    def condense(self, *, progress: StepsDone | None = None) -> Condensed:
         """Compress messages, and give free pages back to the file system."""
         from msglog.store.collection import Condensed  # noqa: PLC0415 - for gc alone
         from msglog.store.sqlite_condensation import Condensation  # noqa: PLC0415 - as above
 
         before = self.size()
-        messages = Condensation(self._link, self._dictionaries).run()
+        messages = Condensation(self._link, self._dictionaries).run(progress)
         return Condensed(messages, before, self.size())
 
     def held_keys(self) -> Iterator[Key]:

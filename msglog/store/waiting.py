@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from msglog.key import Key
     from msglog.objectid import ObjectId
     from msglog.sqlite_file import LocksError
-    from msglog.store.collection import Collected, Condensed, Retention
+    from msglog.store.collection import Collected, Condensed, Retention, StepsDone
     from msglog.store.store import Commit, Receipt, ReflogEntry, Refusal, Usage
 
     _Read = TypeVar("_Read")
@@ -262,13 +262,20 @@ class WaitingStore:
         found.update(key for key in self._found if key[TIME_BYTES:].hex().startswith(abbreviation))
         return sorted(found, key=lambda key: key[TIME_BYTES:])[:limit]
 
-    def collect(self, retention: Retention, *, dry_run: bool = False) -> Collected:
+    def collect(
+        self,
+        retention: Retention,
+        *,
+        dry_run: bool = False,
+        progress: StepsDone | None = None,
+    ) -> Collected:
         """Raise LocksError."""
-        del retention, dry_run
+        del retention, dry_run, progress
         raise self._error
 
-    def condense(self) -> Condensed:
+    def condense(self, *, progress: StepsDone | None = None) -> Condensed:
         """Raise LocksError."""
+        del progress
         raise self._error
 
     def held_keys(self) -> Iterator[Key]:

@@ -15,6 +15,7 @@ import pytest
 from plumbing.context import Context
 from plumbing.session import Session, Traffic
 from porcelain.progress import Progress
+from tests.porcelain.conftest import CommandLine
 
 
 class Clock:
@@ -187,3 +188,33 @@ def test_a_session_is_looked_at_while_it_is_at_work() -> None:
     assert b"3/9" in error.getvalue()
     assert b"4.0 kB" in error.getvalue()
     assert session.attend is None
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("push", "origin"), r"Pushing main  300/300  .*\d kB"),
+        (("pull", "origin"), r"Pulling main  300/300  .*\d kB"),
+        (("fetch", "origin"), r"Fetching main  300/300  .*\d kB"),
+        (("clone", "./other", "third"), r"Pulling main  300/300  .*\d kB"),
+        (("verify",), r"Verifying  2\d\d/300"),
+        (("gc",), r"(?s)Looking through messages  300/300.*Compressing  300/300"),
+        (("import", "lines"), r"(?s)Checking lines  1 .*Importing lines  299/300"),
+        (("export", "-o", "out"), r"Exporting main  300/300  .*\d kB"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_all_long_work_shows_how_far_it_is(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
+) -> None:
+    """With nothing to wait for: each step is shown."""
+    filled = "other" if words[0] in ("pull", "fetch", "clone") else "."
+    cli.ok("init", "-q", "other")
+    cli.ok("-C", filled, "add", "-q", "--batch", stdin="".join(f"{n}\n" for n in range(300)))
+    cli.ok("remote", "add", "origin", "./other")
+    (cli.folder / "lines").write_text(cli.ok("-C", filled, "list", "--json"))
+    monkeypatch.setattr("porcelain.progress._PATIENCE", -1)
+    monkeypatch.setattr("porcelain.progress._INTERVAL", -1)
+    shown = cli.run(*words, "--progress").error
+    assert re.search(said, shown), shown
+    assert shown.endswith("\r")

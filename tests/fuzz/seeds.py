@@ -136,6 +136,42 @@ def json_lines() -> list[bytes]:
     ]
 
 
+def syslog() -> list[bytes]:
+    return [
+        (
+            b'<34>1 2003-10-11T22:14:15.003Z host su 7 ID47 [a@1 k="v\\""][b] \xef\xbb\xbfsaid\n'
+            b"<165>1 2003-08-24T05:14:15.000003-07:00 192.0.2.1 - - - - x\n"
+        ),
+        (
+            b"<13>Dec 31 23:59:59 gate sshd[7]: no\nJan  1 00:00:00.25 gate su: x\n"
+            b"2026-02-05T17:32:18.5+01:00 gate kernel: [ 1.2] x\n"
+        ),
+    ]
+
+
+def journal() -> list[bytes]:
+    return [
+        (
+            b'{"__CURSOR": "s=1", "__REALTIME_TIMESTAMP": "17", "MESSAGE": "x", "PRIORITY": "6",'
+            b' "_PID": "7", "_COMM": "su"}\n'
+        ),
+        (
+            b'{"__CURSOR": "s=2", "__REALTIME_TIMESTAMP": "18", "MESSAGE": [104, 255],'
+            b' "SYSLOG_FACILITY": ["4", "5"], "SYSLOG_IDENTIFIER": "a", "_HOSTNAME": "gate"}\n'
+        ),
+    ]
+
+
+def commits() -> list[bytes]:
+    return [
+        (
+            b"tree 1\nparent 2\nauthor A <a@x> 1600000000 +0200\ncommitter C <c@x> 1 +0000\n"
+            b"encoding ISO-8859-1\ngpgsig x\n y\n\nsubject\n\nb\xe9dy\n"
+        ),
+        b"author A <a> -5 -0330\nencoding shift_jis\n\n\x93\xfa",
+    ]
+
+
 def databases() -> list[bytes]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "poc.db"

@@ -36,6 +36,7 @@ HOSTILE = [
     "[link](http://x) ![image](x) [ref]\n\n[ref]: http://x",
     "**bold** _italic_ `code` ~~gone~~",
     "a | b\n--|--\n1 | 2",
+    "|a|b|\n|--|--|\n|1|2|",
     "line\\\nline",
     "two spaces  \nline",
     "\\",

@@ -159,7 +159,9 @@ def test_a_bar_fits_its_window(
         columns >= 80 and color == "auto"
     )
     assert line.startswith("Sending")
-    assert "500" in line
+    assert (
+        columns < 200 or line.index("500") == len("Sending") + 2 + 40 + 2
+    )  # with or without colours
     assert ("10.0 MB" in line) == (columns >= 80)
 
 

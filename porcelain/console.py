@@ -36,6 +36,8 @@ _STYLES = {
 
 _BAR_WIDTH = 40
 _BAR_LEAST = 6
+_SPARE = 3
+"""Columns left free: the last one, after which lines wrap, and two for the `^C` of who gives up."""
 
 
 class StyledPrinter:
@@ -130,7 +132,7 @@ class Bar:
             width = os.get_terminal_size(self._stream.fileno()).columns
         except (OSError, ValueError):
             width = self._width
-        return max(width, 20) - 1
+        return max(width, 20) - _SPARE
 
     def _bar(self, fraction: float | None, width: int, now: float) -> str:
         if width < _BAR_LEAST:

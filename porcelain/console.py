@@ -129,7 +129,7 @@ class Bar:
 
     def _room(self) -> int:
         try:  # standard output, whose width is known, may be a file; and windows change
-            width = os.get_terminal_size(self._stream.fileno()).columns
+            width = os.get_terminal_size(self._stream.fileno()).columns or self._width
         except (OSError, ValueError):
             width = self._width
         return max(width, 20) - _SPARE

@@ -6,10 +6,9 @@ Source: https://systemd.io/JOURNAL_EXPORT_FORMATS/ and systemd.journal-fields(7)
 from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.errors import MsglogError
 from msglog.message import Message
 from porcelain.import_source import bad_row, good_row, lines, named_uuid, text_of
-from porcelain.message_json import load_fields
+from porcelain.json_lines import json_fields
 from porcelain.syslog import FACILITIES, SEVERITIES, as_number, facts
 
 if TYPE_CHECKING:
@@ -34,11 +33,9 @@ def journal_rows(file: IO[bytes], first: bytes, reading: Reading, *, author: str
 
 def _row(number: int, line: bytes, author: str) -> Row:
     try:
-        fields = load_fields(line.decode())
-    except UnicodeDecodeError:
-        return bad_row(number, "it is not UTF-8")
-    except MsglogError as error:
-        return bad_row(number, error.why or error.what)
+        fields = json_fields(line)
+    except ValueError as error:
+        return bad_row(number, str(error))
     cursor, time = fields.get(_CURSOR), fields.get(_TIME)
     if not isinstance(cursor, str) or not cursor:
         return bad_row(number, f"it has no {_CURSOR}")

@@ -47,19 +47,30 @@ def json_rows(file: IO[bytes], first: bytes, reading: Reading) -> Iterator[Row]:
         yield bad_row(number, "it is too long") if line is None else _row(number, line)
 
 
+def json_fields(line: bytes) -> dict[str, Any]:
+    """Return the JSON object that a line is; raises ValueError with the reason if it is none."""
+    try:
+        return load_fields(line.decode())
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8") from None
+    except MsglogError as error:
+        raise ValueError(f"it is {error.what}") from error
+
+
 def _row(number: int, line: bytes) -> Row:
     try:
-        fields = load_fields(line.decode())
-        if WHOLE in fields:
-            return _whole_row(number, fields)
-        if "needs" in fields and "type" in fields and "body" not in fields:
-            return Row(number, None)
-        for name in _WANTED:
-            if not isinstance(fields.get(name), str):
-                return bad_row(number, f"it has no {name}")
+        fields = json_fields(line)
+    except ValueError as error:
+        return bad_row(number, str(error))
+    if WHOLE in fields:
+        return _whole_row(number, fields)
+    if "needs" in fields and "type" in fields and "body" not in fields:
+        return Row(number, None)
+    for name in _WANTED:
+        if not isinstance(fields.get(name), str):
+            return bad_row(number, f"it has no {name}")
+    try:
         message = message_from_fields(fields, author="", uuid=b"", now=0, local_offset=_utc)
-    except UnicodeDecodeError:
-        return bad_row(number, "it is not UTF-8")
     except MsglogError as error:
         return bad_row(number, error.why or error.what)
     return _as_stated(good_row(number, message), fields)

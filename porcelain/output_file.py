@@ -28,12 +28,16 @@ class FileExistsAlreadyError(LocalError):
     """Something would be written over a file."""
 
 
+class MissingFolderError(LocalError):
+    """The folder of a file that would be written is not there."""
+
+
 @contextmanager
 def output_file(context: Context, path: str, *, force: bool) -> Iterator[BinaryIO]:
     """Give a file to write to, which is at path when all went well, and nowhere else.
 
     path: absolute. force: replace what is there, whose mode is kept; else only its owner may read
-    it. Raises FileExistsAlreadyError.
+    it. Raises as `check_free` does.
     """
     remove_unfinished(path)
     check_free(path, force=force)
@@ -51,7 +55,13 @@ def output_file(context: Context, path: str, *, force: bool) -> Iterator[BinaryI
 
 
 def check_free(path: str, *, force: bool) -> None:
-    """Raise FileExistsAlreadyError if path cannot be written to, or not without force."""
+    """Raise FileExistsAlreadyError if path cannot be written to, or not without force.
+
+    Raises MissingFolderError where it would be in a folder that there is not.
+    """
+    around = os.path.dirname(path)
+    if not os.path.isdir(around or "."):
+        raise MissingFolderError(f"there is no folder {around}")
     if os.path.exists(path) and not os.path.isfile(path):  # such as /dev/null
         raise FileExistsAlreadyError(f"{path} is not an ordinary file", hint="Name a file.")
     if os.path.lexists(path) and not force:

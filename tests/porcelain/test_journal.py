@@ -99,7 +99,7 @@ def test_what_is_no_number_stays_text() -> None:
         ({**ENTRY, "SYSLOG_IDENTIFIER": "\ud800"}, "Unicode"),
         ({**ENTRY, "__CURSOR": "\ud800", "MESSAGE": None}, "--all"),
         (b"[]", "not a JSON object"),
-        (b"{", ""),
+        (b"{", "it is not JSON"),
         (b"\xff", "UTF-8"),
         (b'{"MESSAGE":' + b"[" * 100_000, ""),
     ],

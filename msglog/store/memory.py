@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from msglog.key import Key
     from msglog.objectid import ObjectId
     from msglog.store.collection import Retention, StepsDone
+    from msglog.store.memory_notice import MemoryNotice
     from msglog.store.store import (
         Agreement,
         Commit,
@@ -58,6 +59,7 @@ class MemoryStore:
         self._held_back: dict[tuple[str, str], dict[Key, Refusal]] = {}
         self._indexed: dict[str, ObjectId] = {}
         self._index: set[Key] = set()
+        self._notices: list[MemoryNotice] = []
 
     @property
     def identity(self) -> bytes:
@@ -132,6 +134,9 @@ class MemoryStore:
                 held.pop(key, None)
             for refusal in change.refused:
                 held[refusal.key] = refusal
+        if commit.refs:
+            for notice in self._notices:
+                notice.tell()
         return Committed()
 
     def _bound_views(self, agreement: Agreement, time: int) -> None:
@@ -325,6 +330,14 @@ class MemoryStore:
                 self._index,
             ),
         )
+
+    def notice(self) -> MemoryNotice:
+        """Return what tells of every commit that changes a ref."""
+        from msglog.store.memory_notice import MemoryNotice  # noqa: PLC0415 - seldom wanted
+
+        notice = MemoryNotice(self._notices.remove)
+        self._notices.append(notice)
+        return notice
 
     def size(self) -> int:
         """Return the bytes of all objects."""

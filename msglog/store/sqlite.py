@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from msglog.store.collection import Collected, Condensed, Retention, StepsDone
+    from msglog.store.sqlite_notice import SqliteNotice
     from msglog.store.store import (
         Commit,
         Lost,
@@ -209,7 +210,11 @@ class SqliteStore:
             lost = sqlite_commit.write(self._link, commit)
             if lost is not None:
                 self._link.roll_back()
-        return Committed() if lost is None else lost
+        if lost is not None:
+            return lost
+        if commit.refs:
+            sqlite_commit.tell_who_waits(self._link.path)
+        return Committed()
 
     def usage(self, user: str) -> Usage:
         """Return what a user was the first to deliver."""
@@ -342,6 +347,12 @@ class SqliteStore:
         """Write all into a new file, which has no free pages."""
         with self._link.translated():
             copy_into(self._link.connection, path)
+
+    def notice(self) -> SqliteNotice:
+        """Return what tells of the commits of other connections."""
+        from msglog.store.sqlite_notice import SqliteNotice  # noqa: PLC0415 - for who waits alone
+
+        return SqliteNotice(self._link)
 
     def size(self) -> int:
         """Return the bytes of the file, and of its write-ahead log."""

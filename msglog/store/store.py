@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from msglog.key import Key
     from msglog.objectid import ObjectId
     from msglog.store.collection import Collected, Condensed, Retention, StepsDone
+    from msglog.store.notice import Notice
 
 REPOSITORY_ID_BYTES = 16
 AGREED_LIMIT = 64
@@ -312,6 +313,12 @@ class Store(Protocol):
 
         Others may read and write meanwhile, and are not waited for. The file is not yet durable.
         Raises StoreError where path exists or cannot be written, and DamagedStoreError.
+        """
+
+    def notice(self) -> Notice:
+        """Return what tells one who waits that others change refs; to be closed before the store.
+
+        Made before the refs are read, it misses nothing that comes after. Raises StoreError.
         """
 
     def size(self) -> int:

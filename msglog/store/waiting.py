@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from msglog.objectid import ObjectId
     from msglog.sqlite_file import LocksError
     from msglog.store.collection import Collected, Condensed, Retention, StepsDone
+    from msglog.store.notice import Notice
     from msglog.store.store import Commit, Receipt, ReflogEntry, Refusal, Usage
 
     _Read = TypeVar("_Read")
@@ -291,6 +292,10 @@ class WaitingStore:
     def snapshot(self, path: str) -> None:
         """Raise LocksError: what cannot be locked cannot be read as it is at one moment."""
         del path
+        raise self._error
+
+    def notice(self) -> Notice:
+        """Raise LocksError: what was read is not read again."""
         raise self._error
 
     def size(self) -> int:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class LocalChannel:
-    """A Channel to a service in memory. Nothing waits: what is sent is answered at once."""
+    """A Channel to a service in memory, which answers at once, but to a client that watches."""
 
     def __init__(self, service: Service, *, close: Callable[[], None] = lambda: None) -> None:
         self._service = service
@@ -27,7 +27,14 @@ class LocalChannel:
 
     def receive(self) -> bytes:
         """Return the service's next words; b"" when it waits for ours."""
-        return b"" if self._closed else self._service.output() or b""
+        while not self._closed:
+            data = self._service.output()
+            if data is not None or self._service.lookout is None:
+                return data or b""
+            from plumbing.lookout import attend  # noqa: PLC0415 - for who watches alone
+
+            attend(self._service, None)
+        return b""
 
     def close(self) -> None:
         """Let the service finish what was sent, and free the repository."""

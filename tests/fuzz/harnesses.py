@@ -40,6 +40,7 @@ from msglog.wire.events import (
     Push,
     Refused,
     Transfer,
+    Watch,
 )
 from msglog.wire.pktline import Mark, PacketReader, encode_packet
 from msglog.wire.reader import EventReader
@@ -96,7 +97,7 @@ def server(data: bytes) -> None:
 
 def _answers(connection: Connection, event: Event) -> list[Event]:
     match event, connection.state:
-        case ListRefs() | GetNodes(), _:
+        case ListRefs() | GetNodes() | Watch(), _:
             return [End()]
         case Fetch(), State.FETCHING:
             return [Transfer(event.log, ROOT, ROOT, 0, event.view), End()]
@@ -116,8 +117,8 @@ def client(data: bytes) -> None:
         if data[:1] and data[0] & 1 << position:
             connection.presume(request)
     for event in connection.receive(data[1:]):
-        if isinstance(event, Greeting) and data[0] & 8 and connection.state is State.READY:
-            connection.send(nodes)
+        if isinstance(event, Greeting) and connection.state is State.READY and data[0] & 24:
+            connection.send(nodes if data[0] & 8 else Watch(("lab", "lab/*")))
     connection.finish()
 
 

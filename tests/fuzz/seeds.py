@@ -14,7 +14,17 @@ from msglog.key import Key, make_key
 from msglog.objectid import ObjectId
 from msglog.wire.abbreviated import abbreviate_inner, abbreviate_leaf
 from msglog.wire.encoder import encode_event
-from msglog.wire.events import AdvertisedRef, Base, Batch, End, Event, Greeting, Push, Transfer
+from msglog.wire.events import (
+    AdvertisedRef,
+    Base,
+    Batch,
+    End,
+    Event,
+    Gone,
+    Greeting,
+    Push,
+    Transfer,
+)
 from tests.msglog.wire.samples import OTHER, ROOT, SAMPLES, an_object, content_of
 
 KEYS = [make_key(number * 1000, ObjectId(bytes([number] * 32))) for number in range(20)]
@@ -38,8 +48,11 @@ def clients() -> list[bytes]:
 def servers() -> list[bytes]:
     greeting = encode_event(Greeting("msglog/1", bytes(16), "ann", "write"))
     listed = encode_event(AdvertisedRef("main", ROOT, 3)) + encode_event(End())
-    answers = [b"", *streams(), listed, listed + encode_event(Base("main", ROOT))]
-    return [bytes([asked]) + greeting + answer for answer in answers for asked in (0, 1, 2, 5, 8)]
+    told = encode_event(Gone("lab")) + listed
+    answers = [b"", told, *streams(), listed, listed + encode_event(Base("main", ROOT))]
+    return [
+        bytes([asked]) + greeting + answer for answer in answers for asked in (0, 1, 2, 5, 8, 16)
+    ]
 
 
 def values() -> list[bytes]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import select
 import time
 
-from msglog.account.access import WILDCARD, matches
 from msglog.annotation import TYPE_CHECKING
 from msglog.wire.events import AdvertisedRef, Gone
 from plumbing.service import WATCH_SECONDS
+from plumbing.watched_logs import WatchedLogs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,31 +21,6 @@ if TYPE_CHECKING:
     from msglog.store.notice import Notice
     from plumbing.service import Service
     from plumbing.transport.pipe import PipeChannel
-
-
-class Selection:
-    """Which logs are meant: those of some names and patterns, or all where there are none."""
-
-    def __init__(self, patterns: Iterable[str]) -> None:
-        self._patterns = tuple(patterns)
-        self._names = frozenset([one for one in self._patterns if WILDCARD not in one])
-        self._wild = tuple([one for one in self._patterns if WILDCARD in one])
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The logs that are meant by their names."""
-        return self._names
-
-    @property
-    def is_open(self) -> bool:
-        """Whether logs may be meant that are not there yet."""
-        return bool(self._wild) or not self._patterns
-
-    def has(self, log: str) -> bool:
-        """Tell whether a log is meant."""
-        if not self._patterns or log in self._names:
-            return True
-        return any(matches(pattern, log) for pattern in self._wild)
 
 
 class Lookout:
@@ -59,7 +34,7 @@ class Lookout:
         self.patterns = patterns
         self.notice = notice
         self.deadline: float | None = None
-        self._selection = Selection(patterns)
+        self._logs = WatchedLogs(patterns)
         self._told: dict[str, ObjectId] | None = None
 
     def news(self, logs: Iterable[Log]) -> list[AdvertisedRef | Gone] | None:
@@ -68,7 +43,7 @@ class Lookout:
         logs: all that the client may read. None where it knows all; the first time there is always
         an answer.
         """
-        now = {one.name: one for one in logs if self._selection.has(one.name)}
+        now = {one.name: one for one in logs if self._logs.has(one.name)}
         first, before = self._told is None, self._told or {}
         news: dict[str, AdvertisedRef | Gone] = {
             name: Gone(name) for name in before if name not in now

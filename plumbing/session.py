@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     _E = TypeVar("_E")
     _F = TypeVar("_F")
+    _G = TypeVar("_G")
 
 
 class RemoteRefusedError(NotAuthorisedError):
@@ -209,6 +210,9 @@ class Session:
 
     @overload
     def expect(self, kind: type[_E], other: type[_F], /) -> _E | _F: ...
+
+    @overload
+    def expect(self, kind: type[_E], other: type[_F], third: type[_G], /) -> _E | _F | _G: ...
 
     def expect(self, *kinds: type[object]) -> object:
         """Wait for an event of one of these types; raises what the server reports as an error."""

@@ -69,6 +69,7 @@ COMMANDS = {
     "pull": Command("porcelain.pull", SHARE),
     "push": Command("porcelain.push", SHARE),
     "sync": Command("porcelain.sync", SHARE),
+    "watch": Command("porcelain.watch", SHARE),
     "config": Command("porcelain.config", CARE),
     "import": Command("porcelain.import_log", CARE),
     "export": Command("porcelain.export", CARE),

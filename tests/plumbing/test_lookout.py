@@ -26,7 +26,7 @@ from msglog.wire.events import (
 )
 from plumbing.conversation import converse
 from plumbing.heartbeat import Heartbeat
-from plumbing.lookout import Lookout, Selection, attend
+from plumbing.lookout import Lookout, attend
 from plumbing.service import WATCH_SECONDS, Service
 from plumbing.transport.patience import Patience
 from plumbing.transport.pipe import PipeChannel
@@ -263,21 +263,6 @@ def test_a_waiting_server_wakes_for_news_for_a_request_and_for_the_end(server: S
             pass
     thread.join()
     assert server.repository.store._notices == []  # type: ignore[attr-defined]
-
-
-def test_a_selection_has_names_and_patterns() -> None:
-    everything, some = Selection(()), Selection(("lab", "beamline/*"))
-    assert everything.has("anything")
-    assert everything.is_open
-    assert [some.has(log) for log in ("lab", "lab2", "beamline/one", "beamline")] == [
-        True,
-        False,
-        True,
-        False,
-    ]
-    assert some.is_open
-    assert some.names == {"lab"}
-    assert not Selection(("lab",)).is_open
 
 
 def test_nobody_waits_who_did_not_ask(talk: Talk) -> None:

@@ -1,0 +1,142 @@
+"""Watching logs of a remote: what is new in them comes as others push it, each message once.
+
+Over one session after another: what was shown of each log is remembered by its root, which the
+server takes as the base of what comes next. Memory is bounded by a batch, a name and a root for
+each log, and 24 bytes for each message of a transfer under way.
+"""
+
+from __future__ import annotations
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.index.node import EMPTY_ROOT
+from msglog.key import FIRST_KEY
+from msglog.store.store import Ref
+from msglog.wire.events import HAVE_LIMIT, AdvertisedRef, Base, Fetch, Gone, Transfer
+from plumbing.cut_transfer import CutTransfer
+from plumbing.news import (
+    Arrived,
+    ForgedNewsError,
+    LostTrackError,
+    NothingLeftError,
+    Vanished,
+    ask,
+    check_can_watch,
+    received,
+)
+from plumbing.session import UnknownRemoteLogError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from msglog.objectid import ObjectId
+    from plumbing.news import News
+    from plumbing.session import Session
+    from plumbing.watched_logs import WatchedLogs
+
+_NOTHING = Ref(EMPTY_ROOT, 0)
+
+
+class RemoteWatch:
+    """The watched logs of a remote; nothing is stored.
+
+    Each message is what its id says; whether a log is complete is found out by who stores it.
+    newest: how many of the newest messages of each log to begin with.
+    """
+
+    def __init__(self, logs: WatchedLogs, *, newest: int = 0) -> None:
+        self._logs = logs
+        self._newest = newest
+        self._shown: dict[str, Ref] = {}
+        self._cut: dict[str, CutTransfer] = {}
+        self._has_begun = False
+        self._identity = b""
+        self._is_new = True
+
+    def begin(self, session: Session) -> None:
+        """Go on over a new session; raises CannotWatchError, or LostTrackError."""
+        check_can_watch(session)
+        identity = session.greeting.repository
+        if self._identity and identity != self._identity:
+            raise LostTrackError("watching", "the remote is another repository than before")
+        self._identity, self._is_new = identity, True
+
+    def news(self, session: Session) -> Iterator[News]:
+        """Wait for one answer of the server, and yield what is new: after a while maybe nothing.
+
+        What was yielded counts as shown once the next is asked for.
+        """
+        told = ask(session, self._logs)
+        refs = [one for one in told if isinstance(one, AdvertisedRef)]
+        gone = [one.log for one in told if isinstance(one, Gone)]
+        if self._is_new:
+            listed = {ref.log for ref in refs}
+            gone += [log for log in self._shown if log not in listed]
+            self._is_new = False
+        if not self._has_begun:
+            yield from self._begin(session, refs)
+            return
+        left = {log: self._shown.pop(log) for log in gone if log in self._shown}
+        for log in left:
+            self._cut.pop(log, None)
+            yield Vanished(log)
+        for ref in refs:
+            if self._shown.setdefault(ref.log, _NOTHING).root != ref.root:
+                yield from self._catch_up(session, ref.log, left)
+        if not self._shown and not self._logs.may_grow:
+            raise NothingLeftError("nothing is left to watch")
+
+    def _begin(self, session: Session, refs: Sequence[AdvertisedRef]) -> Iterator[News]:
+        listed = {ref.log for ref in refs}
+        for name in sorted(self._logs.names - listed):
+            session.send(Fetch(name))  # whose answer says why we are not told of it
+            session.expect(Transfer, Base)
+            raise UnknownRemoteLogError(f"the remote has no log {name!r}")
+        self._shown = {ref.log: Ref(ref.root, ref.count) for ref in refs}
+        self._has_begun = True
+        if self._newest:
+            from plumbing.newest import newest_messages  # noqa: PLC0415 - only for -n
+
+            for ref in refs:
+                for found in newest_messages(session, ref, self._newest):
+                    yield Arrived(ref.log, list(found), list(found.values()))
+
+    def _catch_up(self, session: Session, log: str, left: dict[str, Ref]) -> Iterator[News]:
+        """Fetch what a log has and was not shown; left: what its name may have been before."""
+        shown = self._shown[log]
+        candidates = [shown] if shown.root != EMPTY_ROOT else list(left.values())
+        starts = {ref.root: ref for ref in candidates[:HAVE_LIMIT] if ref.root != EMPTY_ROOT}
+        try:
+            head = _transfer(session, log, tuple(starts))
+            if head is None and shown.root == EMPTY_ROOT:
+                head = _transfer(session, log, ())
+        except UnknownRemoteLogError:
+            return  # it was deleted just now, which we are told next
+        if head is None or (head.base == EMPTY_ROOT and shown.root != EMPTY_ROOT):
+            why = "the remote does not know any more what was shown: restored, or made anew"
+            raise LostTrackError(log, why)
+        start = starts.get(head.base, _NOTHING)
+        if start.root != head.base or head.count is None or head.count < start.count:
+            raise ForgedNewsError("the remote chose a base that it was not offered")
+        self._shown[log] = start
+        yield from self._receive(session, log, head.count - start.count)
+        self._shown[log] = Ref(head.root, head.count)
+
+    def _receive(self, session: Session, log: str, expected: int) -> Iterator[News]:
+        """Yield the messages of a transfer, without those that were shown before it was cut."""
+        cut = self._cut.setdefault(log, CutTransfer())
+        cut.begin()
+        for found in received(session, expected):
+            new = cut.unshown(found)
+            if new:
+                yield Arrived(log, list(new), list(new.values()))
+            cut.pass_by(found)
+        del self._cut[log]
+
+
+def _transfer(session: Session, log: str, have: tuple[ObjectId, ...]) -> Transfer | None:
+    """Ask for what a log has beyond one of these roots; None if the server knows none of them."""
+    session.send(Fetch(log, have))
+    head = session.expect(Transfer, Base)
+    if head.log != log or (isinstance(head, Transfer) and head.view != FIRST_KEY):
+        raise ForgedNewsError("the remote answers for another log")
+    return head if isinstance(head, Transfer) else None

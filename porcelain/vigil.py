@@ -7,6 +7,7 @@ import select
 
 from msglog.annotation import TYPE_CHECKING, Protocol
 from msglog.errors import MsglogError, NotAuthorisedError
+from plumbing.session import NotMsglogError
 from porcelain.display import one_line
 from porcelain.ending import Ended, Ending
 from porcelain.printing import note
@@ -105,7 +106,9 @@ class RemoteVigil:
         self._one.close()
         if isinstance(error, NotAuthorisedError) and over_old_session:
             return  # rights may have changed for the better: a new session has the last word
-        if not error.temporary or not self._reached:
+        # A host that restarts may let us in and have nothing to say yet.
+        passing = error.temporary or isinstance(error, NotMsglogError)
+        if not passing or not self._reached:
             raise error
         self._failures += 1
         chance = int.from_bytes(self._context.random(_CHANCE_BYTES)) / (1 << 8 * _CHANCE_BYTES)

@@ -1,0 +1,625 @@
+"""Watching a remote: each message is shown once, whatever is cut, and a lying server gains nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from msglog.account.role import Role
+from msglog.errors import IntegrityError, RemoteError
+from msglog.index.node import EMPTY_ROOT
+from msglog.key import key_object_id
+from msglog.message import object_key
+from msglog.objectid import ObjectId
+from msglog.wire.encoder import encode_event
+from msglog.wire.events import (
+    AdvertisedRef,
+    Base,
+    Batch,
+    End,
+    Event,
+    Gone,
+    Greeting,
+    NodeData,
+    PeerError,
+    Transfer,
+)
+from plumbing import outgoing
+from plumbing.cut_transfer import CutTransfer
+from plumbing.fetching import Fetcher
+from plumbing.news import (
+    Arrived,
+    CannotWatchError,
+    ForgedNewsError,
+    LostTrackError,
+    NothingLeftError,
+    Vanished,
+)
+from plumbing.own_watch import OwnWatch, PulledWatch, own_watch
+from plumbing.session import RemoteRefusedError, Session, UnknownRemoteLogError
+from plumbing.transport.channel import Channel, ChannelError
+from plumbing.watched_logs import WatchedLogs
+from plumbing.watching import RemoteWatch
+from tests.hostile.liars import Script
+from tests.msglog.wire.samples import content_of
+from tests.plumbing.peers import (
+    Client,
+    Rights,
+    Server,
+    add,
+    backup,
+    forget_log,
+    make_repository,
+    message,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from msglog.key import Key
+    from plumbing.news import News
+    from plumbing.service import Service
+
+
+@dataclass
+class Scissors:
+    """A way to a server that is cut after so many bytes, for each of its channels."""
+
+    server: Server
+    after: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.server.wrap = self.wrap
+
+    def wrap(self, inner: Channel) -> Channel:
+        return Cut(inner, self.after.pop(0)) if self.after else inner
+
+
+@dataclass
+class Cut:
+    """A channel of which only so many bytes arrive."""
+
+    inner: Channel
+    left: int
+
+    def send(self, data: bytes) -> None:
+        self.inner.send(data)
+
+    def receive(self) -> bytes:
+        if self.left <= 0:
+            raise ChannelError("the connection was cut")
+        data = self.inner.receive()[: self.left]
+        self.left -= len(data)
+        return data
+
+    def close(self) -> None:
+        self.inner.close()
+
+    def diagnosis(self) -> str:
+        return ""
+
+
+class Viewer:
+    """Somebody who watches, and comes back when the connection is cut."""
+
+    def __init__(self, server: Server, *patterns: str, newest: int = 0, pull: bool = False) -> None:
+        self.server = server
+        self.client = Client(9, server, Role.WRITE)
+        self.session: Session | None = None
+        self.shown: dict[str, list[Key]] = {}
+        self.vanished: list[str] = []
+        self.events: list[Callable[[], object]] = []
+        self.connections = 0
+        server.idle = self.idle
+        logs = WatchedLogs(patterns)
+        self.watch: RemoteWatch | PulledWatch = RemoteWatch(logs, newest=newest)
+        if pull:
+            repository = self.client.repository
+            self.watch = PulledWatch(logs, repository, self.fetch, newest=newest)
+
+    def fetch(self, session: Session, log: str) -> ObjectId:
+        return Fetcher(session, self.client.tracking(log), pull=True).run().root
+
+    def idle(self, service: Service) -> None:
+        """What happens while the server waits: the next event, or else the end of the wait."""
+        if self.events:
+            self.events.pop(0)()
+            service.look()
+        else:
+            service.look(at_last=True)
+
+    def look(self) -> list[News]:
+        """Take one answer; what is cut is begun again."""
+        seen: list[News] = []
+        while True:
+            try:
+                if self.session is None:
+                    self.session = self.client.session()
+                    self.connections += 1
+                    self.watch.begin(self.session)
+                for news in self.watch.news(self.session):
+                    seen.append(news)
+                    if isinstance(news, Vanished):
+                        self.vanished.append(news.log)
+                    else:
+                        self.shown.setdefault(news.log, []).extend(news.keys)
+            except ChannelError:
+                assert self.session is None or self.connections < 1000
+                self.close()
+                continue
+            return seen
+
+    def look_until_quiet(self) -> None:
+        while self.look() or self.events:
+            pass
+
+    def close(self) -> None:
+        if self.session is not None:
+            self.session.close()
+        self.session = None
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+def numbers(viewer: Viewer, log: str = "main") -> list[int]:
+    """Which of the messages made by `message` were shown, in their order."""
+    known = {object_key(message(number)): number for number in range(200)}
+    return [known[key] for key in viewer.shown.get(log, [])]
+
+
+def said(events: list[Event]) -> Script:
+    """A server that says these events, whatever it is asked."""
+    return Script(map(encode_event, events))
+
+
+KINDS = pytest.mark.parametrize("pull", [False, True], ids=["remote", "pull"])
+
+
+@KINDS
+def test_only_what_comes_after_the_beginning_is_shown(server: Server, pull: bool) -> None:  # noqa: FBT001
+    add(server.repository, message(1), message(2))
+    viewer = Viewer(server, pull=pull)
+    assert viewer.look() == []
+    viewer.events = [
+        lambda: add(server.repository, message(3)),
+        lambda: add(server.repository, message(4), message(5)),
+    ]
+    viewer.look_until_quiet()
+    assert numbers(viewer) == [3, 4, 5]
+    viewer.close()
+
+
+@KINDS
+@pytest.mark.parametrize("newest", [1, 2, 64, 65, 99, 100, 1000])
+def test_it_begins_with_the_newest_that_were_asked_for(
+    server: Server,
+    newest: int,
+    pull: bool,  # noqa: FBT001
+) -> None:
+    add(server.repository, *map(message, range(100)))
+    viewer = Viewer(server, newest=newest, pull=pull)
+    viewer.look_until_quiet()
+    add(server.repository, message(100))
+    viewer.look_until_quiet()
+    assert numbers(viewer) == list(range(max(100 - newest, 0), 101))
+    viewer.close()
+
+
+def test_the_newest_of_many_at_one_instant(server: Server) -> None:
+    objects = sorted([message(number, time=7) for number in range(300)], key=object_key)
+    add(server.repository, *objects)
+    viewer = Viewer(server, newest=130)
+    viewer.look()
+    assert viewer.shown["main"] == [object_key(data) for data in objects[-130:]]
+
+
+@KINDS
+def test_new_logs_are_shown_from_their_beginning_and_gone_ones_named(
+    server: Server,
+    pull: bool,  # noqa: FBT001
+) -> None:
+    viewer = Viewer(server, "beamline/*", "main", pull=pull)
+    viewer.look()
+    server.repository.create_log("beamline/one", time=0)
+    add(server.repository, message(1), log="beamline/one")
+    server.repository.create_log("other", time=0)
+    add(server.repository, message(2), log="other")
+    viewer.look_until_quiet()
+    assert numbers(viewer, "beamline/one") == [1]
+    server.repository.delete_log("beamline/one", time=0)
+    viewer.look_until_quiet()
+    assert viewer.vanished == ["beamline/one"]
+    server.repository.create_log("beamline/two", time=0)
+    viewer.close()
+    server.repository.delete_log("beamline/two", time=0)
+    add(server.repository, message(3))
+    viewer.look_until_quiet()
+    assert set(viewer.shown) == {"beamline/one", "main"}
+    assert numbers(viewer) == [3]
+    assert viewer.vanished == ["beamline/one"]
+    viewer.close()
+
+
+def test_a_log_that_was_deleted_while_nobody_was_connected_is_named(server: Server) -> None:
+    server.repository.create_log("lab", time=0)
+    viewer = Viewer(server)
+    viewer.look()
+    viewer.close()
+    server.repository.delete_log("lab", time=0)
+    viewer.look_until_quiet()
+    assert viewer.vanished == ["lab"]
+
+
+def test_a_renamed_log_goes_on_under_its_new_name(server: Server) -> None:
+    server.repository.create_log("lab", time=0)
+    add(server.repository, message(1), message(2), log="lab")
+    viewer = Viewer(server)
+    viewer.look()
+    server.repository.rename_log("lab", "workshop", time=0)
+    add(server.repository, message(3), log="workshop")
+    viewer.look_until_quiet()
+    assert viewer.vanished == ["lab"]
+    assert numbers(viewer, "workshop") == [3]
+    server.repository.rename_log("workshop", "shed", time=0)
+    viewer.look_until_quiet()
+    assert "shed" not in viewer.shown
+
+
+@KINDS
+def test_a_name_that_is_not_there_is_an_error_and_a_pattern_is_not(
+    server: Server,
+    pull: bool,  # noqa: FBT001
+) -> None:
+    with pytest.raises(UnknownRemoteLogError):
+        Viewer(server, "main", "nowhere", pull=pull).look()
+    viewer = Viewer(server, "nowhere*", pull=pull)
+    assert viewer.look() == []
+    stranger = Viewer(server, "main", pull=pull)
+    stranger.client.rights.given = Role.APPEND
+    with pytest.raises(RemoteRefusedError):
+        stranger.look()
+
+
+@KINDS
+def test_it_ends_when_the_last_log_that_was_named_is_gone(
+    server: Server,
+    pull: bool,  # noqa: FBT001
+) -> None:
+    server.repository.create_log("lab", time=0)
+    viewer = Viewer(server, "lab", pull=pull)
+    viewer.look()
+    viewer.events = [lambda: server.repository.delete_log("lab", time=0)]
+    with pytest.raises(NothingLeftError):
+        viewer.look_until_quiet()
+    assert viewer.vanished == ["lab"]
+
+
+@KINDS
+def test_a_right_that_is_taken_is_noticed(server: Server, pull: bool) -> None:  # noqa: FBT001
+    viewer = Viewer(server, pull=pull)
+    viewer.look()
+
+    def revoke() -> None:
+        viewer.client.rights.revoked = True
+
+    viewer.events = [revoke]
+    with pytest.raises(RemoteRefusedError):
+        viewer.look()
+
+
+def test_what_one_pushes_oneself_is_shown_too(server: Server) -> None:
+    viewer, ann = Viewer(server), Client(1, server)
+    viewer.look()
+    ann.add(message(1))
+    ann.push()
+    viewer.look_until_quiet()
+    assert numbers(viewer) == [1]
+
+
+def test_an_older_server_is_told_apart(server: Server) -> None:
+    session = Session(lambda _: said([Greeting("m", bytes(16), "ann", "read")]))
+    for watch in (RemoteWatch(WatchedLogs()), Viewer(server, pull=True).watch):
+        with pytest.raises(CannotWatchError, match="is older and cannot watch") as caught:
+            watch.begin(session)
+        assert caught.value.exit_status == 4
+
+
+def test_another_repository_in_its_place_ends_it(server: Server) -> None:
+    viewer = Viewer(server)
+    viewer.look()
+    viewer.close()
+    server.repository = make_repository(77)
+    with pytest.raises(LostTrackError, match="another repository"):
+        viewer.look()
+
+
+def test_a_remote_that_forgot_what_was_shown_ends_it_but_for_who_keeps_it(server: Server) -> None:
+    add(server.repository, *map(message, range(3)))
+    old = backup(server.repository)
+    watching, pulling = Viewer(server), Viewer(server, pull=True)
+    for viewer in (watching, pulling):
+        server.idle = viewer.idle
+        viewer.look()
+        add(server.repository, message(3 + viewer.connections))
+        viewer.look_until_quiet()
+    before = [*numbers(watching), *numbers(pulling)]
+    add(server.repository, message(9))
+    for viewer in (watching, pulling):
+        server.idle = viewer.idle
+        viewer.look_until_quiet()
+        viewer.close()
+    assert [*numbers(watching), *numbers(pulling)][-1] == 9
+    assert before
+    server.repository.store = old
+    add(server.repository, message(20))
+    server.idle = watching.idle
+    with pytest.raises(LostTrackError, match="restored, or made anew"):
+        watching.look()
+    server.idle = pulling.idle
+    pulling.look_until_quiet()
+    assert numbers(pulling)[-1] == 20
+    assert len(set(numbers(pulling))) == len(numbers(pulling))
+
+
+def test_a_log_that_was_emptied_ends_it(server: Server) -> None:
+    add(server.repository, message(1))
+    viewer = Viewer(server)
+    viewer.look()
+    viewer.close()
+    forget_log(server.repository)
+    with pytest.raises(LostTrackError):
+        viewer.look()
+
+
+def test_a_large_burst_comes_in_parts(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outgoing, "BATCH_MESSAGES_LIMIT", 10)
+    viewer = Viewer(server)
+    viewer.look()
+    add(server.repository, *map(message, range(100)))
+    seen = viewer.look()
+    assert [len(news.keys) for news in seen if isinstance(news, Arrived)] == [10] * 10
+    assert numbers(viewer) == list(range(100))
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), st.sampled_from(["main", "lab"]), st.integers(1, 12)),
+        st.tuples(st.just("push"), st.sampled_from(["main", "lab"]), st.integers(1, 9)),
+        st.tuples(st.just("look"), st.just(""), st.just(0)),
+        st.tuples(st.just("cut"), st.just(""), st.integers(0, 6000)),
+    ),
+    min_size=1,
+    max_size=14,
+)
+
+
+@KINDS
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=steps, data=st.data())
+def test_whatever_is_cut_each_message_is_shown_once(
+    monkeypatch: pytest.MonkeyPatch,
+    steps: list[tuple[str, str, int]],
+    data: st.DataObject,
+    pull: bool,  # noqa: FBT001
+) -> None:
+    """Several writers, with clocks that disagree, and a connection that is cut at any byte."""
+    monkeypatch.setattr(outgoing, "BATCH_MESSAGES_LIMIT", 3)
+    server = Server()
+    server.repository.create_log("lab", time=0)
+    for log in ("main", "lab"):
+        add(server.repository, *[message(5 * number) for number in range(4)], log=log)
+    scissors = Scissors(server)
+    writer, viewer = Client(1, server), Viewer(server, pull=pull)
+    writer.repository.create_log("lab", time=0)
+    viewer.look()
+    expected: dict[str, set[Key]] = {"main": set(), "lab": set()}
+    made = iter(range(1000, 2000))
+
+    def objects(count: int) -> list[bytes]:
+        return [
+            message(next(made), time=data.draw(st.integers(0, 40)) * 1000) for _ in range(count)
+        ]
+
+    def change(kind: str, log: str, count: int) -> None:
+        new = objects(count)
+        expected[log].update(map(object_key, new))
+        if kind == "add":
+            add(server.repository, *new, log=log)
+        else:
+            writer.add(*new, log=log)
+            after, scissors.after = scissors.after, []
+            writer.push(log)
+            scissors.after = after
+
+    for kind, log, count in steps:
+        if kind == "look":
+            viewer.look()
+        elif kind == "cut":
+            viewer.close()
+            scissors.after = [data.draw(st.integers(150, 150 + count)) for _ in range(3)]
+        else:
+            change(kind, log, count)
+    viewer.look_until_quiet()
+    for log, keys in expected.items():
+        shown = viewer.shown.get(log, [])
+        assert len(shown) == len(set(shown))
+        assert set(shown) == keys
+    viewer.close()
+
+
+def test_what_was_shown_of_a_transfer_is_known_however_often_it_is_cut() -> None:
+    made = [object_key(message(number)) for number in range(40)]
+    keys = sorted(made)
+    cut = CutTransfer()
+    cut.begin()
+    cut.pass_by(keys[0:20:2])
+    cut.begin()
+    cut.pass_by(keys[0:8])  # with some that came between, and cut earlier than before
+    cut.begin()
+    shown = {key for key in keys if key not in cut.unshown(dict.fromkeys(keys, b""))}
+    assert shown == {*keys[0:8], *keys[8:20:2]}
+
+
+class Liar:
+    """A server whose words are changed before they are read."""
+
+    def __init__(self, server: Server, change: Callable[[Event], list[Event]]) -> None:
+        self.change = change
+        self.viewer = Viewer(server)
+        self.honest = True
+        self.held: list[Event] = []
+        session = self.viewer.client.session()
+        self.viewer.session = session
+        self.viewer.watch.begin(session)
+        inner = session.next
+
+        def next_event() -> Event:
+            if self.held:
+                return self.held.pop(0)
+            event = inner()
+            if self.honest:
+                return event
+            self.held = self.change(event)
+            return self.held.pop(0)
+
+        session.next = next_event  # type: ignore[method-assign]
+
+
+def forged(event: Event) -> Iterator[tuple[str, list[Event]]]:
+    other = message(150)
+    match event:
+        case Transfer():
+            for root in (ObjectId(bytes(32)), EMPTY_ROOT):
+                yield "base", [Transfer(event.log, root, event.root, event.count)]
+            yield "log", [Transfer("other", event.base, event.root, event.count)]
+            yield "no count", [Transfer(event.log, event.base, event.root)]
+            for count in (0, 3, 10**9):
+                yield "count", [Transfer(event.log, event.base, event.root, count)]
+            yield "none", [Base(event.log, None)]
+        case Batch():
+            yield "twice", [event, event]
+            yield "empty", [End()]
+            more = Batch(2, 1, event.root, content_of(other))
+            yield "more", [event, more]
+            yield "other", [Batch(1, 2, event.root, content_of(other))]
+            broken = event.content[:-1] + b"?"
+            yield "broken", [Batch(1, event.messages, event.root, broken)]
+
+
+LIES = [
+    (kind, name, position)
+    for kind, example in (
+        (Transfer, Transfer("main", EMPTY_ROOT, EMPTY_ROOT, 0)),
+        (Batch, Batch(1, 1, EMPTY_ROOT, content_of(message(1)))),
+    )
+    for position, (name, _) in enumerate(forged(example))
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "position"), LIES)
+def test_a_lie_is_noticed_and_shows_nothing_that_is_not_a_message(
+    server: Server, kind: type[Event], name: str, position: int
+) -> None:
+    add(server.repository, message(1), message(2))
+
+    def change(event: Event) -> list[Event]:
+        return list(forged(event))[position][1] if isinstance(event, kind) else [event]
+
+    liar = Liar(server, change)
+    liar.viewer.look()
+    add(server.repository, message(3), message(4))
+    liar.honest = False
+    with pytest.raises((IntegrityError, RemoteError)) as caught:
+        liar.viewer.look()
+    assert caught.value.exit_status in (4, 5), name
+    shown = liar.viewer.shown.get("main", [])
+    assert len(shown) == len(set(shown))
+
+
+def test_what_is_told_of_logs_that_nobody_watches_is_passed_over(server: Server) -> None:
+    viewer = Viewer(server, "main")
+    told: list[Event] = [
+        Greeting("m", bytes(16), "ann", "read", 0, 30),
+        AdvertisedRef("lab", ObjectId(bytes(32)), 7),
+        AdvertisedRef("main", EMPTY_ROOT, 0),
+        End(),
+        Gone("lab"),
+        Gone("never"),
+        End(),
+        PeerError("storage", "the disk is full"),
+    ]
+    session = Session(lambda _: said(told))
+    viewer.watch.begin(session)
+    assert list(viewer.watch.news(session)) == []
+    assert list(viewer.watch.news(session)) == []
+    with pytest.raises(RemoteError, match="the disk is full"):
+        list(viewer.watch.news(session))
+
+
+@pytest.mark.parametrize("answers", [[], [b"\x85\x01\x00\x40\x01\x80"], [b"x"], [b"x", b"y"]])
+def test_false_nodes_are_refused_where_the_newest_are_looked_for(answers: list[bytes]) -> None:
+    told: list[Event] = [
+        Greeting("m", bytes(16), "ann", "read", 0, 30),
+        AdvertisedRef("main", ObjectId(bytes(32)), 7),
+        End(),
+        *map(NodeData, answers),
+        End(),
+    ]
+    session = Session(lambda _: said(told))
+    watch = RemoteWatch(WatchedLogs(), newest=3)
+    watch.begin(session)
+    with pytest.raises((IntegrityError, RemoteError)):
+        list(watch.news(session))
+
+
+# Our own logs.
+
+
+def test_our_own_logs_are_watched() -> None:
+    repository = make_repository(1)
+    add(repository, *map(message, range(5)))
+    watch = own_watch(repository, WatchedLogs(), newest=2)
+    first = list(watch.news())
+    assert [key_object_id(key) for news in first if isinstance(news, Arrived) for key in news.keys]
+    assert sum(len(news.keys) for news in first if isinstance(news, Arrived)) == 2
+    repository.create_log("lab", time=0)
+    add(repository, message(7), log="lab")
+    add(repository, message(3, body="in between"), message(8))
+    news = [(one.log, len(one.keys)) for one in watch.news() if isinstance(one, Arrived)]
+    assert news == [("lab", 1), ("main", 2)] or sum(count for _, count in news) == 3
+    repository.rename_log("lab", "shed", time=0)
+    assert list(watch.news()) == [Vanished("lab")]
+    assert list(watch.news()) == []
+    repository.delete_log("shed", time=0)
+    assert list(watch.news()) == [Vanished("shed")]
+
+
+def test_our_own_logs_are_chosen_by_name() -> None:
+    from msglog.repository import UnknownLogError  # noqa: PLC0415
+
+    repository = make_repository(1)
+    with pytest.raises(UnknownLogError):
+        own_watch(repository, WatchedLogs(("main", "lab")))
+    watch = OwnWatch(repository, {"lab"}.__contains__)
+    assert list(watch.news()) == []
+    add(repository, message(1))
+    assert list(watch.news()) == []
+
+
+def test_what_waits_is_not_shown_to_who_may_not_read(server: Server) -> None:
+    viewer = Viewer(server)
+    viewer.client.rights = Rights("ann", Role.APPEND)
+    assert viewer.look() == []
+    add(server.repository, message(1))
+    assert viewer.look() == []
+
+
+def test_a_forged_news_error_is_the_peers() -> None:
+    assert ForgedNewsError("x").exit_status == 5

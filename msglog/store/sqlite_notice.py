@@ -13,18 +13,23 @@ import ctypes
 import os
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.sqlite_file import LOCAL_KINDS, kind_of, mount_of
+from msglog.sqlite_file import LOCAL_KINDS, DatabaseError, kind_of, mount_of
 from msglog.store.sqlite_commit import NOTICE_SUFFIX
 from msglog.store.store import StoreError
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from msglog.store.sqlite_link import Link
 
 TOLD_SECONDS = 5.0
 """How often to ask where the kernel tells, for writers that it does not tell of."""
 
 UNTOLD_SECONDS = 1.0
-"""How often to ask where it tells nothing."""
+"""How often to ask where it could tell and has no more room for it."""
+
+ELSEWHERE_SECONDS = 5.0
+"""How often to ask where other machines may write: each time takes locks over a network."""
 
 _CLOSED_AFTER_WRITING = 0x00000008  # IN_CLOSE_WRITE of <sys/inotify.h>
 _READ_BYTES = 1 << 16
@@ -39,12 +44,17 @@ class SqliteNotice:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._file = self._identify()
-        self._descriptor = _watched(f"{os.fspath(link.path)}{NOTICE_SUFFIX}")
+        self._is_local = _is_local(link.path)
+        self._descriptor = -1
+        if self._is_local:
+            self._descriptor = _watched(f"{os.fspath(link.path)}{NOTICE_SUFFIX}")
         self._version = self._ask()
 
     @property
     def seconds(self) -> float:
-        """Seldom where the kernel tells, and more often where it does not."""
+        """Seldom where the kernel tells or asking is dear, and else more often."""
+        if not self._is_local:
+            return ELSEWHERE_SECONDS
         return UNTOLD_SECONDS if self._descriptor < 0 else TOLD_SECONDS
 
     def fileno(self) -> int:
@@ -87,15 +97,21 @@ class SqliteNotice:
         return status.st_dev, status.st_ino
 
 
+def _is_local(path: str | PathLike[str]) -> bool:
+    """Tell whether a file lies where no other machine writes."""
+    try:
+        return kind_of(mount_of(os.path.dirname(os.path.abspath(path)))) in LOCAL_KINDS
+    except DatabaseError:
+        return True  # too few descriptors to find out; nor will there be one for inotify
+
+
 def _watched(path: str) -> int:
     """Return a descriptor that is readable when a file was closed by a writer; -1 if none can be.
 
-    So where other machines may write, where the kernel has no inotify or no more of it (it gives
-    each user 128 of them), and where the file cannot be made.
+    So where the kernel has no inotify or no more of it (mostly it gives each user 128), and where
+    the file cannot be made.
     """
     try:
-        if kind_of(mount_of(os.path.dirname(os.path.abspath(path)))) not in LOCAL_KINDS:
-            return -1
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         os.close(os.open(path, flags, 0o600))
         libc = ctypes.CDLL(None)

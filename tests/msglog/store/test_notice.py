@@ -91,7 +91,7 @@ def test_the_descriptor_tells_when_to_ask(stores: tuple[Store, Store]) -> None:
     waiting, writing = stores
     notice = waiting.notice()
     if notice.fileno() < 0:
-        assert notice.seconds <= sqlite_notice.UNTOLD_SECONDS
+        assert notice.seconds == sqlite_notice.ELSEWHERE_SECONDS
     else:
         assert not is_readable(notice)
         move(writing, 1)

@@ -6,7 +6,14 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.index.node import EMPTY_ROOT
 from msglog.wire.abbreviated import DescentError, child_path, decode_abbreviated
 from msglog.wire.descent import SHORT_WIDTH, coarsen
-from msglog.wire.events import PATH_LIMIT, End, Fetch, GetNodes, NodeData, Transfer
+from msglog.wire.events import (
+    PATH_LIMIT,
+    End,
+    Fetch,
+    GetNodes,
+    NodeData,
+    Transfer,
+)
 from plumbing.news import ForgedNewsError, received
 
 if TYPE_CHECKING:
@@ -15,16 +22,17 @@ if TYPE_CHECKING:
     from msglog.index.change import Path
     from msglog.key import Key
     from msglog.wire.abbreviated import Abbreviated
-    from msglog.wire.events import AdvertisedRef
+    from msglog.wire.events import Acknowledged, AdvertisedRef
     from plumbing.session import Session
 
 
 def newest_messages(
     session: Session, ref: AdvertisedRef, number: int
-) -> Iterator[dict[Key, bytes]]:
+) -> Iterator[tuple[dict[Key, bytes], Acknowledged]]:
     """Yield the newest messages of a log, oldest first, as it was told in this session.
 
-    The log's index is descended along its end, one question for each level.
+    With each part, what would acknowledge it: the last one comes to the root of the log. The index
+    is descended along its end, one question for each level.
     """
     wanted = min(number, ref.count)
     if not wanted or ref.root == EMPTY_ROOT:

@@ -6,7 +6,7 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 from msglog.errors import IntegrityError, NegativeAnswer, RemoteError
 from msglog.wire import batch
-from msglog.wire.events import AdvertisedRef, Batch, End, Gone, Watch
+from msglog.wire.events import Acknowledged, AdvertisedRef, Batch, End, Gone, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,17 +24,6 @@ class CannotWatchError(RemoteError):
         super().__init__(
             "the remote's msglog is older and cannot watch",
             hint="Use `msglog sync --every 30s`, or have msglog upgraded there.",
-        )
-
-
-class LostTrackError(IntegrityError):
-    """What was shown of a log last is not known any more where it comes from."""
-
-    def __init__(self, log: str, why: str) -> None:
-        super().__init__(
-            f"cannot go on with {log}",
-            why=why,
-            hint="Begin anew; with --pull, what you have is compared with what is there.",
         )
 
 
@@ -81,10 +70,11 @@ def ask(session: Session, logs: WatchedLogs) -> list[AdvertisedRef | Gone]:
     return told
 
 
-def received(session: Session, expected: int) -> Iterator[dict[Key, bytes]]:
+def received(session: Session, expected: int) -> Iterator[tuple[dict[Key, bytes], Acknowledged]]:
     """Yield the messages of the batches of a transfer, which is to bring exactly so many.
 
-    Their keys ascend throughout. Raises ForgedNewsError, and what a batch raises that lies.
+    With each batch, what would acknowledge it. Keys ascend throughout. Raises ForgedNewsError, and
+    what a batch raises that lies.
     """
     last: bytes = b""
     messages = 0
@@ -97,6 +87,6 @@ def received(session: Session, expected: int) -> Iterator[dict[Key, bytes]]:
         if messages > expected:
             raise ForgedNewsError("the remote sends more messages than it said")
         last = next(reversed(found))
-        yield found
+        yield found, Acknowledged(part.number, part.root)
     if messages != expected:
         raise ForgedNewsError("the remote sent fewer messages than it said")

@@ -1,8 +1,8 @@
 """Watching logs of a remote: what is new in them comes as others push it, each message once.
 
 Over one session after another: what was shown of each log is remembered by its root, which the
-server takes as the base of what comes next. Memory is bounded by a batch, a name and a root for
-each log, and 24 bytes for each message of a transfer under way.
+server takes as the base of what comes next. Memory is bounded by a batch, for each log a name, some
+roots and the marks of `plumbing.shown_log`, and those of a transfer under way.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from msglog.index.node import EMPTY_ROOT
 from msglog.key import FIRST_KEY
 from msglog.store.store import Ref
 from msglog.wire.events import HAVE_LIMIT, AdvertisedRef, Base, Fetch, Gone, Transfer
-from plumbing.cut_transfer import CutTransfer
 from plumbing.news import (
     Arrived,
     ForgedNewsError,
-    LostTrackError,
     NothingLeftError,
     Vanished,
     ask,
@@ -24,11 +22,14 @@ from plumbing.news import (
     received,
 )
 from plumbing.session import UnknownRemoteLogError
+from plumbing.shown_log import LostTrackError, ShownLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from msglog.key import Key
     from msglog.objectid import ObjectId
+    from msglog.wire.events import Acknowledged
     from plumbing.news import News
     from plumbing.session import Session
     from plumbing.watched_logs import WatchedLogs
@@ -46,8 +47,7 @@ class RemoteWatch:
     def __init__(self, logs: WatchedLogs, *, newest: int = 0) -> None:
         self._logs = logs
         self._newest = newest
-        self._shown: dict[str, Ref] = {}
-        self._cut: dict[str, CutTransfer] = {}
+        self._shown: dict[str, ShownLog] = {}
         self._has_begun = False
         self._identity = b""
         self._is_new = True
@@ -59,6 +59,8 @@ class RemoteWatch:
         if self._identity and identity != self._identity:
             raise LostTrackError("watching", "the remote is another repository than before")
         self._identity, self._is_new = identity, True
+        for shown in self._shown.values():
+            shown.give_up_hope()
 
     def news(self, session: Session) -> Iterator[News]:
         """Wait for one answer of the server, and yield what is new: after a while maybe nothing.
@@ -66,6 +68,8 @@ class RemoteWatch:
         What was yielded counts as shown once the next is asked for.
         """
         told = ask(session, self._logs)
+        for shown in self._shown.values():
+            shown.confirm()
         refs = [one for one in told if isinstance(one, AdvertisedRef)]
         gone = [one.log for one in told if isinstance(one, Gone)]
         if self._is_new:
@@ -75,15 +79,17 @@ class RemoteWatch:
         if not self._has_begun:
             yield from self._begin(session, refs)
             return
-        left = {log: self._shown.pop(log) for log in gone if log in self._shown}
+        left = {log: self._shown.pop(log).ref for log in gone if log in self._shown}
         for log in left:
-            self._cut.pop(log, None)
             yield Vanished(log)
         for ref in refs:
-            if self._shown.setdefault(ref.log, _NOTHING).root != ref.root:
-                yield from self._catch_up(session, ref.log, left)
+            shown = self._shown.setdefault(ref.log, ShownLog(_NOTHING))
+            if shown.ref.root != ref.root:
+                yield from self._catch_up(session, ref.log, shown, left)
         if not self._shown and not self._logs.may_grow:
             raise NothingLeftError("nothing is left to watch")
+        if not told:
+            self._anchor_one(session)
 
     def _begin(self, session: Session, refs: Sequence[AdvertisedRef]) -> Iterator[News]:
         listed = {ref.log for ref in refs}
@@ -91,46 +97,74 @@ class RemoteWatch:
             session.send(Fetch(name))  # whose answer says why we are not told of it
             session.expect(Transfer, Base)
             raise UnknownRemoteLogError(f"the remote has no log {name!r}")
-        self._shown = {ref.log: Ref(ref.root, ref.count) for ref in refs}
+        self._shown = {ref.log: ShownLog(Ref(ref.root, ref.count)) for ref in refs}
         self._has_begun = True
         if self._newest:
-            from plumbing.newest import newest_messages  # noqa: PLC0415 - only for -n
-
             for ref in refs:
-                for found in newest_messages(session, ref, self._newest):
+                for found, _ in _newest(session, ref, self._newest):
                     yield Arrived(ref.log, list(found), list(found.values()))
 
-    def _catch_up(self, session: Session, log: str, left: dict[str, Ref]) -> Iterator[News]:
-        """Fetch what a log has and was not shown; left: what its name may have been before."""
+    def _anchor_one(self, session: Session) -> None:
+        """Have the server keep the root of one more log for us, now that there is nothing to show.
+
+        What can be acknowledged is a message: the newest one travels for that.
+        """
+        lacking = (log for log, shown in self._shown.items() if shown.wants_anchor)
+        log = next(lacking, None)
+        if log is None:
+            return
         shown = self._shown[log]
-        candidates = [shown] if shown.root != EMPTY_ROOT else list(left.values())
-        starts = {ref.root: ref for ref in candidates[:HAVE_LIMIT] if ref.root != EMPTY_ROOT}
+        ref = AdvertisedRef(log, shown.ref.root, shown.ref.count)
+        for _, acknowledged in _newest(session, ref, 1):
+            session.send(acknowledged)
+            shown.hope()
+
+    def _catch_up(
+        self, session: Session, log: str, shown: ShownLog, left: dict[str, Ref]
+    ) -> Iterator[News]:
+        """Fetch what a log has and was not shown; left: what its name may have been before."""
+        starts = shown.starts()
+        is_new = not starts
+        if is_new:
+            former = [ref for ref in left.values() if ref.root != EMPTY_ROOT]
+            starts = {ref.root: ref for ref in former[:HAVE_LIMIT]}
         try:
             head = _transfer(session, log, tuple(starts))
-            if head is None and shown.root == EMPTY_ROOT:
+            if head is None and is_new:
                 head = _transfer(session, log, ())
         except UnknownRemoteLogError:
             return  # it was deleted just now, which we are told next
-        if head is None or (head.base == EMPTY_ROOT and shown.root != EMPTY_ROOT):
+        if head is None or (head.base == EMPTY_ROOT and not is_new):
             why = "the remote does not know any more what was shown: restored, or made anew"
             raise LostTrackError(log, why)
         start = starts.get(head.base, _NOTHING)
         if start.root != head.base or head.count is None or head.count < start.count:
             raise ForgedNewsError("the remote chose a base that it was not offered")
-        self._shown[log] = start
-        yield from self._receive(session, log, head.count - start.count)
-        self._shown[log] = Ref(head.root, head.count)
-
-    def _receive(self, session: Session, log: str, expected: int) -> Iterator[News]:
-        """Yield the messages of a transfer, without those that were shown before it was cut."""
-        cut = self._cut.setdefault(log, CutTransfer())
-        cut.begin()
-        for found in received(session, expected):
-            new = cut.unshown(found)
+        if is_new:
+            shown.ref = start
+        shown.begin(start)
+        acknowledged = None
+        for found, acknowledged in received(session, head.count - start.count):  # noqa: B007
+            new = shown.unshown(found)
             if new:
                 yield Arrived(log, list(new), list(new.values()))
-            cut.pass_by(found)
-        del self._cut[log]
+            shown.pass_by(found)
+        shown.complete(Ref(head.root, head.count))
+        if acknowledged is not None and shown.wants_anchor:
+            session.send(acknowledged)
+            shown.hope()
+
+
+def _newest(
+    session: Session, ref: AdvertisedRef, number: int
+) -> Iterator[tuple[dict[Key, bytes], Acknowledged]]:
+    """Yield the newest messages of a log; nothing of one that was deleted just now."""
+    from plumbing.newest import newest_messages  # noqa: PLC0415 - once for each log
+
+    try:
+        yield from newest_messages(session, ref, number)
+    except UnknownRemoteLogError:
+        return  # which we are told next
 
 
 def _transfer(session: Session, log: str, have: tuple[ObjectId, ...]) -> Transfer | None:

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from msglog.account.role import Role
 from msglog.errors import IntegrityError, RemoteError
 from msglog.index.node import EMPTY_ROOT
-from msglog.key import key_object_id
+from msglog.key import FIRST_KEY, key_object_id
 from msglog.message import object_key
 from msglog.objectid import ObjectId
+from msglog.store.collection import Retention
+from msglog.timestamp import DAY
 from msglog.wire.encoder import encode_event
 from msglog.wire.events import (
     AdvertisedRef,
@@ -22,25 +24,25 @@ from msglog.wire.events import (
     Batch,
     End,
     Event,
+    GetNodes,
     Gone,
     Greeting,
     NodeData,
     PeerError,
     Transfer,
 )
-from plumbing import outgoing
-from plumbing.cut_transfer import CutTransfer
+from plumbing import outgoing, shown_log
 from plumbing.fetching import Fetcher
 from plumbing.news import (
     Arrived,
     CannotWatchError,
     ForgedNewsError,
-    LostTrackError,
     NothingLeftError,
     Vanished,
 )
 from plumbing.own_watch import OwnWatch, PulledWatch, own_watch
 from plumbing.session import RemoteRefusedError, Session, UnknownRemoteLogError
+from plumbing.shown_log import LostTrackError
 from plumbing.transport.channel import Channel, ChannelError
 from plumbing.watched_logs import WatchedLogs
 from plumbing.watching import RemoteWatch
@@ -368,6 +370,80 @@ def test_a_remote_that_forgot_what_was_shown_ends_it_but_for_who_keeps_it(server
     assert len(set(numbers(pulling))) == len(numbers(pulling))
 
 
+def forget_changes(server: Server) -> None:
+    """Remove what the server remembers of its logs but what they are, as gc does one day."""
+    now = server.clock()
+    server.repository.store.collect(Retention(now + DAY, grace=0, reflog_limit=1))
+
+
+def test_a_server_that_forgets_changes_keeps_what_was_acknowledged(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shown_log, "SINCE_LIMIT", 10)
+    add(server.repository, *map(message, range(0, 100, 2)))
+    viewer = Viewer(server)
+    for _ in range(3):
+        viewer.look()
+    agreed = server.repository.store.agreed("user:user9", "main", FIRST_KEY)
+    assert len(agreed) == 1  # an idle moment was used for it
+    for numbers_added in ((1, 3, 5), (7, 9), (11,)):
+        add(server.repository, *map(message, numbers_added))
+        viewer.look_until_quiet()
+    assert len(server.repository.store.agreed("user:user9", "main", FIRST_KEY)) == 1
+    viewer.close()
+    add(server.repository, message(13), message(2, body="another"))
+    add(server.repository, message(15))
+    forget_changes(server)
+    viewer.look_until_quiet()
+    shown = viewer.shown["main"]
+    assert len(shown) == len(set(shown)) == 9
+    assert object_key(message(2, body="another")) in shown
+    add(server.repository, *map(message, range(101, 121)))
+    viewer.look_until_quiet()
+    assert len(server.repository.store.agreed("user:user9", "main", FIRST_KEY)) == 2
+
+
+def test_an_acknowledgement_that_was_lost_is_not_relied_on(server: Server) -> None:
+    add(server.repository, message(1))
+    viewer = Viewer(server)
+    for _ in range(3):
+        viewer.look()
+    shown = viewer.watch._shown["main"]  # type: ignore[union-attr]
+    anchored = shown.starts()
+    add(server.repository, *map(message, range(2, 9)))
+    viewer.look()
+    shown.hope()  # as if this had been acknowledged, and never arrived
+    viewer.close()
+    add(server.repository, message(10))
+    forget_changes(server)
+    viewer.look_until_quiet()
+    assert anchored
+    assert numbers(viewer) == [*range(2, 9), 10]
+
+
+def test_a_log_that_is_deleted_while_its_newest_are_looked_for_is_passed_over(
+    server: Server,
+) -> None:
+    server.repository.create_log("lab", time=0)
+    add(server.repository, message(1), log="lab")
+    add(server.repository, message(2))
+    viewer = Viewer(server, newest=1)
+    session = viewer.client.session()
+    viewer.session = session
+    viewer.watch.begin(session)
+    send = session.send
+
+    def late(event: Event) -> None:
+        if isinstance(event, GetNodes) and event.log == "lab":
+            server.repository.delete_log("lab", time=0)
+        send(event)
+
+    session.send = late  # type: ignore[method-assign]
+    viewer.look_until_quiet()
+    assert viewer.shown.keys() == {"main"}
+    assert viewer.vanished == ["lab"]
+
+
 def test_a_log_that_was_emptied_ends_it(server: Server) -> None:
     add(server.repository, message(1))
     viewer = Viewer(server)
@@ -394,6 +470,7 @@ steps = st.lists(
         st.tuples(st.just("push"), st.sampled_from(["main", "lab"]), st.integers(1, 9)),
         st.tuples(st.just("look"), st.just(""), st.just(0)),
         st.tuples(st.just("cut"), st.just(""), st.integers(0, 6000)),
+        st.tuples(st.just("gc"), st.just(""), st.just(0)),
     ),
     min_size=1,
     max_size=14,
@@ -411,6 +488,7 @@ def test_whatever_is_cut_each_message_is_shown_once(
 ) -> None:
     """Several writers, with clocks that disagree, and a connection that is cut at any byte."""
     monkeypatch.setattr(outgoing, "BATCH_MESSAGES_LIMIT", 3)
+    monkeypatch.setattr(shown_log, "SINCE_LIMIT", 5)
     server = Server()
     server.repository.create_log("lab", time=0)
     for log in ("main", "lab"):
@@ -418,7 +496,8 @@ def test_whatever_is_cut_each_message_is_shown_once(
     scissors = Scissors(server)
     writer, viewer = Client(1, server), Viewer(server, pull=pull)
     writer.repository.create_log("lab", time=0)
-    viewer.look()
+    for _ in range(4):  # so that it has been idle for a while
+        viewer.look()
     expected: dict[str, set[Key]] = {"main": set(), "lab": set()}
     made = iter(range(1000, 2000))
 
@@ -441,6 +520,8 @@ def test_whatever_is_cut_each_message_is_shown_once(
     for kind, log, count in steps:
         if kind == "look":
             viewer.look()
+        elif kind == "gc":
+            forget_changes(server)
         elif kind == "cut":
             viewer.close()
             scissors.after = [data.draw(st.integers(150, 150 + count)) for _ in range(3)]
@@ -452,19 +533,6 @@ def test_whatever_is_cut_each_message_is_shown_once(
         assert len(shown) == len(set(shown))
         assert set(shown) == keys
     viewer.close()
-
-
-def test_what_was_shown_of_a_transfer_is_known_however_often_it_is_cut() -> None:
-    made = [object_key(message(number)) for number in range(40)]
-    keys = sorted(made)
-    cut = CutTransfer()
-    cut.begin()
-    cut.pass_by(keys[0:20:2])
-    cut.begin()
-    cut.pass_by(keys[0:8])  # with some that came between, and cut earlier than before
-    cut.begin()
-    shown = {key for key in keys if key not in cut.unshown(dict.fromkeys(keys, b""))}
-    assert shown == {*keys[0:8], *keys[8:20:2]}
 
 
 class Liar:

@@ -8,17 +8,18 @@ from __future__ import annotations
 import select
 import time
 
+from msglog.account.role import Capability
 from msglog.annotation import TYPE_CHECKING
 from msglog.wire.events import AdvertisedRef, Gone
 from plumbing.service import WATCH_SECONDS
 from plumbing.watched_logs import WatchedLogs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from msglog.objectid import ObjectId
-    from msglog.repository import Log
-    from msglog.store.notice import Notice
+    from msglog.repository import Log, Repository
+    from plumbing.permissions import Permissions
     from plumbing.service import Service
     from plumbing.transport.pipe import PipeChannel
 
@@ -26,25 +27,43 @@ if TYPE_CHECKING:
 class Lookout:
     """What one session has told its client of the logs that it watches.
 
-    Memory: a name and a root for each of them.
-    notice: made before the logs are first looked at; it is closed with this.
+    Memory: a name and a root for each of them. is_waiting: whether the client waits for an answer.
+    deadline: when it is to have one, in seconds of the clock of who attends; None until then.
     """
 
-    def __init__(self, patterns: tuple[str, ...], notice: Notice) -> None:
-        self.patterns = patterns
-        self.notice = notice
-        self.deadline: float | None = None
-        self._logs = WatchedLogs(patterns)
+    def __init__(self, repository: Repository, permissions: Permissions) -> None:
+        self._repository = repository
+        self._permissions = permissions
+        self._logs = WatchedLogs()
         self._told: dict[str, ObjectId] | None = None
+        self.notice = repository.store.notice()
+        self.is_waiting = False
+        self.deadline: float | None = None
 
-    def news(self, logs: Iterable[Log]) -> list[AdvertisedRef | Gone] | None:
-        """Return what the client is to be told now, by name, and take it for told.
+    def begin(self, patterns: Sequence[str]) -> list[AdvertisedRef | Gone] | None:
+        """Return what the client does not know of the logs that it asks for; None: it waits.
 
-        logs: all that the client may read. None where it knows all; the first time there is always
-        an answer.
+        For other logs than before that is all of them, even if there are none.
         """
-        now = {one.name: one for one in logs if self._logs.has(one.name)}
-        first, before = self._told is None, self._told or {}
+        if tuple(patterns) != self._logs.patterns:
+            self._logs, self._told = WatchedLogs(patterns), None
+        self.deadline = None
+        return self._news(at_last=self._told is None)
+
+    def look(self, *, at_last: bool) -> list[AdvertisedRef | Gone] | None:
+        """Return what the client that waits is to be told now; None: it goes on waiting.
+
+        at_last: it is told even that there is nothing. Raises NotAuthorisedError and StoreError.
+        """
+        self.is_waiting = False
+        self._permissions.check()
+        if not self.notice.changed() and not at_last:
+            self.is_waiting = True
+            return None
+        return self._news(at_last=at_last)
+
+    def _news(self, *, at_last: bool) -> list[AdvertisedRef | Gone] | None:
+        before, now = self._told or {}, self._readable()
         news: dict[str, AdvertisedRef | Gone] = {
             name: Gone(name) for name in before if name not in now
         }
@@ -52,7 +71,19 @@ class Lookout:
             if before.get(name) != log.root:
                 news[name] = AdvertisedRef(name, log.root, log.count)
         self._told = {name: log.root for name, log in now.items()}
-        return [news[name] for name in sorted(news)] if news or first else None
+        self.is_waiting = not news and not at_last
+        return None if self.is_waiting else [news[name] for name in sorted(news)]
+
+    def _readable(self) -> dict[str, Log]:
+        """Return those of the logs that are watched which the client may list and fetch."""
+        may = self._permissions.may
+        return {
+            log.name: log
+            for log in self._repository.logs()
+            if self._logs.has(log.name)
+            and may(Capability.LIST, log.name)
+            and may(Capability.FETCH, log.name)
+        }
 
     def close(self) -> None:
         """Free what it waits with."""

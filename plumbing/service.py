@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from msglog.repository import Repository
     from msglog.wire.events import (
         Event,
+        Gone,
         PeerError,
     )
     from msglog.wire.request_line import EarlyRequest
@@ -152,7 +153,6 @@ class Service:
         self._drained = 0
         self._durable_batches = 0
         self._lookout: Lookout | None = None
-        self._watching = False
 
     @property
     def failed(self) -> bool:
@@ -172,7 +172,8 @@ class Service:
     @property
     def lookout(self) -> Lookout | None:
         """What the client waits for that watches logs: until it is told, ask it to `look`."""
-        return self._lookout if self._watching else None
+        lookout = self._lookout
+        return lookout if lookout is not None and lookout.is_waiting else None
 
     def open(self, early: Sequence[EarlyRequest] = ()) -> None:
         """Greet the client, and take the requests that came with the command line."""
@@ -226,7 +227,7 @@ class Service:
                 chunk = next(self._work, None)
                 if chunk is not None:
                     return chunk
-                if self._watching:
+                if self.lookout is not None:
                     if not self._events:
                         return None
                     self.look(at_last=True)
@@ -236,7 +237,7 @@ class Service:
                     return None
                 self._work = self._answer(self._events.popleft())
             except MsglogError as error:
-                self._work, self._watching = iter(()), False
+                self._work = iter(())
                 return self._fail(self._recorded(error))
 
     def _recorded(self, error: MsglogError) -> PeerError:
@@ -292,16 +293,11 @@ class Service:
         yield self._connection.send(End())
 
     def _watch(self, event: Watch) -> Iterator[bytes]:
-        """Begin to watch, or go on: the client is told what it does not know, or waits for that."""
-        from plumbing.lookout import Lookout  # noqa: PLC0415 - for who watches alone
+        if self._lookout is None:
+            from plumbing.lookout import Lookout  # noqa: PLC0415 - for who watches alone
 
-        if self._lookout is None or self._lookout.patterns != event.patterns:
-            if self._lookout is not None:
-                self._lookout.close()
-            self._lookout = Lookout(event.patterns, self._repository.store.notice())
-        self._lookout.deadline = None
-        self._watching = True
-        return self._tell(self._lookout, at_last=False)
+            self._lookout = Lookout(self._repository, self._permissions)
+        return self._tell(self._lookout.begin(event.patterns))
 
     def look(self, *, at_last: bool = False) -> None:
         """Have `output` see whether there are news for the client that waits for them.
@@ -312,23 +308,12 @@ class Service:
             self._work = self._look(self._lookout, at_last=at_last)
 
     def _look(self, lookout: Lookout, *, at_last: bool) -> Iterator[bytes]:
-        self._permissions.check()
-        if lookout.notice.changed() or at_last:
-            yield from self._tell(lookout, at_last=at_last)
+        yield from self._tell(lookout.look(at_last=at_last))
 
-    def _tell(self, lookout: Lookout, *, at_last: bool) -> Iterator[bytes]:
-        may = self._permissions.may
-        news = lookout.news(
-            [
-                log
-                for log in self._repository.logs()
-                if may(Capability.LIST, log.name) and may(Capability.FETCH, log.name)
-            ]
-        )
-        if news is None and not at_last:
+    def _tell(self, news: list[AdvertisedRef | Gone] | None) -> Iterator[bytes]:
+        if news is None:
             return
-        self._watching = False
-        for one in news or ():
+        for one in news:
             if isinstance(one, AdvertisedRef):
                 self._advertised.add(one.log, FIRST_KEY, one.root)
             yield self._connection.send(one)

@@ -9,7 +9,6 @@ import pytest
 
 from msglog.account.role import Role
 from msglog.index.node import EMPTY_ROOT
-from msglog.repository import Log
 from msglog.store.store import StoreError
 from msglog.wire.connection import Connection, Side
 from msglog.wire.encoder import encode_event
@@ -26,7 +25,7 @@ from msglog.wire.events import (
 )
 from plumbing.conversation import converse
 from plumbing.heartbeat import Heartbeat
-from plumbing.lookout import Lookout, attend
+from plumbing.lookout import attend
 from plumbing.service import WATCH_SECONDS, Service
 from plumbing.transport.patience import Patience
 from plumbing.transport.pipe import PipeChannel
@@ -271,22 +270,15 @@ def test_nobody_waits_who_did_not_ask(talk: Talk) -> None:
         attend(talk.service, None)
 
 
-def test_logs_are_told_in_the_order_of_their_names() -> None:
-    class Never:
-        seconds = 1.0
-
-        def fileno(self) -> int:
-            return -1
-
-        def changed(self) -> bool:
-            return False
-
-        def close(self) -> None:
-            pass
-
-    lookout = Lookout((), Never())
-    lookout.news([Log("b", EMPTY_ROOT, 0), Log("d", EMPTY_ROOT, 0)])
-    news = lookout.news([Log(name, EMPTY_ROOT, 0) for name in ("e", "c", "b", "a")])
-    assert news is not None
-    assert [one.log for one in news] == ["a", "c", "d", "e"]
-    assert lookout.news([Log(name, EMPTY_ROOT, 0) for name in ("a", "b", "c", "e")]) is None
+def test_logs_are_told_in_the_order_of_their_names(server: Server, talk: Talk) -> None:
+    talk.say(Watch())
+    for log in ("a", "z", "c/d"):
+        server.repository.create_log(log, time=0)
+    server.repository.delete_log("lab", time=0)
+    told = talk.say(Watch())[:-1]
+    assert [one.log for one in told if isinstance(one, AdvertisedRef | Gone)] == [
+        "a",
+        "c/d",
+        "lab",
+        "z",
+    ]

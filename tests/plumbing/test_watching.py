@@ -1,8 +1,7 @@
-"""Watching a remote: each message is shown once, whatever is cut, and a lying server gains nothing."""
+"""Watching a remote: each message is shown once, whatever is cut."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,44 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from msglog.account.role import Role
-from msglog.errors import IntegrityError, RemoteError
-from msglog.index.node import EMPTY_ROOT
-from msglog.key import FIRST_KEY, key_object_id
+from msglog.key import FIRST_KEY
 from msglog.message import object_key
-from msglog.objectid import ObjectId
 from msglog.store.collection import Retention
 from msglog.timestamp import DAY
-from msglog.wire.encoder import encode_event
-from msglog.wire.events import (
-    AdvertisedRef,
-    Base,
-    Batch,
-    End,
-    Event,
-    GetNodes,
-    Gone,
-    Greeting,
-    NodeData,
-    PeerError,
-    Transfer,
-)
+from msglog.wire.events import Event, GetNodes
 from plumbing import outgoing, shown_log
-from plumbing.fetching import Fetcher
-from plumbing.news import (
-    Arrived,
-    CannotWatchError,
-    ForgedNewsError,
-    NothingLeftError,
-    Vanished,
-)
-from plumbing.own_watch import OwnWatch, PulledWatch, own_watch
-from plumbing.session import RemoteRefusedError, Session, UnknownRemoteLogError
+from plumbing.news import Arrived, NothingLeftError
+from plumbing.session import RemoteRefusedError, UnknownRemoteLogError
 from plumbing.shown_log import LostTrackError
-from plumbing.transport.channel import Channel, ChannelError
-from plumbing.watched_logs import WatchedLogs
-from plumbing.watching import RemoteWatch
-from tests.hostile.liars import Script
-from tests.msglog.wire.samples import content_of
 from tests.plumbing.peers import (
     Client,
     Rights,
@@ -58,127 +28,15 @@ from tests.plumbing.peers import (
     make_repository,
     message,
 )
+from tests.plumbing.viewer import Scissors, Viewer, numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from msglog.key import Key
-    from plumbing.news import News
-    from plumbing.service import Service
-
-
-@dataclass
-class Scissors:
-    """A way to a server that is cut after so many bytes, for each of its channels."""
-
-    server: Server
-    after: list[int] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.server.wrap = self.wrap
-
-    def wrap(self, inner: Channel) -> Channel:
-        return Cut(inner, self.after.pop(0)) if self.after else inner
-
-
-@dataclass
-class Cut:
-    """A channel of which only so many bytes arrive."""
-
-    inner: Channel
-    left: int
-
-    def send(self, data: bytes) -> None:
-        self.inner.send(data)
-
-    def receive(self) -> bytes:
-        if self.left <= 0:
-            raise ChannelError("the connection was cut")
-        data = self.inner.receive()[: self.left]
-        self.left -= len(data)
-        return data
-
-    def close(self) -> None:
-        self.inner.close()
-
-    def diagnosis(self) -> str:
-        return ""
-
-
-class Viewer:
-    """Somebody who watches, and comes back when the connection is cut."""
-
-    def __init__(self, server: Server, *patterns: str, newest: int = 0, pull: bool = False) -> None:
-        self.server = server
-        self.client = Client(9, server, Role.WRITE)
-        self.session: Session | None = None
-        self.shown: dict[str, list[Key]] = {}
-        self.vanished: list[str] = []
-        self.events: list[Callable[[], object]] = []
-        self.connections = 0
-        server.idle = self.idle
-        logs = WatchedLogs(patterns)
-        self.watch: RemoteWatch | PulledWatch = RemoteWatch(logs, newest=newest)
-        if pull:
-            repository = self.client.repository
-            self.watch = PulledWatch(logs, repository, self.fetch, newest=newest)
-
-    def fetch(self, session: Session, log: str) -> ObjectId:
-        return Fetcher(session, self.client.tracking(log), pull=True).run().root
-
-    def idle(self, service: Service) -> None:
-        """What happens while the server waits: the next event, or else the end of the wait."""
-        if self.events:
-            self.events.pop(0)()
-            service.look()
-        else:
-            service.look(at_last=True)
-
-    def look(self) -> list[News]:
-        """Take one answer; what is cut is begun again."""
-        seen: list[News] = []
-        while True:
-            try:
-                if self.session is None:
-                    self.session = self.client.session()
-                    self.connections += 1
-                    self.watch.begin(self.session)
-                for news in self.watch.news(self.session):
-                    seen.append(news)
-                    if isinstance(news, Vanished):
-                        self.vanished.append(news.log)
-                    else:
-                        self.shown.setdefault(news.log, []).extend(news.keys)
-            except ChannelError:
-                assert self.session is None or self.connections < 1000
-                self.close()
-                continue
-            return seen
-
-    def look_until_quiet(self) -> None:
-        while self.look() or self.events:
-            pass
-
-    def close(self) -> None:
-        if self.session is not None:
-            self.session.close()
-        self.session = None
 
 
 @pytest.fixture
 def server() -> Server:
     return Server()
-
-
-def numbers(viewer: Viewer, log: str = "main") -> list[int]:
-    """Which of the messages made by `message` were shown, in their order."""
-    known = {object_key(message(number)): number for number in range(200)}
-    return [known[key] for key in viewer.shown.get(log, [])]
-
-
-def said(events: list[Event]) -> Script:
-    """A server that says these events, whatever it is asked."""
-    return Script(map(encode_event, events))
 
 
 KINDS = pytest.mark.parametrize("pull", [False, True], ids=["remote", "pull"])
@@ -323,14 +181,6 @@ def test_what_one_pushes_oneself_is_shown_too(server: Server) -> None:
     ann.push()
     viewer.look_until_quiet()
     assert numbers(viewer) == [1]
-
-
-def test_an_older_server_is_told_apart(server: Server) -> None:
-    session = Session(lambda _: said([Greeting("m", bytes(16), "ann", "read")]))
-    for watch in (RemoteWatch(WatchedLogs()), Viewer(server, pull=True).watch):
-        with pytest.raises(CannotWatchError, match="is older and cannot watch") as caught:
-            watch.begin(session)
-        assert caught.value.exit_status == 4
 
 
 def test_another_repository_in_its_place_ends_it(server: Server) -> None:
@@ -535,159 +385,9 @@ def test_whatever_is_cut_each_message_is_shown_once(
     viewer.close()
 
 
-class Liar:
-    """A server whose words are changed before they are read."""
-
-    def __init__(self, server: Server, change: Callable[[Event], list[Event]]) -> None:
-        self.change = change
-        self.viewer = Viewer(server)
-        self.honest = True
-        self.held: list[Event] = []
-        session = self.viewer.client.session()
-        self.viewer.session = session
-        self.viewer.watch.begin(session)
-        inner = session.next
-
-        def next_event() -> Event:
-            if self.held:
-                return self.held.pop(0)
-            event = inner()
-            if self.honest:
-                return event
-            self.held = self.change(event)
-            return self.held.pop(0)
-
-        session.next = next_event  # type: ignore[method-assign]
-
-
-def forged(event: Event) -> Iterator[tuple[str, list[Event]]]:
-    other = message(150)
-    match event:
-        case Transfer():
-            for root in (ObjectId(bytes(32)), EMPTY_ROOT):
-                yield "base", [Transfer(event.log, root, event.root, event.count)]
-            yield "log", [Transfer("other", event.base, event.root, event.count)]
-            yield "no count", [Transfer(event.log, event.base, event.root)]
-            for count in (0, 3, 10**9):
-                yield "count", [Transfer(event.log, event.base, event.root, count)]
-            yield "none", [Base(event.log, None)]
-        case Batch():
-            yield "twice", [event, event]
-            yield "empty", [End()]
-            more = Batch(2, 1, event.root, content_of(other))
-            yield "more", [event, more]
-            yield "other", [Batch(1, 2, event.root, content_of(other))]
-            broken = event.content[:-1] + b"?"
-            yield "broken", [Batch(1, event.messages, event.root, broken)]
-
-
-LIES = [
-    (kind, name, position)
-    for kind, example in (
-        (Transfer, Transfer("main", EMPTY_ROOT, EMPTY_ROOT, 0)),
-        (Batch, Batch(1, 1, EMPTY_ROOT, content_of(message(1)))),
-    )
-    for position, (name, _) in enumerate(forged(example))
-]
-
-
-@pytest.mark.parametrize(("kind", "name", "position"), LIES)
-def test_a_lie_is_noticed_and_shows_nothing_that_is_not_a_message(
-    server: Server, kind: type[Event], name: str, position: int
-) -> None:
-    add(server.repository, message(1), message(2))
-
-    def change(event: Event) -> list[Event]:
-        return list(forged(event))[position][1] if isinstance(event, kind) else [event]
-
-    liar = Liar(server, change)
-    liar.viewer.look()
-    add(server.repository, message(3), message(4))
-    liar.honest = False
-    with pytest.raises((IntegrityError, RemoteError)) as caught:
-        liar.viewer.look()
-    assert caught.value.exit_status in (4, 5), name
-    shown = liar.viewer.shown.get("main", [])
-    assert len(shown) == len(set(shown))
-
-
-def test_what_is_told_of_logs_that_nobody_watches_is_passed_over(server: Server) -> None:
-    viewer = Viewer(server, "main")
-    told: list[Event] = [
-        Greeting("m", bytes(16), "ann", "read", 0, 30),
-        AdvertisedRef("lab", ObjectId(bytes(32)), 7),
-        AdvertisedRef("main", EMPTY_ROOT, 0),
-        End(),
-        Gone("lab"),
-        Gone("never"),
-        End(),
-        PeerError("storage", "the disk is full"),
-    ]
-    session = Session(lambda _: said(told))
-    viewer.watch.begin(session)
-    assert list(viewer.watch.news(session)) == []
-    assert list(viewer.watch.news(session)) == []
-    with pytest.raises(RemoteError, match="the disk is full"):
-        list(viewer.watch.news(session))
-
-
-@pytest.mark.parametrize("answers", [[], [b"\x85\x01\x00\x40\x01\x80"], [b"x"], [b"x", b"y"]])
-def test_false_nodes_are_refused_where_the_newest_are_looked_for(answers: list[bytes]) -> None:
-    told: list[Event] = [
-        Greeting("m", bytes(16), "ann", "read", 0, 30),
-        AdvertisedRef("main", ObjectId(bytes(32)), 7),
-        End(),
-        *map(NodeData, answers),
-        End(),
-    ]
-    session = Session(lambda _: said(told))
-    watch = RemoteWatch(WatchedLogs(), newest=3)
-    watch.begin(session)
-    with pytest.raises((IntegrityError, RemoteError)):
-        list(watch.news(session))
-
-
-# Our own logs.
-
-
-def test_our_own_logs_are_watched() -> None:
-    repository = make_repository(1)
-    add(repository, *map(message, range(5)))
-    watch = own_watch(repository, WatchedLogs(), newest=2)
-    first = list(watch.news())
-    assert [key_object_id(key) for news in first if isinstance(news, Arrived) for key in news.keys]
-    assert sum(len(news.keys) for news in first if isinstance(news, Arrived)) == 2
-    repository.create_log("lab", time=0)
-    add(repository, message(7), log="lab")
-    add(repository, message(3, body="in between"), message(8))
-    news = [(one.log, len(one.keys)) for one in watch.news() if isinstance(one, Arrived)]
-    assert news == [("lab", 1), ("main", 2)] or sum(count for _, count in news) == 3
-    repository.rename_log("lab", "shed", time=0)
-    assert list(watch.news()) == [Vanished("lab")]
-    assert list(watch.news()) == []
-    repository.delete_log("shed", time=0)
-    assert list(watch.news()) == [Vanished("shed")]
-
-
-def test_our_own_logs_are_chosen_by_name() -> None:
-    from msglog.repository import UnknownLogError  # noqa: PLC0415
-
-    repository = make_repository(1)
-    with pytest.raises(UnknownLogError):
-        own_watch(repository, WatchedLogs(("main", "lab")))
-    watch = OwnWatch(repository, {"lab"}.__contains__)
-    assert list(watch.news()) == []
-    add(repository, message(1))
-    assert list(watch.news()) == []
-
-
 def test_what_waits_is_not_shown_to_who_may_not_read(server: Server) -> None:
     viewer = Viewer(server)
     viewer.client.rights = Rights("ann", Role.APPEND)
     assert viewer.look() == []
     add(server.repository, message(1))
     assert viewer.look() == []
-
-
-def test_a_forged_news_error_is_the_peers() -> None:
-    assert ForgedNewsError("x").exit_status == 5

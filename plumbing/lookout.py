@@ -96,6 +96,7 @@ def attend(
     """Wait for a client that watches, until it says something or it is time to look again.
 
     Return whether the client has said something; otherwise the service's `output` is to be asked.
+    Who always says a little has an answer in time all the same, and no more patience after it.
     channel: None where the client can say nothing meanwhile. clock: in seconds.
     """
     lookout = service.lookout
@@ -105,12 +106,15 @@ def attend(
     if lookout.deadline is None:
         lookout.deadline = clock() + WATCH_SECONDS
     seconds = max(min(lookout.deadline - clock(), notice.seconds), 0)
+    said = False
     if channel is None:
         _wait(notice.fileno(), seconds)
-    elif channel.wait_for_peer(seconds, notice.fileno()):
-        return True
-    service.look(at_last=clock() >= lookout.deadline)
-    return False
+    else:
+        said = channel.wait_for_peer(seconds, notice.fileno())
+    is_late = clock() >= lookout.deadline
+    if is_late or not said:
+        service.look(at_last=is_late)
+    return said
 
 
 def _wait(descriptor: int, seconds: float) -> None:

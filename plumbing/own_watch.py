@@ -29,14 +29,20 @@ _NOTHING = Ref(EMPTY_ROOT, 0)
 class OwnWatch:
     """The watched logs of a repository of ours, which others of our processes change.
 
-    wanted: tells whether a log is watched.
+    wanted: tells whether a log is watched. may_grow: whether more such logs may come.
     """
 
     def __init__(
-        self, repository: Repository, wanted: Callable[[str], bool], *, newest: int = 0
+        self,
+        repository: Repository,
+        wanted: Callable[[str], bool],
+        *,
+        newest: int = 0,
+        may_grow: bool = True,
     ) -> None:
         self._repository = repository
         self._wanted = wanted
+        self._may_grow = may_grow
         self._newest = newest
         self._shown: dict[str, Ref] | None = None
 
@@ -66,6 +72,8 @@ class OwnWatch:
             keys = self._repository.difference(shown.root, ref.root)
             yield from self._read(log, keys)
             self._shown[log] = ref
+        if not now and not self._may_grow:
+            raise NothingLeftError("nothing is left to watch")
 
     def _former(self, log: str, left: dict[str, Ref]) -> Ref:
         """Return what was shown of a log under another name, or nothing for one that is new."""
@@ -88,7 +96,7 @@ def own_watch(repository: Repository, logs: WatchedLogs, *, newest: int = 0) -> 
     there = {log.name for log in repository.logs()}
     for name in sorted(logs.names - there):
         raise UnknownLogError(name)
-    return OwnWatch(repository, logs.has, newest=newest)
+    return OwnWatch(repository, logs.has, newest=newest, may_grow=logs.may_grow)
 
 
 class PulledWatch:

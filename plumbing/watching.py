@@ -138,8 +138,10 @@ class RemoteWatch:
             why = "the remote does not know any more what was shown: restored, or made anew"
             raise LostTrackError(log, why)
         start = starts.get(head.base, _NOTHING)
-        if start.root != head.base or head.count is None or head.count < start.count:
+        if start.root != head.base:
             raise ForgedNewsError("the remote chose a base that it was not offered")
+        if head.count is None or head.count < start.count:
+            raise ForgedNewsError("the remote says that a log has fewer messages than it had")
         if is_new:
             shown.ref = start
         shown.begin(start)

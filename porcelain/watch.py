@@ -65,8 +65,7 @@ def _watched(patterns: Sequence[str]) -> WatchedLogs:
     for pattern in patterns:
         if WILDCARD in pattern:
             check_pattern(pattern)
-        else:
-            check_log_name(pattern)
+        check_log_name(pattern.replace(WILDCARD, "a"))  # as the protocol has it
     if len(patterns) > PATTERNS_LIMIT:
         raise TooManyPatternsError(
             f"{len(patterns)} logs and patterns are too many", why=f"{PATTERNS_LIMIT} are the most"

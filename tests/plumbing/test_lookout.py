@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 
@@ -212,6 +213,26 @@ def test_attending_ends_at_the_deadline_and_wakes_for_news(server: Server, talk:
         assert not attend(talk.service, None, clock)
         assert talk.heard() == [End()]
     assert waits == [WATCH_SECONDS, WATCH_SECONDS - 20]
+
+
+def test_who_trickles_is_answered_in_time_too(talk: Talk) -> None:
+    now = 0.0
+
+    class Trickling:
+        def wait_for_peer(self, _seconds: float, _other: int) -> bool:
+            nonlocal now
+            now += 1
+            return True
+
+    talk.say(Watch())
+    talk.say(Watch())
+    channel = cast("PipeChannel", Trickling())
+    while talk.service.lookout is not None:
+        assert attend(talk.service, channel, lambda: now)
+        if talk.heard():
+            break
+    assert now == WATCH_SECONDS
+    assert talk.service.lookout is None
 
 
 def over_a_socket(server: Server, rights: Rights) -> tuple[socket.socket, threading.Thread]:

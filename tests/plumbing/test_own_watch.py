@@ -4,7 +4,7 @@ import pytest
 
 from msglog.key import key_object_id
 from msglog.repository import UnknownLogError
-from plumbing.news import Arrived, Vanished
+from plumbing.news import Arrived, NothingLeftError, Vanished
 from plumbing.own_watch import OwnWatch, own_watch
 from plumbing.watched_logs import WatchedLogs
 from tests.plumbing.peers import add, make_repository, message
@@ -33,7 +33,13 @@ def test_our_own_logs_are_chosen_by_name() -> None:
     repository = make_repository(1)
     with pytest.raises(UnknownLogError):
         own_watch(repository, WatchedLogs(("main", "lab")))
+    named = own_watch(repository, WatchedLogs(("main",)))
+    assert list(named.news()) == []
     watch = OwnWatch(repository, {"lab"}.__contains__)
     assert list(watch.news()) == []
     add(repository, message(1))
     assert list(watch.news()) == []
+    assert len(list(named.news())) == 1
+    repository.delete_log("main", time=0)
+    with pytest.raises(NothingLeftError):
+        list(named.news())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 
 from msglog.annotation import TYPE_CHECKING, Protocol
@@ -11,6 +10,7 @@ from plumbing.session import NotMsglogError
 from porcelain.display import one_line
 from porcelain.ending import Ended, Ending
 from porcelain.printing import note
+from porcelain.reader_guard import ReaderGuard
 from porcelain.schedule import delay_after
 
 if TYPE_CHECKING:
@@ -61,11 +61,13 @@ class RemoteVigil:
 
     def run(self) -> int:
         """Go on until SIGTERM, which is status 0, or until an error."""
-        with self._ending.heeded():
+        with self._ending.heeded(), ReaderGuard(self._context) as guard:
             try:
                 while True:
                     self._try()
             except Ended:
+                if guard.has_gone:
+                    raise BrokenPipeError from None
                 return 0
 
     def _try(self) -> None:
@@ -90,7 +92,6 @@ class RemoteVigil:
             note(self._context, f"msglog: {one_line(self._one.target.shown)} answers again")
         if self._answers > 1:  # a server that falls over each time is tried ever more rarely
             self._failures = 0
-        check_reader(self._context)
 
     def _open(self) -> Session:
         if self._session is None:
@@ -141,7 +142,7 @@ class OwnVigil:
 
     def run(self) -> int:
         """Go on until SIGTERM, which is status 0, or until an error."""
-        with self._ending.heeded():
+        with self._ending.heeded(), ReaderGuard(self._context) as guard:
             try:
                 while True:
                     for one in self._watch.news():
@@ -149,38 +150,16 @@ class OwnVigil:
                         self._ending.step()
                     with self._ending.waiting():
                         while not self._notice.changed():
-                            wait(self._notice, self._context)
+                            wait(self._notice)
             except Ended:
+                if guard.has_gone:
+                    raise BrokenPipeError from None
                 return 0
 
 
-def wait(notice: Notice, context: Context) -> None:
-    """Wait until a notice is to be asked; raises BrokenPipeError when our reader has gone."""
+def wait(notice: Notice) -> None:
+    """Wait until a notice is to be asked."""
     poller = select.poll()
     if notice.fileno() >= 0:
         poller.register(notice.fileno(), select.POLLIN)
-    output = _descriptor(context)
-    if output >= 0:
-        poller.register(output, 0)  # which still tells of errors
-    if any(descriptor == output for descriptor, _ in poller.poll(notice.seconds * 1000)):
-        raise BrokenPipeError
-
-
-def check_reader(context: Context) -> None:
-    """Raise BrokenPipeError if nobody reads any more what we write: it may be long until we do."""
-    output = _descriptor(context)
-    if output >= 0:
-        poller = select.poll()
-        poller.register(output, 0)
-        if poller.poll(0):
-            raise BrokenPipeError
-
-
-def _descriptor(context: Context) -> int:
-    """Return the descriptor of standard output, or -1 for what has none or cannot lose a reader."""
-    try:
-        descriptor = context.stdout.fileno()
-        os.fstat(descriptor)
-    except (OSError, ValueError):
-        return -1
-    return descriptor
+    poller.poll(notice.seconds * 1000)

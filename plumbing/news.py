@@ -6,7 +6,15 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 from msglog.errors import IntegrityError, NegativeAnswer, RemoteError
 from msglog.wire import batch
-from msglog.wire.events import Acknowledged, AdvertisedRef, Batch, End, Gone, Watch
+from msglog.wire.events import (
+    PATTERNS_LIMIT,
+    Acknowledged,
+    AdvertisedRef,
+    Batch,
+    End,
+    Gone,
+    Watch,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,7 +70,8 @@ def check_can_watch(session: Session) -> None:
 
 def ask(session: Session, logs: WatchedLogs) -> list[AdvertisedRef | Gone]:
     """Ask a server what has changed in watched logs, and wait for its answer."""
-    session.send(Watch(logs.patterns))
+    few = len(logs.patterns) <= PATTERNS_LIMIT
+    session.send(Watch(logs.patterns if few else ()))
     told: list[AdvertisedRef | Gone] = []
     while not isinstance(event := session.expect(AdvertisedRef, Gone, End), End):
         if logs.has(event.log):

@@ -10,22 +10,26 @@ if TYPE_CHECKING:
 
 
 class WatchedLogs:
-    """The logs that some patterns match, or all where there are none."""
+    """The logs that some patterns match, or all where there are none.
 
-    def __init__(self, patterns: Sequence[str] = ()) -> None:
+    expected: those that are meant by their names have to be there.
+    """
+
+    def __init__(self, patterns: Sequence[str] = (), *, expected: bool = True) -> None:
         self.patterns = tuple(patterns)
+        self._expected = expected
         self._names = frozenset([one for one in self.patterns if WILDCARD not in one])
         self._wild = tuple([one for one in self.patterns if WILDCARD in one])
 
     @property
     def names(self) -> frozenset[str]:
         """The logs that are meant by their names, so that they have to be there."""
-        return self._names
+        return self._names if self._expected else frozenset()
 
     @property
     def may_grow(self) -> bool:
         """Whether logs are meant that are not there yet."""
-        return bool(self._wild) or not self.patterns
+        return bool(self._wild) or not self.patterns or not self._expected
 
     def has(self, log: str) -> bool:
         """Tell whether a log is meant."""

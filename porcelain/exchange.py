@@ -237,17 +237,17 @@ def exchange(arguments: Namespace, context: Context) -> Iterator[Exchange]:
     """Find the repository, and the remote that a command names."""
     for log in arguments.logs:
         check_log_name(log)
-    with exchange_with(arguments.remote, context) as one:
+    with exchange_with(arguments, context) as one:
         yield one
 
 
 @contextmanager
-def exchange_with(remote: str, context: Context) -> Iterator[Exchange]:
-    """Find the repository, and a remote by its name or URL."""
+def exchange_with(arguments: Namespace, context: Context) -> Iterator[Exchange]:
+    """Find the repository, and the remote that a command names, whatever logs it names."""
     folder = find_repository(context)
     config = load_settings(context, folder)
-    check_is_remote(config, remote)
-    target = find_target(config, remote, context, folder)
+    check_is_remote(config, arguments.remote)
+    target = find_target(config, arguments.remote, context, folder)
     one = Exchange(context, folder, config, target)
     remote = config.remotes().get(arguments.remote)
     option = getattr(arguments, "since", None) is not None or getattr(arguments, "whole", False)

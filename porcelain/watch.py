@@ -29,10 +29,6 @@ class NothingToPullError(UsageError):
     """`--pull` was given without a remote."""
 
 
-class TooManyPatternsError(UsageError):
-    """More logs are named than a server lets a client watch."""
-
-
 def configure(parser: ArgumentParser) -> None:
     """Add the arguments of `watch`."""
     add = parser.add_argument
@@ -59,17 +55,12 @@ def run(arguments: Namespace, context: Context) -> int:
 def _watched(patterns: Sequence[str]) -> WatchedLogs:
     from msglog.account.access import WILDCARD, check_pattern  # noqa: PLC0415 - for this command
     from msglog.refname import check_log_name  # noqa: PLC0415 - as above
-    from msglog.wire.events import PATTERNS_LIMIT  # noqa: PLC0415 - as above
     from plumbing.watched_logs import WatchedLogs  # noqa: PLC0415 - as above
 
     for pattern in patterns:
         if WILDCARD in pattern:
             check_pattern(pattern)
         check_log_name(pattern.replace(WILDCARD, "a"))  # as the protocol has it
-    if len(patterns) > PATTERNS_LIMIT:
-        raise TooManyPatternsError(
-            f"{len(patterns)} logs and patterns are too many", why=f"{PATTERNS_LIMIT} are the most"
-        )
     return WatchedLogs(tuple(dict.fromkeys(patterns)))
 
 
@@ -88,11 +79,14 @@ def _watch_here(arguments: Namespace, context: Context, logs: WatchedLogs) -> in
 
 
 def _watch_remote(arguments: Namespace, context: Context, logs: WatchedLogs) -> int:
+    from plumbing.watched_logs import WatchedLogs  # noqa: PLC0415 - as in `_watched`
     from plumbing.watching import RemoteWatch  # noqa: PLC0415 - not for this repository
     from porcelain.exchange import exchange_with  # noqa: PLC0415 - as above
     from porcelain.vigil import RemoteVigil  # noqa: PLC0415 - as above
 
-    with exchange_with(arguments.remote, context) as one:
+    with exchange_with(arguments, context) as one:
+        if not arguments.logs and one.scope is not None:
+            logs = WatchedLogs(one.scope.patterns, expected=False)
         watch: Watch
         if arguments.pull:
             watch = _pulled(one, logs, arguments.max_count)

@@ -29,6 +29,10 @@ class NothingToPullError(UsageError):
     """`--pull` was given without a remote."""
 
 
+class NotARemoteError(UsageError):
+    """The first word is no remote; it may be meant as a log."""
+
+
 def configure(parser: ArgumentParser) -> None:
     """Add the arguments of `watch`."""
     add = parser.add_argument
@@ -44,12 +48,31 @@ def run(arguments: Namespace, context: Context) -> int:
     """Watch until something ends it."""
     logs = _watched(arguments.logs)
     if arguments.remote != HERE:
+        _check_is_remote(arguments, context)
         return _watch_remote(arguments, context, logs)
     if arguments.pull:
         raise NothingToPullError(
             "--pull takes a remote", hint="Such as `msglog watch --pull origin`."
         )
     return _watch_here(arguments, context, logs)
+
+
+def _check_is_remote(arguments: Namespace, context: Context) -> None:
+    """Raise an error for a log where a remote is expected, which says how to watch it."""
+    from msglog.refname import is_log_name  # noqa: PLC0415 - for this command
+    from porcelain.discovery import find_repository  # noqa: PLC0415 - as above
+    from porcelain.exchange import check_is_remote  # noqa: PLC0415 - as above
+    from porcelain.settings import UnknownRemoteError, load_settings  # noqa: PLC0415 - as above
+
+    name: str = arguments.remote
+    try:
+        check_is_remote(load_settings(context, find_repository(context)), name)
+    except UnknownRemoteError as error:
+        if arguments.logs or not is_log_name(name):
+            raise
+        raise NotARemoteError(
+            error.what, hint=f"A log of this repository is watched by `msglog watch . {name}`."
+        ) from error
 
 
 def _watched(patterns: Sequence[str]) -> WatchedLogs:

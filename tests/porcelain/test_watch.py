@@ -28,7 +28,7 @@ from porcelain import watch
 from porcelain.message_json import json_text
 from porcelain.settings import UnknownRemoteError
 from porcelain.vigil import LONGEST_DELAY_SECONDS
-from porcelain.watch import NothingToPullError
+from porcelain.watch import NotARemoteError, NothingToPullError
 from tests.plumbing.peers import Rights, add, backup, message
 from tests.porcelain.conftest import CommandLine
 from tests.porcelain.world import Enough, World
@@ -369,7 +369,8 @@ def test_a_large_burst_takes_no_more_memory_than_a_small_one(scene: Scene) -> No
     [
         (("origin", "Main"), {}, InvalidNameError),
         (("origin", "a**"), {}, InvalidPatternError),
-        (("nowhere",), {}, UnknownRemoteError),
+        (("nowhere", "main"), {}, UnknownRemoteError),
+        (("main",), {}, NotARemoteError),
         ((".",), {"pull": True}, NothingToPullError),
         ((".", "nowhere"), {}, UnknownLogError),
     ],

@@ -16,7 +16,8 @@ def converse(
 ) -> None:
     """Carry bytes until one side has had enough.
 
-    patience: the channel's; it begins anew with each batch that is durable on either side.
+    patience: the channel's; it begins anew with each batch that is durable on either side, and
+        where a client waits for what it watches.
     Raises ChannelError when the client is gone, silent or too slow.
     """
     durable = service.durable_batches
@@ -24,6 +25,12 @@ def converse(
         with heartbeat.working():
             chunk = service.output()
         if chunk is None:
+            if service.lookout is not None:
+                from plumbing.lookout import attend  # noqa: PLC0415 - for who watches alone
+
+                patience.renew()
+                if not attend(service, channel):
+                    continue
             data = channel.receive()
             if not data:
                 service.end()

@@ -152,7 +152,12 @@ def _connect_local(target: Target, words: Sequence[str], context: Context) -> Ch
     permissions = DirectPermissions(context.login)
     service = Service(repository, permissions, agent=AGENT, clock=context.now)
     service.open(parse_requests(words))
-    return LocalChannel(service, close=repository.close)
+
+    def close() -> None:
+        repository.close()
+        service.close()
+
+    return LocalChannel(service, close=close)
 
 
 def local_path(url: RemoteUrl, base: Path, context: Context) -> Path:

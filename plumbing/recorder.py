@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from msglog.account.audit import ADMIN, CUT, OK, PUSH, REFUSED, SESSION, Act
+from msglog.account.audit import ADMIN, CUT, OK, PUSH, REFUSED, SESSION, WATCH, Act
 from msglog.annotation import TYPE_CHECKING
-from msglog.wire.events import Administer, Fetch, GetNodes, ListRefs, Push, Transfer
+from msglog.wire.events import Administer, Fetch, GetNodes, ListRefs, Push, Transfer, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,12 +15,20 @@ if TYPE_CHECKING:
 EMPTY_PUSHES_LIMIT = 64
 """How many pushes of nothing wait for the end of their session; then all are written at once."""
 
+SUM_MICROSECONDS = 3_600_000_000
+"""For how long what a client that watches fetches is added up, before it is recorded."""
+
+SUMS_LIMIT = 64
+"""Of how many logs sums are kept."""
+
 
 class Recorder:
     """Follows a session, and records each operation when it is over.
 
     A push has a record for each of its batches, written before the batch is acknowledged, so that
     nothing is ever acknowledged and not recorded. One that brings nothing is recorded at the end.
+    A session that watches has a record when it begins to; what it fetches from then on is recorded
+    as a sum for each log, once an hour and at the end.
 
     clock: microseconds. What an operation takes is counted from when it is begun, with all of the
     request here, until the client has been given all of the answer.
@@ -37,6 +45,9 @@ class Recorder:
         self._transferring = False
         self._answering_push = False
         self._empty_pushes: dict[str, int] = {}
+        self._watches = False
+        self._sums: dict[str, tuple[int, int]] = {}
+        self._sums_since = 0
 
     def begin(self, event: Event) -> None:
         """Take note of what the client asks for."""
@@ -49,6 +60,8 @@ class Recorder:
                 self._operation, self._log = "fetch", event.log
             case GetNodes():
                 self._operation, self._log = "get-nodes", event.log
+            case Watch():
+                self._operation, self._log = WATCH, ""
             case Administer():
                 self._operation, self._log = ADMIN, ""
             case Push():
@@ -88,7 +101,11 @@ class Recorder:
         if self._answering_push:
             self._answering_push = False
             self._empty_pushes[self._log] = self._elapsed()
-        if self._operation not in ("", PUSH, ADMIN):  # commands record what they did themselves
+        if self._watches and self._operation in ("fetch", "get-nodes"):
+            self._add_up()
+        elif self._operation == WATCH:
+            self._begin_to_watch()
+        elif self._operation not in ("", PUSH, ADMIN):  # commands record what they did themselves
             self._write(OK)
         self._operation = ""
 
@@ -106,10 +123,11 @@ class Recorder:
             self._empty_pushes.pop(self._log, None)
             self._transferring = False
             self._write(CUT)
-        elif self._operation not in ("", PUSH):
+        elif self._operation not in ("", PUSH, WATCH):
             self._write(CUT)
         self._operation = ""
         self._flush()
+        self._write_sums()
 
     def _write(self, result: str) -> None:
         operation, log = self._operation or SESSION, self._log if self._operation else ""
@@ -121,6 +139,27 @@ class Recorder:
             Act(operation, log, self._messages, self._size, result=result, duration=duration)
         )
         self._messages = self._size = 0
+
+    def _begin_to_watch(self) -> None:
+        """Record that the client watches, unless it does so already."""
+        if not self._watches:
+            self._watches, self._sums_since = True, self._clock()
+            self._write(OK)
+
+    def _add_up(self) -> None:
+        """Count what was fetched in the sum of its log."""
+        messages, size = self._sums.get(self._log, (0, 0))
+        self._sums[self._log] = messages + self._messages, size + self._size
+        age = self._clock() - self._sums_since
+        if len(self._sums) > SUMS_LIMIT or not 0 <= age < SUM_MICROSECONDS:
+            self._write_sums()
+
+    def _write_sums(self) -> None:
+        self._sums_since = self._clock()
+        while self._sums:
+            log = next(iter(self._sums))
+            messages, size = self._sums.pop(log)
+            self._audit.record(Act("fetch", log, messages, size))
 
     def _elapsed(self) -> int:
         """Return the microseconds since the operation was begun; a clock may be set back."""

@@ -45,6 +45,7 @@ from msglog.wire.events import (
     Push,
     Refused,
     Transfer,
+    Watch,
 )
 from plumbing.complaint import (
     ForgedTransferError,
@@ -65,10 +66,12 @@ if TYPE_CHECKING:
     from msglog.repository import Repository
     from msglog.wire.events import (
         Event,
+        Gone,
         PeerError,
     )
     from msglog.wire.request_line import EarlyRequest
     from plumbing.administration import Administration
+    from plumbing.lookout import Lookout
     from plumbing.permissions import Permissions
     from plumbing.policy import Policy, Rules
 
@@ -77,6 +80,12 @@ DRAIN_BYTES_LIMIT = 1 << 20
 
 MADE_NODES_LIMIT = 1 << 18
 """How many index nodes a session holds that are not stored yet; a client that needs more is odd."""
+
+WATCH_SECONDS = 30
+"""How long a client that watches waits at most: then it is told that there is nothing new.
+
+So each side hears of the other that often, and who is not allowed any more is not served longer.
+"""
 
 REMEMBERED_BATCHES_LIMIT = 1024
 """How many batches wait for a client's acknowledgement; older ones are then sent again one day."""
@@ -143,6 +152,7 @@ class Service:
         self._incoming: _Incoming | None = None
         self._drained = 0
         self._durable_batches = 0
+        self._lookout: Lookout | None = None
 
     @property
     def failed(self) -> bool:
@@ -159,6 +169,12 @@ class Service:
         """How many batches were stored here, or acknowledged by the client."""
         return self._durable_batches
 
+    @property
+    def lookout(self) -> Lookout | None:
+        """What the client waits for that watches logs: until it is told, ask it to `look`."""
+        lookout = self._lookout
+        return lookout if lookout is not None and lookout.is_waiting else None
+
     def open(self, early: Sequence[EarlyRequest] = ()) -> None:
         """Greet the client, and take the requests that came with the command line."""
         for request in early:
@@ -166,7 +182,7 @@ class Service:
             self._events.append(request)
         identity = self._repository.store.identity
         user, role = self._permissions.user, self._permissions.role
-        greeting = Greeting(self._agent, identity, user, role, len(early))
+        greeting = Greeting(self._agent, identity, user, role, len(early), WATCH_SECONDS)
         self._work = iter([self._connection.send(greeting)])
 
     def receive(self, data: bytes) -> None:
@@ -200,6 +216,8 @@ class Service:
 
     def close(self) -> None:
         """Record what was under way when the session ended; raises AccountError."""
+        if self._lookout is not None:
+            self._lookout.close()
         self._recorder.close()
 
     def output(self) -> bytes | None:
@@ -209,6 +227,11 @@ class Service:
                 chunk = next(self._work, None)
                 if chunk is not None:
                     return chunk
+                if self.lookout is not None:
+                    if not self._events:
+                        return None
+                    self.look(at_last=True)
+                    continue
                 self._recorder.over()
                 if not self._events:
                     return None
@@ -249,6 +272,8 @@ class Service:
                 return self._get_nodes(event)
             case Administer():
                 return map(self._connection.send, self._administration().run(event))
+            case Watch():
+                return self._watch(event)
             case Transfer():
                 return self._transfer(event)
             case Batch():
@@ -265,6 +290,33 @@ class Service:
                 if self._permissions.may(Capability.FETCH, log.name):
                     self._advertised.add(log.name, FIRST_KEY, log.root)
                 yield self._connection.send(AdvertisedRef(log.name, log.root, log.count))
+        yield self._connection.send(End())
+
+    def _watch(self, event: Watch) -> Iterator[bytes]:
+        if self._lookout is None:
+            from plumbing.lookout import Lookout  # noqa: PLC0415 - for who watches alone
+
+            self._lookout = Lookout(self._repository, self._permissions)
+        return self._tell(self._lookout.begin(event.patterns))
+
+    def look(self, *, at_last: bool = False) -> None:
+        """Have `output` see whether there are news for the client that waits for them.
+
+        at_last: and answer even if there are none.
+        """
+        if self._lookout is not None:
+            self._work = self._look(self._lookout, at_last=at_last)
+
+    def _look(self, lookout: Lookout, *, at_last: bool) -> Iterator[bytes]:
+        yield from self._tell(lookout.look(at_last=at_last))
+
+    def _tell(self, news: list[AdvertisedRef | Gone] | None) -> Iterator[bytes]:
+        if news is None:
+            return
+        for one in news:
+            if isinstance(one, AdvertisedRef):
+                self._advertised.add(one.log, FIRST_KEY, one.root)
+            yield self._connection.send(one)
         yield self._connection.send(End())
 
     def _snapshot(self, log: str, view: Key) -> Ref:

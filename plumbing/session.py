@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     _E = TypeVar("_E")
     _F = TypeVar("_F")
+    _G = TypeVar("_G")
 
 
 class RemoteRefusedError(NotAuthorisedError):
@@ -91,6 +92,8 @@ class Session:
     connect: starts the server with the words of requests on its command line.
     early: the first requests; those that fit become such words, the others follow the greeting.
     Their answers are to be read in the same order.
+
+    attend: called whenever something was sent or has come, for whoever shows progress.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class Session:
     ) -> None:
         words = format_requests(early)
         self.traffic = Traffic()
+        self.attend: Callable[[], None] | None = None
         self._connection = Connection(Side.CLIENT)
         self._arriving: Iterator[Event] = iter(())
         self._held: deque[Event] = deque()
@@ -172,6 +176,8 @@ class Session:
                 return
             self._raise_what_was_said()
             raise
+        if self.attend is not None:
+            self.attend()
 
     def next_batch(self) -> int:
         """Return the number of the next batch to be sent: they are counted through the session."""
@@ -205,6 +211,9 @@ class Session:
     @overload
     def expect(self, kind: type[_E], other: type[_F], /) -> _E | _F: ...
 
+    @overload
+    def expect(self, kind: type[_E], other: type[_F], third: type[_G], /) -> _E | _F | _G: ...
+
     def expect(self, *kinds: type[object]) -> object:
         """Wait for an event of one of these types; raises what the server reports as an error."""
         event = self.next()
@@ -223,6 +232,8 @@ class Session:
             self.traffic.round_trips += 1
             self._waiting = False
         self.traffic.received += len(data)
+        if self.attend is not None:
+            self.attend()
         if not data:
             self._raise_end()
         self._arriving = self._connection.receive(data)

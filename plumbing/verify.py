@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-from msglog.annotation import TYPE_CHECKING
+from msglog.annotation import TYPE_CHECKING, Protocol
 from msglog.dataclass import dataclass
 from msglog.encoding import EncodingError
 from msglog.errors import IntegrityError, UsageError
@@ -18,7 +18,7 @@ from plumbing.local_repository import open_repository
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from msglog.index.verification import Trail
     from msglog.key import Key
@@ -55,7 +55,17 @@ def configure(parser: ArgumentParser) -> None:
     )
 
 
-def run(arguments: Namespace, context: Context) -> int:
+class Display(Protocol):
+    """Where it is shown how far the work has come."""
+
+    def update(self, done: int, total: int | None = None) -> None:
+        """Say that done of total messages were checked."""
+
+    def hide(self) -> None:
+        """Make room for a line on standard output."""
+
+
+def run(arguments: Namespace, context: Context, display: Display | None = None) -> int:
     """Check all that refs reach; print a line for each ref and each damage; exit status 0 or 1."""
     if arguments.repair is not None:
         from plumbing.repair import repair  # noqa: PLC0415 - seldom wanted
@@ -70,12 +80,12 @@ def run(arguments: Namespace, context: Context) -> int:
         context.write(_damage_line(None, damage, as_json=context.json))
         return 1
     try:
-        return 0 if _check(repository, context) else 1
+        return 0 if _check(repository, context, display) else 1
     finally:
         repository.close()
 
 
-def _check(repository: Repository, context: Context) -> bool:
+def _check(repository: Repository, context: Context, display: Display | None) -> bool:
     """Check and report on every ref; return whether all is sound."""
     try:
         refs = repository.store.refs()
@@ -87,14 +97,26 @@ def _check(repository: Repository, context: Context) -> bool:
     for damage in _check_store(repository):
         all_sound = False
         context.write(_damage_line(None, damage, as_json=context.json))
-    inspection = Inspection(repository)
+    total, before = sum(ref.count for ref in refs.values()), 0
+
+    def say(text: str) -> None:
+        if display is not None:
+            display.hide()
+        context.write(text)
+
+    def count(checked: int) -> None:
+        if display is not None:
+            display.update(before + checked, total)
+
+    inspection = Inspection(repository, count)
     for number, (name, ref) in enumerate(refs.items(), 1):
         sound = True
         for damage in inspection.check_ref(name, ref, remember=number < len(refs)):
             sound = False
-            context.write(_damage_line(name, damage, as_json=context.json))
+            say(_damage_line(name, damage, as_json=context.json))
         all_sound = all_sound and sound
-        context.write(_ref_line(name, ref, sound=sound, context=context))
+        say(_ref_line(name, ref, sound=sound, context=context))
+        before += ref.count
     return all_sound
 
 
@@ -113,10 +135,15 @@ class Inspection:
     Of the refs checked with `remember`, it knows the inner nodes below which all was sound, the
     messages too: some 100 bytes for each, of which a log has one for 65 messages or so. Nothing
     below such a node is visited again. What is damaged, and all above it, is visited for each ref.
+
+    counted: told now and then how many messages of a ref were checked.
     """
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(
+        self, repository: Repository, counted: Callable[[int], None] = lambda _: None
+    ) -> None:
         self._repository = repository
+        self._counted = counted
         self._sound: set[ObjectId] = set()
 
     def check_ref(self, name: str, ref: Ref, *, remember: bool) -> Iterator[Damage]:
@@ -149,6 +176,7 @@ class Inspection:
                 if waiting >= _READ_AT_ONCE:
                     yield from self._check_messages(pending, unsound)
                     pending, waiting = [], 0
+                    self._counted(count)
             yield from self._check_messages(pending, unsound)
             visited -= unsound
             if self._sound:

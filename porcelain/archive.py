@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import shutil
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,6 +16,13 @@ from msglog.repository import Repository
 from msglog.timestamp import rfc3339
 from msglog.version import __version__
 from plumbing.soundness import check_sound
+from porcelain.output_file import (
+    SUFFIX_BYTES,
+    check_free,
+    put_in_place,
+    remove_unfinished,
+    working_folder,
+)
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -27,14 +32,7 @@ if TYPE_CHECKING:
     from plumbing.context import Context
 
 STANDARD = "-"
-_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
-_WORKING = ".new-"
-_SUFFIX_BYTES = 4
 _UNSOUND_HINT = "Nothing was backed up; `msglog verify` names all that is damaged."
-
-
-class FileExistsAlreadyError(LocalError):
-    """A backup would be written over a file."""
 
 
 class PlaceTakenError(LocalError):
@@ -88,16 +86,16 @@ def write_backup(
         if context.stdout_terminal:
             raise NotForTerminalsError("a backup is not written to a terminal", hint="Name a FILE.")
         inside = os.path.join(beside, "backup")
-        _remove_unfinished(inside)
-        with _working_folder(inside, context) as folder:
+        remove_unfinished(inside)
+        with working_folder(inside, context) as folder:
             manifest, names = gather(folder)
             counted = _Counting(context.stdout)
             backup.write(counted.as_file(), manifest, folder, names, time=context.now())
             return counted.size
     path = os.path.realpath(os.path.join(context.directory, archive))
-    _remove_unfinished(path)
-    _check_free(path, force=force)
-    with _working_folder(path, context) as folder:
+    remove_unfinished(path)
+    check_free(path, force=force)
+    with working_folder(path, context) as folder:
         manifest, names = gather(folder)
         unfinished = os.path.join(folder, "backup.tar")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -106,7 +104,7 @@ def write_backup(
             file.flush()
             os.fsync(file.fileno())
             size = file.tell()
-        _put_in_place(unfinished, path, force=force)
+        put_in_place(unfinished, path, force=force)
         folders.sync(os.path.dirname(path))
     return size
 
@@ -124,31 +122,6 @@ class _Counting:
 
     def as_file(self) -> BinaryIO:
         return cast("BinaryIO", self)  # a stream of tar is only written to
-
-
-def _check_free(path: str, *, force: bool) -> None:
-    if os.path.exists(path) and not os.path.isfile(path):  # such as /dev/null
-        raise FileExistsAlreadyError(f"{path} is not an ordinary file", hint="Name a file.")
-    if os.path.lexists(path) and not force:
-        raise FileExistsAlreadyError(
-            f"{path} is there already", hint="Name another file, or say --force to replace it."
-        )
-
-
-def _put_in_place(unfinished: str, path: str, *, force: bool) -> None:
-    if force:
-        os.replace(unfinished, path)
-        return
-    try:
-        os.link(unfinished, path)  # unlike a renaming, never over a file that has come meanwhile
-    except FileExistsError:
-        _check_free(path, force=False)
-        raise
-    except OSError as error:  # such as on a stick with FAT
-        if error.errno not in _NO_LINKS:
-            raise
-        _check_free(path, force=False)
-        os.rename(unfinished, path)
 
 
 def gather_repository(
@@ -211,7 +184,7 @@ def restore(
     with ExitStack() as cleanup:
         file = cleanup.enter_context(_opened(context, archive))
         if not dry_run:
-            _remove_unfinished(place)
+            remove_unfinished(place)
             _check_place(place, replace=replace)
         folder = cleanup.enter_context(_restoring(context, place, dry_run=dry_run))
         label = "the backup" if archive == STANDARD else archive
@@ -268,60 +241,13 @@ def _restoring(context: Context, place: str, *, dry_run: bool) -> Iterator[str]:
     made = not os.path.isdir(around)
     folders.make(around)
     try:
-        with _working_folder(place, context) as folder:
+        with working_folder(place, context) as folder:
             yield folder
     except BaseException:
         if made:
             with suppress(OSError):
                 os.rmdir(around)
         raise
-
-
-@contextmanager
-def _working_folder(path: str, context: Context) -> Iterator[str]:
-    """Make a folder of our own beside path, and remove it if it is still there at the end."""
-    with ExitStack() as locks:
-        folder = _locked_folder(path, context, locks)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _locked_folder(path: str, context: Context, locks: ExitStack) -> str:
-    while True:
-        folder = f"{path}{_WORKING}{context.random(_SUFFIX_BYTES).hex()}"
-        os.mkdir(folder, mode=0o700)
-        try:
-            locks.enter_context(folders.Locked(folder))
-        except FileNotFoundError:
-            continue  # before it was locked, somebody took it for one that was left behind
-        if os.path.isdir(folder):
-            return folder
-
-
-def _remove_unfinished(path: str) -> None:
-    """Remove the folders of those who worked on a path and were killed: nobody locks them."""
-    around, name = os.path.split(path)
-    length = len(name) + len(_WORKING) + 2 * _SUFFIX_BYTES
-    try:
-        names = os.listdir(around or ".")
-    except OSError:
-        return  # whatever is wrong here, it is told where it matters
-    for one in names:
-        if len(one) == length and one.startswith(f"{name}{_WORKING}"):
-            with suppress(OSError):
-                _remove_unlocked(os.path.join(around, one))
-
-
-def _remove_unlocked(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        if os.fstat(descriptor).st_uid == os.geteuid():
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
-    finally:
-        os.close(descriptor)
 
 
 def _exchange(folder: str, place: str, context: Context, *, replace: bool) -> str:
@@ -332,7 +258,7 @@ def _exchange(folder: str, place: str, context: Context, *, replace: bool) -> st
     if os.path.isdir(place) and os.listdir(place):
         _check_place(place, replace=replace)
         # Whoever has it open still writes there, and nothing of that is lost.
-        aside = f"{place}-replaced-{context.random(_SUFFIX_BYTES).hex()}"
+        aside = f"{place}-replaced-{context.random(SUFFIX_BYTES).hex()}"
         os.rename(place, aside)
     try:
         os.rename(folder, place)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import codecs
+import os
 
 from rich.color import ColorSystem
 from rich.style import Style
 
-from msglog.annotation import TYPE_CHECKING, cast
+from msglog.annotation import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from argparse import HelpFormatter
-    from typing import IO, Any
+    from typing import Any, Literal
 
     from plumbing.context import Context
     from porcelain.printing import Piece
@@ -33,6 +33,11 @@ _STYLES = {
     "heat3": Style.parse("bright_green"),
     "heat4": Style.parse("bold bright_green"),
 }
+
+_BAR_WIDTH = 40
+_BAR_LEAST = 6
+_SPARE = 3
+"""Columns left free: the last one, after which lines wrap, and two for the `^C` of who gives up."""
 
 
 class StyledPrinter:
@@ -75,41 +80,98 @@ def help_formatter(context: Context) -> type[HelpFormatter]:
 
 
 class Bar:
-    """A bar on standard error that shows how far a long piece of work has come."""
+    """A line on standard error that shows how far a long piece of work has come.
 
-    def __init__(self, context: Context, text: str) -> None:
-        from rich.console import Console  # noqa: PLC0415 - only for long work
-        from rich.progress import (  # noqa: PLC0415 - only for long work
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
+    It is written over in place, is no wider than the terminal, and is taken away at the end. A
+    terminal that cannot do that, or a pipe, gets the words without the bar.
+
+    text: what is done, safe to show. started: by the clock of the steps.
+    """
+
+    def __init__(self, context: Context, text: str, started: float) -> None:
+        from porcelain.pace import Pace  # noqa: PLC0415 - only for long work
+
+        self._stream = context.stderr
+        self._text = text
+        self._pace = Pace(started)
+        self._width = context.width
+        self._plain = not context.stderr_terminal or context.environment.get("TERM") == "dumb"
+        self._color: Literal["standard"] | None = None if context.color == "never" else "standard"
+        self._shown = 0
+
+    def update(
+        self, now: float, done: int, total: int | None, size: int, whole: int | None
+    ) -> None:
+        """Show that done of total messages, and size of whole bytes, are done."""
+        from rich.cells import cell_len, set_cell_size  # noqa: PLC0415 - only for long work
+
+        from porcelain.pace import Step  # noqa: PLC0415 - as above
+
+        step = Step(done, total, size, whole)
+        words = [word for word in self._pace.words(now, step) if word]
+        room = self._room()
+        text = self._text
+        longest = max(room - 2 - len(words[0]) if words else room, room // 3)
+        if cell_len(text) > longest:
+            text = set_cell_size(text, longest - 1) + "…"
+        while words and cell_len(text) + sum(2 + len(word) for word in words) > room:
+            words.pop()
+        after = "  ".join(words)
+        size_left = room - cell_len(text) - len(after) - 4
+        bar = "" if self._plain else self._bar(step.fraction, min(size_left, _BAR_WIDTH), now)
+        self._draw("  ".join([part for part in (text, bar, after) if part]))
+
+    def hide(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            self._draw("")
+            self._shown = 0
+
+    def _room(self) -> int:
+        try:  # standard output, whose width is known, may be a file; and windows change
+            width = os.get_terminal_size(self._stream.fileno()).columns or self._width
+        except (OSError, ValueError):
+            width = self._width
+        return max(width, 20) - _SPARE
+
+    def _bar(self, fraction: float | None, width: int, now: float) -> str:
+        if width < _BAR_LEAST:
+            return ""
+        from io import StringIO  # noqa: PLC0415 - only for long work
+
+        from rich.cells import cell_len  # noqa: PLC0415 - as above
+        from rich.console import Console  # noqa: PLC0415 - as above
+        from rich.progress_bar import ProgressBar  # noqa: PLC0415 - as above
+        from rich.text import Text  # noqa: PLC0415 - as above
+
+        console = Console(
+            file=StringIO(),
+            force_terminal=True,
+            color_system=self._color,
+            no_color=self._color is None,
+            width=width,
+            legacy_windows=False,
         )
-
-        stream = cast("IO[str]", codecs.getwriter("utf-8")(context.stderr, "replace"))
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            console=Console(
-                file=stream,
-                force_terminal=True,
-                width=context.width,
-                no_color=context.color == "never",
-            ),
-            auto_refresh=False,
-            transient=True,
+        bar = ProgressBar(
+            total=None if fraction is None else 1.0,
+            completed=fraction or 0.0,
+            width=width,
+            pulse=fraction is None,
+            animation_time=now,
         )
-        self._task = self._progress.add_task(text, total=None)
-        self._progress.start()
+        with console.capture() as capture:
+            console.print(bar, end="")
+        drawn = capture.get()
+        # Without colours, what is still to be done is not drawn.
+        return drawn + " " * (width - cell_len(Text.from_ansi(drawn).plain))
 
-    def update(self, done: int, total: int | None) -> None:
-        """Show that done of total are done."""
-        self._progress.update(self._task, completed=done, total=total, refresh=True)
-
-    def close(self) -> None:
-        """Take the bar away."""
-        self._progress.stop()
+    def _draw(self, line: str) -> None:
+        width = len(line) if self._plain else 0
+        padding = " " * (self._shown - width) if self._plain else "\x1b[K"
+        data = f"\r{line}{padding}" if line else f"\r{padding}\r"
+        self._stream.write(data.encode("utf-8", "replace"))
+        self._stream.flush()
+        self._shown = width or 1
 
 
 def _render(piece: Piece) -> str:

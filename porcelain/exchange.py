@@ -237,6 +237,13 @@ def exchange(arguments: Namespace, context: Context) -> Iterator[Exchange]:
     """Find the repository, and the remote that a command names."""
     for log in arguments.logs:
         check_log_name(log)
+    with exchange_with(arguments, context) as one:
+        yield one
+
+
+@contextmanager
+def exchange_with(arguments: Namespace, context: Context) -> Iterator[Exchange]:
+    """Find the repository, and the remote that a command names, whatever logs it names."""
     folder = find_repository(context)
     config = load_settings(context, folder)
     check_is_remote(config, arguments.remote)

@@ -56,10 +56,11 @@ def give(one: Exchange, logs: Sequence[str]) -> None:
         ready[log] = pusher
 
     def finish(log: str) -> None:
-        with Progress(one.context, f"Pushing {log}", heed=one.heed) as progress:
+        with Progress(one.context, f"Pushing {log}", heed=one.heed, session=session) as progress:
             following = next(rest, None)
             meanwhile = None if following is None else ready[following].prepare
-            _report(one, ready[log].run(progress.update, meanwhile))
+            pushed = ready[log].run(progress.update, meanwhile)
+        _report(one, pushed)
 
     one.each(chosen, take_answer)
     rest = iter([*ready][1:])  # while the remote still works on one log, the next is begun

@@ -1,190 +1,169 @@
-"""`import`: puts messages from a file into a log, once, however often it is said."""
+"""`import`: puts messages from elsewhere into a log, once, however often it is said."""
 
 from __future__ import annotations
 
-import stat
 from contextlib import ExitStack
-from pathlib import Path
-from shutil import copyfileobj
-from tempfile import NamedTemporaryFile
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.dataclass import dataclass
-from msglog.errors import IntegrityError, LocalError, UsageError
+from msglog.dataclass import dataclass, field
+from msglog.errors import UsageError
 from msglog.index.change import insert
-from msglog.key import make_key
-from msglog.objectid import object_id
 from msglog.refname import DEFAULT_LOG, log_ref
 from msglog.repository import Insertion
 from porcelain.discovery import open_repository
-from porcelain.display import one_line
-from porcelain.import_source import json_rows
+from porcelain.display import one_line, plural
+from porcelain.import_opening import FORMATS, open_source
 from porcelain.message_json import to_json
-from porcelain.poc_database import MAGIC, PocDatabase, parse_timezone
+from porcelain.printing import note
 from porcelain.progress import Progress
+from porcelain.spool import Spool
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Callable, Iterator
-    from typing import IO, TypeAlias
+    from collections.abc import Iterator
+    from typing import TypeAlias
 
     from msglog.key import Key
     from msglog.repository import Repository
     from plumbing.context import Context
-    from porcelain.import_source import Row
+    from porcelain.import_opening import Source
 
-DEFAULT_AUTHOR = "imported"
+    _Messages: TypeAlias = "Iterator[tuple[Key, bytes]]"
+
 BATCH_MESSAGES = 4096
 BATCH_BYTES = 4 << 20
 """A batch is committed when it has so many messages or bytes, which bounds the memory taken."""
 
 _SHOWN = 5
-_HEAD_BYTES = 4096
-
-_Rows: TypeAlias = "Callable[[], Iterator[Row]]"
-
-
-class UnknownFormatError(UsageError):
-    """A file is nothing that can be imported."""
 
 
 class BadRowsError(UsageError):
-    """Some rows of a file cannot be messages; nothing was imported."""
-
-
-class UnreadableSourceError(LocalError):
-    """A file cannot be read."""
+    """Some rows of a file cannot be messages."""
 
 
 @dataclass(slots=True)
 class _Tally:
-    """What was found and done. skipped: objects of a newer msglog."""
+    """What was found and done.
+
+    skipped: objects of a newer msglog. bad: rows that are no messages, of which shown has some.
+    """
 
     read: int = 0
     new: int = 0
     skipped: int = 0
+    bad: int = 0
+    shown: list[str] = field(default_factory=list)
 
 
 def configure(parser: ArgumentParser) -> None:
     """Add the arguments of `import`."""
     add = parser.add_argument
-    add("file", nargs="?", metavar="FILE", help="a SQLite file or JSON Lines; else stdin")
+    add("file", nargs="?", metavar="FILE", help="what to read, a folder for git; else stdin")
     add("--log", default=DEFAULT_LOG, metavar="NAME", help="the log to add to (main)")
-    add("--timezone", metavar="ZONE", help="of the SQLite file's times (UTC)")
-    add("--author", metavar="NAME", help="of the SQLite file's messages (imported)")
+    add("--format", choices=FORMATS, metavar="FORMAT", help=f"{', '.join(FORMATS)} (as it looks)")
+    add("-k", "--keep-going", action="store_true", help="leave bad rows out, import the others")
+    add("--timezone", metavar="ZONE", help="of times that do not say theirs (UTC)")
+    add("--author", metavar="NAME", help="of messages that do not say theirs (imported)")
+    add("--year", type=_year, metavar="YEAR", help="of syslog's first line, if it says none")
+    add("--revision", metavar="REV", help="from where to go back in git's history (HEAD)")
 
 
 def run(arguments: Namespace, context: Context) -> int:
-    """Check the whole file, then put what it has into the log in batches."""
+    """Check the whole source, then put what it has into the log in batches."""
     repository = open_repository(context)
+    tally = _Tally()
     with ExitStack() as cleanup:
         cleanup.callback(repository.close)
         repository.log(arguments.log)
-        rows = _open(arguments, context, cleanup)
-        name = _name(arguments)
-        _check(rows(), name)
-        tally = _Tally()
-        with Progress(context, f"Importing {one_line(name)}") as progress:
-            for batch in _batches(rows(), tally):
-                tally.new += _add(repository, arguments.log, batch, context)
-                progress.update(tally.read)
-        log = repository.log(arguments.log)
+        source = open_source(arguments, context, cleanup)
+        name = one_line(source.name)
+        if arguments.keep_going:
+            with Progress(context, f"Importing {name}") as progress:
+                messages = _checked(source, tally, context, progress)
+                _put(repository, arguments.log, messages, tally, context)
+        else:
+            spool = cleanup.enter_context(Spool())
+            with Progress(context, f"Checking {name}") as progress:
+                for key, data in _checked(source, tally, context, progress):
+                    spool.put(key, data)
+            if tally.bad:
+                raise _complaint(source, tally, "Nothing was imported.")
+            with Progress(context, f"Importing {name}") as progress:
+                messages = _followed(spool, progress)
+                _put(repository, arguments.log, messages, tally, context)
+        _report(repository, arguments.log, tally, context)
+    if tally.bad:
+        raise _complaint(source, tally, "The others were imported.")
+    return 0
+
+
+def _report(repository: Repository, name: str, tally: _Tally, context: Context) -> None:
+    log = repository.log(name)
     if tally.skipped:
-        said = f"{tally.skipped} lines of a newer msglog were left out: JSON has not all of them.\n"
-        context.stderr.write(f"msglog: {said}".encode())
+        some = plural(tally.skipped, "object")
+        text = f"msglog: {some} of a newer msglog left out, of which the file has not all"
+        context.stderr.write(f"{text}\n".encode())
     if context.json:
-        fields = {"log": log.name, "read": tally.read, "new": tally.new, "skipped": tally.skipped}
+        fields = {
+            "log": log.name,
+            "read": tally.read,
+            "new": tally.new,
+            "skipped": tally.skipped,
+            "bad": tally.bad,
+        }
         context.write(to_json({**fields, "count": log.count, "root": log.root.hex()}))
     elif not context.quiet:
         old = tally.read - tally.new
         context.write(f"{log.name}: {tally.new} new, {old} there already, {log.count} in all\n")
-    return 0
 
 
-def _name(arguments: Namespace) -> str:
-    file: str | None = arguments.file
-    return "standard input" if file in (None, "-") else str(file)
+def _checked(source: Source, tally: _Tally, context: Context, progress: Progress) -> _Messages:
+    """Yield the messages of a source, and note what is none."""
+    reading = source.reading
+    for row in source.rows():
+        if row.key is not None:
+            tally.read += 1
+            yield row.key, row.data
+        elif not row.why:
+            tally.skipped += 1
+        else:
+            tally.bad += 1
+            if context.verbose:
+                progress.hide()
+                note(context, one_line(f"msglog: {source.name}: {row.name}: {row.why}"))
+            if len(tally.shown) < _SHOWN:
+                tally.shown.append(f"{row.name}: {row.why}")
+        progress.update(tally.read, reading.rows, size=reading.size, whole=reading.whole)
 
 
-def _open(arguments: Namespace, context: Context, cleanup: ExitStack) -> _Rows:
-    """Return what gives the rows of the source from the beginning, each time that it is called."""
-    name = _name(arguments)
-    file, path = _source(arguments, context, cleanup)
-    head = file.read(_HEAD_BYTES)
-    if head.startswith(MAGIC):
-        zone = parse_timezone("UTC" if arguments.timezone is None else arguments.timezone)
-        author = DEFAULT_AUTHOR if arguments.author is None else arguments.author
-        database = PocDatabase(path, name, author=author, zone=zone)
-        cleanup.callback(database.close)
-        return database.rows
-    if head.lstrip()[:1] not in (b"{", b""):
-        raise UnknownFormatError(
-            f"{name} cannot be imported",
-            why="it is neither a SQLite file of the proof of concept nor JSON Lines",
-        )
-    if arguments.timezone is not None or arguments.author is not None:
-        raise UnknownFormatError(
-            "--timezone and --author are for SQLite files", why=f"each line of {name} has its own"
-        )
-    return lambda: json_rows(file)
+def _followed(spool: Spool, progress: Progress) -> _Messages:
+    for number, message in enumerate(spool.messages()):
+        progress.update(number, spool.count)
+        yield message
 
 
-def _source(arguments: Namespace, context: Context, cleanup: ExitStack) -> tuple[IO[bytes], Path]:
-    """Open the file; standard input is copied first, because it is read twice."""
-    if arguments.file in (None, "-"):
-        if context.stdin_terminal:
-            raise UnknownFormatError("there is nothing to import", hint="Name a file.")
-        temporary = NamedTemporaryFile(prefix="msglog-import-")  # noqa: SIM115 - cleanup closes it
-        copy = cleanup.enter_context(temporary)
-        copyfileobj(context.stdin, copy)
-        copy.seek(0)
-        return copy.file, Path(copy.name)
-    path = Path(context.directory, arguments.file)
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise UnknownFormatError(
-                f"{arguments.file} is not a file", hint="Pipe it in to read from a device."
-            )
-        return cleanup.enter_context(path.open("rb")), path
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise UnreadableSourceError(f"cannot read {arguments.file}", why=why or "") from error
+def _complaint(source: Source, tally: _Tally, hint: str) -> BadRowsError:
+    """Return the error that names the first of the bad rows."""
+    more = ["..."] if tally.bad > len(tally.shown) else []
+    return BadRowsError(
+        f"{plural(tally.bad, 'row')} of {source.name} cannot be imported",
+        why="; ".join([*tally.shown, *more]),
+        hint=hint,
+    )
 
 
-def _check(rows: Iterator[Row], name: str) -> None:
-    """Raise BadRowsError if any row is bad, naming the first of them."""
-    bad = 0
-    shown: list[str] = []
-    for row in rows:
-        why = row.why
-        if row.message is not None:
-            try:
-                row.message.encode()
-            except IntegrityError as error:
-                why = error.why
-        if why:
-            bad += 1
-            if len(shown) < _SHOWN:
-                shown.append(f"row {row.number}: {why}")
-    if bad:
-        more = ["..."] if bad > _SHOWN else []
-        raise BadRowsError(
-            f"{bad} {'row' if bad == 1 else 'rows'} of {name} cannot be imported",
-            why="; ".join([*shown, *more]),
-            hint="Nothing was imported.",
-        )
+def _put(
+    repository: Repository, name: str, messages: _Messages, tally: _Tally, context: Context
+) -> None:
+    for batch in _batches(messages):
+        tally.new += _add(repository, name, batch, context)
 
 
-def _batches(rows: Iterator[Row], tally: _Tally) -> Iterator[dict[Key, bytes]]:
+def _batches(messages: _Messages) -> Iterator[dict[Key, bytes]]:
     batch: dict[Key, bytes] = {}
     size = 0
-    for row in rows:
-        if row.message is None:
-            tally.skipped += 1
-            continue
-        tally.read += 1
-        data = row.message.encode()
-        batch[make_key(row.message.time, object_id(data))] = data
+    for key, data in messages:
+        batch[key] = data
         size += len(data)
         if len(batch) >= BATCH_MESSAGES or size >= BATCH_BYTES:
             yield batch
@@ -203,3 +182,11 @@ def _add(repository: Repository, name: str, batch: dict[Key, bytes], context: Co
     insertion = Insertion(log_ref(name), keys, computed=(log.root, index))
     repository.commit([insertion], messages=batch, time=context.now(), reason="import")
     return index.count - log.count
+
+
+def _year(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) == 4 and text != "0000"):
+        from argparse import ArgumentTypeError  # noqa: PLC0415 - argparse is here if need be
+
+        raise ArgumentTypeError(f"{text[:80]!r} is not a year such as 2026")
+    return int(text)

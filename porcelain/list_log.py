@@ -48,7 +48,7 @@ class PatternError(UsageError):
 def configure(parser: ArgumentParser) -> None:
     """Add the arguments of `list`."""
     add = parser.add_argument
-    add("-n", "--max-count", type=_count, metavar="N", help="at most N messages")
+    add("-n", "--max-count", type=parse_count, metavar="N", help="at most N messages")
     add("--reverse", action="store_true", help="oldest first")
     configure_filters(parser)
     add("--oneline", action="store_true", help="one line a message")
@@ -380,7 +380,8 @@ def _last_key_at(time: int) -> Key:
     return Key(first_key_at(time)[: -len(key_object_id(LAST_KEY))] + key_object_id(LAST_KEY))
 
 
-def _count(text: str) -> int:
+def parse_count(text: str) -> int:
+    """Return a number of messages, as argparse takes the type of an argument."""
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         from argparse import ArgumentTypeError  # noqa: PLC0415 - argparse is here if need be
 

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from msglog.message import MetaValue
     from porcelain.when import LocalOffset
 
-__all__ = ["FIELDS", "LOCAL_FIELDS", "json_text", "message_fields", "parse_message", "to_json"]
+__all__ = [
+    "FIELDS",
+    "LOCAL_FIELDS",
+    "json_text",
+    "load_fields",
+    "message_fields",
+    "message_from_fields",
+    "parse_message",
+    "to_json",
+]
 
 _FOUND = ("score", "snippet", "matches")
 LOCAL_FIELDS = ("id", "logs", "remotes", "received", "held_back", *_FOUND)
@@ -42,7 +51,15 @@ def parse_message(
     LOCAL_FIELDS are ignored. Raises MessageJsonError for a field that is not known or
     not of its type; the limits of the format are checked when the message is encoded.
     """
-    fields = _load(line)
+    return message_from_fields(
+        load_fields(line), author=author, uuid=uuid, now=now, local_offset=local_offset
+    )
+
+
+def message_from_fields(
+    fields: Mapping[str, Any], *, author: str, uuid: bytes, now: int, local_offset: LocalOffset
+) -> Message:
+    """Return the message of a JSON object, as `parse_message` does."""
     unknown = sorted(fields.keys() - {*FIELDS, *LOCAL_FIELDS})
     if unknown:
         raise MessageJsonError(
@@ -81,9 +98,10 @@ def json_text(key: Key, data: bytes) -> str:
     return ordinary_json(key_object_id(key), plain)
 
 
-def _load(line: str) -> dict[str, Any]:
+def load_fields(line: str) -> dict[str, Any]:
+    """Return the JSON object that a line is; raises MessageJsonError."""
     try:
-        value = json.loads(line, parse_constant=_refuse_constant)
+        value = _DECODER.decode(line)
     except (ValueError, RecursionError) as error:
         why = str(error) if isinstance(error, ValueError) else "it is nested too deep"
         raise MessageJsonError("not JSON", why=why) from error
@@ -94,6 +112,10 @@ def _load(line: str) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+"""Made once: `json.loads` makes one for each line."""
 
 
 def _text(fields: Mapping[str, Any], name: str, default: str) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError, LocalError, UsageError
-from msglog.message import BODY_BYTES_LIMIT, OFFSET_MINUTES_LIMIT, Message
-from porcelain.import_source import Row
+from msglog.message import BODY_BYTES_LIMIT, Message
+from porcelain.import_source import bad_row, good_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from msglog.errors import MsglogError
+    from porcelain.import_source import Row
 
 MAGIC = b"SQLite format 3\0"
 BUSY_SECONDS = 5.0
@@ -32,7 +33,6 @@ _TIME = re.compile(
     r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)?", re.ASCII
 )
 _FRACTION = re.compile(r"\.(\d{1,6})")
-_OFFSET = re.compile(r"(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>[0-5]\d)", re.ASCII)
 # A value that is far too long is not read at all; what is a little too long is refused later.
 _QUERY = f"""
 SELECT typeof(uuid), CASE WHEN length(CAST(uuid AS BLOB)) <= {_SHORT_BYTES} THEN uuid END,
@@ -53,10 +53,6 @@ class DamagedDatabaseError(IntegrityError):
 
 class UnreadableDatabaseError(LocalError):
     """SQLite cannot read the file on this machine."""
-
-
-class TimezoneError(UsageError):
-    """A text names no time zone."""
 
 
 class PocDatabase:
@@ -113,9 +109,11 @@ class PocDatabase:
         try:
             for number, values in enumerate(self._connection.execute(_QUERY), 1):
                 try:
-                    yield Row(number, self._message(*values))
+                    message = self._message(*values)
                 except ValueError as error:
-                    yield Row(number, None, str(error))
+                    yield bad_row(number, str(error))
+                    continue
+                yield good_row(number, message)
         except _FAILURES as error:
             raise self._translated(error) from error
 
@@ -186,24 +184,3 @@ def _parse_time(value: bytes, zone: tzinfo) -> tuple[int, int]:
     except (ValueError, OverflowError) as error:
         raise ValueError("there is no such time") from error
     return since // timedelta(microseconds=1), (east or timedelta()) // timedelta(minutes=1)
-
-
-def parse_timezone(text: str) -> tzinfo:
-    """Return the zone that a name of the time zone database or an offset says."""
-    if text in ("UTC", "Z", "utc", "z"):
-        return UTC
-    match = _OFFSET.fullmatch(text)
-    if match is not None:
-        minutes = 60 * int(match["hours"]) + int(match["minutes"])
-        if minutes <= OFFSET_MINUTES_LIMIT:
-            return timezone(timedelta(minutes=-minutes if match["sign"] == "-" else minutes))
-        raise TimezoneError(f"{text} is no offset", why="they go up to 14 hours")
-    from zoneinfo import ZoneInfo  # noqa: PLC0415 - only for named zones
-
-    try:
-        return ZoneInfo(text)
-    except (LookupError, ValueError, OSError) as error:
-        raise TimezoneError(
-            f"there is no time zone {text[:80]!r}",
-            hint="Give a name such as Europe/Zurich, or an offset such as +02:00.",
-        ) from error

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from plumbing.context import Context
+    from plumbing.session import Session
     from porcelain.console import Bar
 
 _PATIENCE = 0.5
@@ -21,8 +22,10 @@ _INTERVAL = 0.1
 class Progress:
     """Says how far a piece of work has come; costs next to nothing as long as nothing is shown.
 
+    The work is done in its context, and may be left and entered again.
+
     text: what is done, safe to show. clock: seconds, for tests. heed: called at each step, whether
-    anything is shown or not.
+    anything is shown or not. session: what it sends and receives is shown too, as it does.
     """
 
     def __init__(
@@ -32,20 +35,42 @@ class Progress:
         clock: Callable[[], float] = time.monotonic,
         *,
         heed: Callable[[], None] = lambda: None,
+        session: Session | None = None,
     ) -> None:
         self._context = context
         self._text = text
         self._clock = clock
         self._wanted = not context.quiet and (context.progress or context.stderr_terminal)
-        self._next = clock() + _PATIENCE if self._wanted else 0.0
+        self._started = self._next = 0.0
         self._heed = heed
         self._bar: Bar | None = None
+        self._done = 0
+        self._total: int | None = None
+        self._session = session if self._wanted else None
+        self._before = 0
 
-    def update(self, done: int, total: int | None = None) -> None:
-        """Say that done of total are done; total None: nobody knows."""
+    def update(
+        self, done: int, total: int | None = None, *, size: int = 0, whole: int | None = None
+    ) -> None:
+        """Say that done of total messages are done, and size of whole bytes; None: nobody knows.
+
+        Totals may be what a peer says: they are for display, and what cannot be is not displayed.
+        """
         self._heed()
-        if not self._wanted:
-            return
+        self._done, self._total = done, total
+        if self._wanted:
+            self._show(size, whole)
+
+    def hide(self) -> None:
+        """Take away what is shown, until the next step: something else is to be said."""
+        if self._bar is not None:
+            self._bar.hide()
+
+    def _beat(self) -> None:
+        """Show what the session has sent and received."""
+        self._show(0, None)
+
+    def _show(self, size: int, whole: int | None) -> None:
         now = self._clock()
         if now < self._next:
             return
@@ -53,11 +78,19 @@ class Progress:
         if self._bar is None:
             from porcelain.console import Bar  # noqa: PLC0415 - rich only for long work
 
-            self._bar = Bar(self._context, self._text)
-        self._bar.update(done, total)
+            self._bar = Bar(self._context, self._text, self._started)
+        if self._session is not None:
+            size = self._session.traffic.sent + self._session.traffic.received - self._before
+        self._bar.update(now, self._done, self._total, size, whole)
 
     def __enter__(self) -> Self:
-        """Return itself."""
+        """Begin, or go on with it; return itself."""
+        if self._wanted and self._bar is None:
+            self._started = self._clock()
+            self._next = self._started + _PATIENCE
+        if self._session is not None:
+            self._before = self._session.traffic.sent + self._session.traffic.received
+            self._session.attend = self._beat
         return self
 
     def __exit__(
@@ -67,5 +100,6 @@ class Progress:
         traceback: TracebackType | None,
     ) -> None:
         """Take away what is shown."""
-        if self._bar is not None:
-            self._bar.close()
+        self.hide()
+        if self._session is not None:
+            self._session.attend = None

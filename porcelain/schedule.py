@@ -36,13 +36,23 @@ class Schedule:
         chance: from 0 to 1, different for every client: it spreads those who were cut off together
         over half of the time. The time doubles up to LONGEST_DELAY_SECONDS.
         """
-        doublings = min(failures - 1, 16)
-        longest = min(FIRST_DELAY_SECONDS * (1 << doublings), LONGEST_DELAY_SECONDS)
-        return longest * (0.5 + chance / 2)
+        return delay_after(failures, chance)
 
     def outlasts(self, moved: float, until: float) -> bool:
         """Tell whether a session in which something last moved at a time is good until another."""
         return until - moved <= SESSION_SECONDS
+
+
+def delay_after(
+    failures: int,
+    chance: float,
+    *,
+    first: float = FIRST_DELAY_SECONDS,
+    longest: float = LONGEST_DELAY_SECONDS,
+) -> float:
+    """Return how many seconds to wait after so many failures in a row; see `after_failure`."""
+    doublings = min(failures - 1, 16)
+    return min(first * (1 << doublings), longest) * (0.5 + chance / 2)
 
 
 def parse_interval(text: str) -> Schedule:

@@ -62,10 +62,13 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
         if ref.log not in asked and not logs and one.shares(ref.log)
     ]
     answered: dict[str, Fetcher] = {}
+    shown: dict[str, Progress] = {}
 
     def take_answer(log: str) -> None:
         verb = "Pulling" if pull else "Fetching"
-        with Progress(one.context, f"{verb} {log}", heed=one.heed) as progress:
+        progress = Progress(one.context, f"{verb} {log}", heed=one.heed, session=session)
+        shown[log] = progress
+        with progress:
             fetcher = Fetcher(
                 session,
                 one.tracking(log),
@@ -83,7 +86,8 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
             answered[log] = fetcher
 
     def finish(log: str) -> None:
-        fetched = answered[log].run()
+        with shown[log]:
+            fetched = answered[log].run()
         seen[log] = _look_back(one, fetched, counts.get(log))
         _report(one, fetched, seen[log], pull=pull)
 

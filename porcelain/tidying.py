@@ -6,6 +6,7 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.incoming import sweep
 from porcelain.display import plural
 from porcelain.message_json import to_json
+from porcelain.progress import Progress
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -31,14 +32,18 @@ def tidy(
     name: str | None = None,
 ) -> Collected:
     """Tidy a repository, and print one line; name: which of an account's it is."""
-    collected = repository.store.collect(retention, dry_run=dry_run)
-    condensed = None if dry_run else repository.store.condense()
+    label = "" if name is None else f"{name}: "
+    store = repository.store
+    with Progress(context, f"{label}Looking through messages") as progress:
+        collected = store.collect(retention, dry_run=dry_run, progress=progress.update)
+    condensed = None
     if not dry_run:
+        with Progress(context, f"{label}Compressing") as progress:
+            condensed = store.condense(progress=progress.update)
         sweep(repository.folder, retention.before)
     if context.json:
         context.write(to_json(_record(collected, condensed, name)))
     elif not context.quiet:
-        label = "" if name is None else f"{name}: "
         context.write(f"{label}{_sentence(collected, condensed)}\n")
     return collected
 

@@ -13,6 +13,7 @@ COMMANDS = {
     "cat-object": "plumbing.cat_object",
     "check-ref-format": "plumbing.check_ref_format",
     "diff-index": "plumbing.diff_index",
+    "export": "porcelain.export",
     "for-each-ref": "plumbing.for_each_ref",
     "hash-object": "plumbing.hash_object",
     "import": "porcelain.import_log",
@@ -20,9 +21,9 @@ COMMANDS = {
     "restore": "porcelain.restore",
     "rev-parse": "plumbing.rev_parse",
     "search": "porcelain.search",
-    "verify": "plumbing.verify",
+    "verify": "porcelain.verify",
 }
-EVERYWHERE = {"--json", "-q", "-C"}
+EVERYWHERE = {"--json", "-q", "-v", "-C"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

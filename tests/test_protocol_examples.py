@@ -232,6 +232,7 @@ def test_the_error_codes_are_those_of_both_sides() -> None:
         f"| requests that wait for an answer | {connection.AHEAD_LIMIT} |",
         f"| keep-alives in a row | {connection.KEEP_ALIVE_LIMIT} |",
         f"| logs in a list | {connection.REF_LIMIT} |",
+        f"| patterns of logs to watch | {events.PATTERNS_LIMIT} |",
         f"| nodes that answer for one path | {connection.NODES_A_PATH_LIMIT} |",
         f"| a client's batches without an acknowledgement | {connection.UNACKNOWLEDGED_LIMIT} |",
         f"| words, and lines, of a command of an administrator | {events.WORDS_LIMIT}, {events.LINES_LIMIT} |",

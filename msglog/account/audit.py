@@ -35,6 +35,9 @@ GREETING = "greeting"
 PUSH = "push"
 """What has a record for each batch that was acknowledged."""
 
+WATCH = "watch"
+"""What begins a session whose fetches are recorded as sums: it may bring one for each message."""
+
 SESSION = "session"
 """The operation of what failed outside of any other."""
 

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 from msglog.timestamp import DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+StepsDone: TypeAlias = "Callable[[int, int], None]"
+"""Is told how many steps of how many are done, now and then."""
 
 REMEMBERED = 90 * DAY
 """How long past values of refs, and agreed roots, are remembered, in microseconds; as git does."""

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from msglog.key import Key
     from msglog.objectid import ObjectId
-    from msglog.store.collection import Retention
+    from msglog.store.collection import Retention, StepsDone
+    from msglog.store.memory_notice import MemoryNotice
     from msglog.store.store import (
         Agreement,
         Commit,
@@ -58,6 +59,7 @@ class MemoryStore:
         self._held_back: dict[tuple[str, str], dict[Key, Refusal]] = {}
         self._indexed: dict[str, ObjectId] = {}
         self._index: set[Key] = set()
+        self._notices: list[MemoryNotice] = []
 
     @property
     def identity(self) -> bytes:
@@ -132,6 +134,9 @@ class MemoryStore:
                 held.pop(key, None)
             for refusal in change.refused:
                 held[refusal.key] = refusal
+        if commit.refs:
+            for notice in self._notices:
+                notice.tell()
         return Committed()
 
     def _bound_views(self, agreement: Agreement, time: int) -> None:
@@ -187,8 +192,15 @@ class MemoryStore:
         found = (key for key in self._index if key_object_id(key).hex().startswith(abbreviation))
         return sorted(found, key=key_object_id)[:limit]
 
-    def collect(self, retention: Retention, *, dry_run: bool = False) -> Collected:
+    def collect(
+        self,
+        retention: Retention,
+        *,
+        dry_run: bool = False,
+        progress: StepsDone | None = None,
+    ) -> Collected:
         """Remove what no root reaches, or only say how much it is."""
+        del progress  # it is done at once
         entries = self._expired_entries(retention)
         agreements = self._expired_agreements(retention)
         nodes, keys = self._reached([ref.root for ref in self._refs.values()], strict=True)
@@ -282,8 +294,9 @@ class MemoryStore:
                 keys.update(node.keys)
         return nodes, keys
 
-    def condense(self) -> Condensed:
+    def condense(self, *, progress: StepsDone | None = None) -> Condensed:
         """Do nothing: memory is not for keeping."""
+        del progress
         return Condensed(0, self.size(), self.size())
 
     def held_keys(self) -> Iterator[Key]:
@@ -317,6 +330,14 @@ class MemoryStore:
                 self._index,
             ),
         )
+
+    def notice(self) -> MemoryNotice:
+        """Return what tells of every commit that changes a ref."""
+        from msglog.store.memory_notice import MemoryNotice  # noqa: PLC0415 - seldom wanted
+
+        notice = MemoryNotice(self._notices.remove)
+        self._notices.append(notice)
+        return notice
 
     def size(self) -> int:
         """Return the bytes of all objects."""

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from os import PathLike
 
-    from msglog.store.collection import Collected, Condensed, Retention
+    from msglog.store.collection import Collected, Condensed, Retention, StepsDone
+    from msglog.store.sqlite_notice import SqliteNotice
     from msglog.store.store import (
         Commit,
         Lost,
@@ -209,7 +210,11 @@ class SqliteStore:
             lost = sqlite_commit.write(self._link, commit)
             if lost is not None:
                 self._link.roll_back()
-        return Committed() if lost is None else lost
+        if lost is not None:
+            return lost
+        if commit.refs:
+            sqlite_commit.tell_who_waits(self._link.path)
+        return Committed()
 
     def usage(self, user: str) -> Usage:
         """Return what a user was the first to deliver."""
@@ -303,19 +308,25 @@ class SqliteStore:
         )
         return [make_key(time, ObjectId(oid)) for oid, time in self._link.checked(rows, _LOOKUP)]
 
-    def collect(self, retention: Retention, *, dry_run: bool = False) -> Collected:
+    def collect(
+        self,
+        retention: Retention,
+        *,
+        dry_run: bool = False,
+        progress: StepsDone | None = None,
+    ) -> Collected:
         """Remove what no root reaches, in short transactions; or only say how much it is."""
         from msglog.store.sqlite_collection import Collection  # noqa: PLC0415 - for gc alone
 
-        return Collection(self._link, retention).run(dry_run=dry_run)
+        return Collection(self._link, retention, progress).run(dry_run=dry_run)
 
-    def condense(self) -> Condensed:
+    def condense(self, *, progress: StepsDone | None = None) -> Condensed:
         """Compress messages, and give free pages back to the file system."""
         from msglog.store.collection import Condensed  # noqa: PLC0415 - for gc alone
         from msglog.store.sqlite_condensation import Condensation  # noqa: PLC0415 - as above
 
         before = self.size()
-        messages = Condensation(self._link, self._dictionaries).run()
+        messages = Condensation(self._link, self._dictionaries).run(progress)
         return Condensed(messages, before, self.size())
 
     def held_keys(self) -> Iterator[Key]:
@@ -336,6 +347,12 @@ class SqliteStore:
         """Write all into a new file, which has no free pages."""
         with self._link.translated():
             copy_into(self._link.connection, path)
+
+    def notice(self) -> SqliteNotice:
+        """Return what tells of the commits of other connections."""
+        from msglog.store.sqlite_notice import SqliteNotice  # noqa: PLC0415 - for who waits alone
+
+        return SqliteNotice(self._link)
 
     def size(self) -> int:
         """Return the bytes of the file, and of its write-ahead log."""

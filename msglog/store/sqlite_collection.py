@@ -24,7 +24,7 @@ from msglog.store.marking import mark
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from msglog.store.collection import Retention
+    from msglog.store.collection import Retention, StepsDone
     from msglog.store.sqlite_link import Link, Value
 
 SLICE = 2000
@@ -65,9 +65,10 @@ SELECT log FROM looked_up WHERE NOT EXISTS (
 class Collection:
     """One run over a store."""
 
-    def __init__(self, link: Link, retention: Retention) -> None:
+    def __init__(self, link: Link, retention: Retention, progress: StepsDone | None) -> None:
         self._link = link
         self._retention = retention
+        self._progress = progress
         self._seen_before = retention.before // SECOND
         self._listed: list[ObjectId] = []
         self._newest_receipt = 0
@@ -217,6 +218,9 @@ class Collection:
         listed = self._listed_keys()
         current = next(listed, _NO_KEY)
         last = b""
+        done = total = 0
+        if self._progress is not None:
+            total = self._link.number("SELECT count(*) FROM messages")
         sql = "SELECT key, receipt, seen FROM messages WHERE key > ? ORDER BY key LIMIT ?"
         while rows := self._link.select(sql, (last, _SCAN)):
             unlisted: list[tuple[bytes, int]] = []
@@ -231,6 +235,9 @@ class Collection:
             self._many("INSERT INTO temp.unlisted VALUES (?, ?)", unlisted)
             self._many("INSERT OR IGNORE INTO temp.used VALUES (?)", [(one,) for one in used])
             last = rows[-1][0]
+            done += len(rows)
+            if self._progress is not None:
+                self._progress(done, total)
 
     def _listed_keys(self) -> Iterator[bytes]:
         """Yield the keys that refs reach, in order; most refs differ little from the largest."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import islice
 
 from msglog.annotation import TYPE_CHECKING
@@ -18,6 +19,7 @@ from msglog.store.store import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from os import PathLike
 
     from msglog.key import Key
     from msglog.store.sqlite_link import Link
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
         HeldBack,
         RefUpdate,
     )
+
+NOTICE_SUFFIX = "-notice"
+"""After the name of a store: an empty file that writers open and close, see `tell_who_waits`."""
 
 _MICROSECONDS = 1_000_000
 _MESSAGES_AT_ONCE = 1024
@@ -89,6 +94,19 @@ def write(link: Link, commit: Commit) -> Lost | None:
     for change in commit.held_back:
         _write_held_back(link, change)
     return None
+
+
+def tell_who_waits(path: str | PathLike[str]) -> None:
+    """Let those know who wait for a change of refs, see `msglog.store.sqlite_notice`.
+
+    Where nobody ever has waited, the file is not there. Nothing of it is ever changed, so that the
+    next commit has no more to make durable.
+    """
+    flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        os.close(os.open(f"{os.fspath(path)}{NOTICE_SUFFIX}", flags))
+    except OSError:
+        pass  # who waits finds out a little later by asking
 
 
 def usage(link: Link, user: str) -> Usage:

@@ -20,6 +20,7 @@ from msglog.store.store import StoreError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from msglog.store.collection import StepsDone
     from msglog.store.sqlite_dictionaries import Dictionaries
     from msglog.store.sqlite_link import Link
 
@@ -61,14 +62,18 @@ class Condensation:
         self._number = 0
         self._dictionary = Dictionary(b"")
 
-    def run(self) -> int:
+    def run(self, progress: StepsDone | None) -> int:
         """Compress all that is plain, give back free pages; return how many were compressed."""
         self._choose()
-        done, last = 0, b""
+        done, seen, last = 0, 0, b""
+        total = 0 if progress is None else self._count_plain()
         while keys := self._next_keys(last):
             with self._link.transaction():
                 done += self._rewrite(keys)
             last = keys[-1]
+            seen += len(keys)
+            if progress is not None:
+                progress(seen, total)
         self._give_back()
         return done
 
@@ -81,7 +86,7 @@ class Condensation:
         if dictionary is None:
             self._number, size, dictionary = 0, 0, Dictionary(b"")
         self._dictionary = dictionary
-        plain = self._link.number("SELECT count(*) FROM messages WHERE dictionary = ?", (PLAIN,))
+        plain = self._count_plain()
         fitting = next((fits for least, fits in SIZES if plain >= least), 0)
         if fitting < SIZES[-1][1] or (fitting <= size and plain < SIZES[0][0]):
             return
@@ -99,6 +104,9 @@ class Condensation:
         with self._link.transaction():
             self._number = self._dictionaries.add(made)
         self._dictionary = Dictionary(made)
+
+    def _count_plain(self) -> int:
+        return self._link.number("SELECT count(*) FROM messages WHERE dictionary = ?", (PLAIN,))
 
     def _samples(self, plain: int) -> list[bytes]:
         """Return some of the plain messages: those whose ids, which are as good as random, end low.

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from msglog.key import Key
     from msglog.objectid import ObjectId
-    from msglog.store.collection import Collected, Condensed, Retention
+    from msglog.store.collection import Collected, Condensed, Retention, StepsDone
+    from msglog.store.notice import Notice
 
 REPOSITORY_ID_BYTES = 16
 AGREED_LIMIT = 64
@@ -278,19 +279,27 @@ class Store(Protocol):
     def look_up(self, abbreviation: str, limit: int) -> list[Key]:
         """Return the keys whose ids begin with these hex digits, at most limit."""
 
-    def collect(self, retention: Retention, *, dry_run: bool = False) -> Collected:
+    def collect(
+        self,
+        retention: Retention,
+        *,
+        dry_run: bool = False,
+        progress: StepsDone | None = None,
+    ) -> Collected:
         """Remove what no root reaches and no session may still use; or only say how much it is.
 
         Roots are the refs, their reflog, agreed roots, what the look-up by id knows, and roots that
         were given up less than the grace ago. Others may read and write meanwhile; killed at any
         point, what is left is whole. Raises MissingObjectError or DamagedObjectError, and removes
-        nothing, where a ref's index cannot be walked.
+        nothing, where a ref's index cannot be walked. progress: told how many of all messages were
+        looked at.
         """
 
-    def condense(self) -> Condensed:
+    def condense(self, *, progress: StepsDone | None = None) -> Condensed:
         """Compress messages, and give space that is not needed back to the file system.
 
-        What is read is the same before, meanwhile and afterwards.
+        What is read is the same before, meanwhile and afterwards. progress: told how many of those
+        that are plain were looked at.
         """
 
     def held_keys(self) -> Iterator[Key]:
@@ -304,6 +313,12 @@ class Store(Protocol):
 
         Others may read and write meanwhile, and are not waited for. The file is not yet durable.
         Raises StoreError where path exists or cannot be written, and DamagedStoreError.
+        """
+
+    def notice(self) -> Notice:
+        """Return what tells one who waits that others change refs; to be closed before the store.
+
+        Made before the refs are read, it misses nothing that comes after. Raises StoreError.
         """
 
     def size(self) -> int:

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from msglog.key import Key
     from msglog.objectid import ObjectId
     from msglog.sqlite_file import LocksError
-    from msglog.store.collection import Collected, Condensed, Retention
+    from msglog.store.collection import Collected, Condensed, Retention, StepsDone
+    from msglog.store.notice import Notice
     from msglog.store.store import Commit, Receipt, ReflogEntry, Refusal, Usage
 
     _Read = TypeVar("_Read")
@@ -262,13 +263,20 @@ class WaitingStore:
         found.update(key for key in self._found if key[TIME_BYTES:].hex().startswith(abbreviation))
         return sorted(found, key=lambda key: key[TIME_BYTES:])[:limit]
 
-    def collect(self, retention: Retention, *, dry_run: bool = False) -> Collected:
+    def collect(
+        self,
+        retention: Retention,
+        *,
+        dry_run: bool = False,
+        progress: StepsDone | None = None,
+    ) -> Collected:
         """Raise LocksError."""
-        del retention, dry_run
+        del retention, dry_run, progress
         raise self._error
 
-    def condense(self) -> Condensed:
+    def condense(self, *, progress: StepsDone | None = None) -> Condensed:
         """Raise LocksError."""
+        del progress
         raise self._error
 
     def held_keys(self) -> Iterator[Key]:
@@ -284,6 +292,10 @@ class WaitingStore:
     def snapshot(self, path: str) -> None:
         """Raise LocksError: what cannot be locked cannot be read as it is at one moment."""
         del path
+        raise self._error
+
+    def notice(self) -> Notice:
+        """Raise LocksError: what was read is not read again."""
         raise self._error
 
     def size(self) -> int:

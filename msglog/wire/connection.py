@@ -21,6 +21,7 @@ from msglog.wire.events import (
     End,
     Fetch,
     GetNodes,
+    Gone,
     Greeting,
     KeepAlive,
     ListRefs,
@@ -30,6 +31,7 @@ from msglog.wire.events import (
     Push,
     Refused,
     Transfer,
+    Watch,
 )
 from msglog.wire.grammar import ProtocolError
 from msglog.wire.pktline import FramingError
@@ -64,6 +66,7 @@ class State(Enum):
     CONCLUDING = auto()
     NAVIGATING = auto()
     ADMINISTERING = auto()
+    WATCHING = auto()
     FAILED = auto()
 
 
@@ -82,6 +85,7 @@ TRANSITIONS: dict[State, dict[tuple[Side, type[Event]], State]] = {
         (_C, Transfer): State.PUSHING,
         (_C, GetNodes): State.NAVIGATING,
         (_C, Administer): State.ADMINISTERING,
+        (_C, Watch): State.WATCHING,
         (_C, Acknowledged): State.READY,
         (_S, PeerError): State.FAILED,
     },
@@ -133,6 +137,13 @@ TRANSITIONS: dict[State, dict[tuple[Side, type[Event]], State]] = {
         (_S, PeerError): State.READY,
         (_C, Acknowledged): State.ADMINISTERING,
     },
+    State.WATCHING: {
+        (_S, AdvertisedRef): State.WATCHING,
+        (_S, Gone): State.WATCHING,
+        (_S, End): State.READY,
+        (_S, PeerError): State.READY,
+        (_C, Acknowledged): State.WATCHING,
+    },
     State.FAILED: {},
 }
 """After a state: who may say what, and which state follows. KeepAlive is free to both, always."""
@@ -178,9 +189,9 @@ class _Tally:
         match event:
             case KeepAlive() if self._keep_alives[speaker] > KEEP_ALIVE_LIMIT:
                 return "nothing but keep-alives"
-            case ListRefs() | End():
+            case ListRefs() | Watch() | End():
                 self._last_log, self._logs = "", 0
-            case AdvertisedRef():
+            case AdvertisedRef() | Gone():
                 if event.log <= self._last_log:
                     return "logs that are not in order"
                 self._last_log = event.log
@@ -344,7 +355,9 @@ class Connection:
             raise FramingError(
                 f"its stream was cut after {begun[:40]!r}" if begun else "it was cut"
             )
-        if self.state not in (State.READY, State.FAILED):
+        if self.state in (State.READY, State.FAILED):
+            return
+        if self.state is not State.WATCHING or self.side is Side.CLIENT:
             raise ProtocolError(f"it closed the stream while {self.state.name.lower()}")
 
     def _heard(self, event: Event) -> Event:

@@ -20,6 +20,7 @@ from msglog.wire.events import (
     End,
     Fetch,
     GetNodes,
+    Gone,
     Greeting,
     KeepAlive,
     ListRefs,
@@ -29,6 +30,7 @@ from msglog.wire.events import (
     Push,
     Refused,
     Transfer,
+    Watch,
 )
 from msglog.wire.pktline import (
     DELIMITER_PACKET,
@@ -67,6 +69,8 @@ def _encode(event: Event) -> Iterator[bytes]:
             yield _text(f"role={event.role}")
             if event.early is not None:
                 yield _text(f"early={event.early}")
+            if event.watch is not None:
+                yield _text(f"watch={event.watch}")
             yield FLUSH_PACKET
         case PeerError():
             yield _text(f"error {event.code} {_cut(event.text)}")
@@ -148,6 +152,13 @@ def _encode(event: Event) -> Iterator[bytes]:
             yield _text(f"{'note' if event.noted else 'out'} {event.text}")
         case Concluded():
             yield _text(f"status {event.status} {_cut(event.error)}")
+        case Watch():
+            yield _text("watch")
+            for pattern in event.patterns:
+                yield _text(f"pattern={pattern}")
+            yield FLUSH_PACKET
+        case Gone():
+            yield _text(f"gone {LOG_PREFIX}{event.log}")
 
 
 def _text(text: str) -> bytes:

@@ -33,6 +33,9 @@ WORDS_LIMIT = 256
 LINES_LIMIT = 4096
 """How many lines of standard input it may have."""
 
+PATTERNS_LIMIT = 64
+"""How many patterns of logs a client may watch."""
+
 BATCH_MESSAGES_LIMIT = 4096
 TEXT_BYTES_LIMIT = 1000
 """How long the text of an error or a refusal may be; longer ones are cut by the sender."""
@@ -47,6 +50,7 @@ class Greeting:
 
     repository: 16 bytes. role: none, append, read, write or admin.
     early: how many requests of the command line have come; None: all that were sent.
+    watch: for how many seconds at most it waits before it answers a Watch; None: it knows none.
     """
 
     agent: str
@@ -54,6 +58,7 @@ class Greeting:
     user: str
     role: str
     early: int | None = None
+    watch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +245,23 @@ class Concluded:
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A request for the logs that are not as this session was told last, when there are such.
+
+    patterns: names of logs in which `*` stands for any characters; none means all logs.
+    """
+
+    patterns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A log that a client watches is not there any more, or not for this client."""
+
+    log: str
+
+
 Event: TypeAlias = (
     Greeting
     | PeerError
@@ -260,4 +282,6 @@ Event: TypeAlias = (
     | Administer
     | Printed
     | Concluded
+    | Watch
+    | Gone
 )

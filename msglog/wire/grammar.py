@@ -12,6 +12,7 @@ from msglog.wire.events import (
     HAVE_LIMIT,
     LINES_LIMIT,
     PATH_LIMIT,
+    PATTERNS_LIMIT,
     SAID,
     TEXT_BYTES_LIMIT,
     WORDS_LIMIT,
@@ -24,6 +25,7 @@ from msglog.wire.events import (
     Done,
     Fetch,
     GetNodes,
+    Gone,
     Greeting,
     ListRefs,
     PeerError,
@@ -31,6 +33,7 @@ from msglog.wire.events import (
     Push,
     Refused,
     Transfer,
+    Watch,
 )
 from msglog.wire.pktline import (
     Mark,
@@ -193,12 +196,21 @@ def _fields(text: str, count: int) -> list[str]:
     return fields
 
 
-def _single_ref(rest: str) -> AdvertisedRef:
-    root, count, name = _fields(rest, 3)
+def _parse_ref_name(name: str) -> str:
+    """Return the log that a ref is of."""
     log = name.removeprefix(LOG_PREFIX)
     if log == name or not is_log_name(log):
         raise ProtocolError("a ref is not the name of a log")
-    return AdvertisedRef(log, _parse_root(root), _parse_number(count))
+    return log
+
+
+def _single_ref(rest: str) -> AdvertisedRef:
+    root, count, name = _fields(rest, 3)
+    return AdvertisedRef(_parse_ref_name(name), _parse_root(root), _parse_number(count))
+
+
+def _single_gone(rest: str) -> Gone:
+    return Gone(_parse_ref_name(rest))
 
 
 def parse_error(rest: str) -> PeerError:
@@ -244,9 +256,9 @@ def _parse_greeting(arguments: Arguments) -> Greeting:
         raise ProtocolError("the greeting is not in its form")
     if not _is_hex(repository, 32):
         raise ProtocolError("the repository id is not 32 hex digits")
-    early = arguments.count("early")
+    early, watch = arguments.count("early"), arguments.count("watch")
     arguments.forget()
-    return Greeting(agent, bytes.fromhex(repository), user, role, early)
+    return Greeting(agent, bytes.fromhex(repository), user, role, early, watch)
 
 
 def _parse_ls_refs(arguments: Arguments) -> ListRefs:
@@ -353,6 +365,14 @@ def _parse_admin(arguments: Arguments) -> Administer:
     return event
 
 
+def _parse_watch(arguments: Arguments) -> Watch:
+    event = Watch(tuple(arguments.many("pattern", PATTERNS_LIMIT)))
+    arguments.finish()
+    if not all(is_log_name(pattern.replace("*", "a")) for pattern in event.patterns):
+        raise ProtocolError("a pattern is not the name of a log with wildcards")
+    return event
+
+
 def _unused(_: Arguments) -> Event:
     raise AssertionError
 
@@ -365,6 +385,7 @@ SINGLES: dict[str, Callable[[str], Event]] = {
     "out": _single_out,
     "note": _single_note,
     "status": _single_status,
+    "gone": _single_gone,
 }
 
 GROUPS: dict[str, tuple[Mark, Callable[[Arguments], Event]]] = {
@@ -379,4 +400,5 @@ GROUPS: dict[str, tuple[Mark, Callable[[Arguments], Event]]] = {
     "done": (Mark.FLUSH, _parse_done),
     "get-nodes": (Mark.FLUSH, _parse_get_nodes),
     "admin": (Mark.FLUSH, _parse_admin),
+    "watch": (Mark.FLUSH, _parse_watch),
 }

@@ -12,11 +12,21 @@ if TYPE_CHECKING:
 
 
 class LocalChannel:
-    """A Channel to a service in memory. Nothing waits: what is sent is answered at once."""
+    """A Channel to a service in memory, which answers at once, but to a client that watches.
 
-    def __init__(self, service: Service, *, close: Callable[[], None] = lambda: None) -> None:
+    idle: waits for something to tell a client that watches, see `plumbing.lookout`.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        close: Callable[[], None] = lambda: None,
+        idle: Callable[[Service], object] | None = None,
+    ) -> None:
         self._service = service
         self._close = close
+        self._idle = _attend if idle is None else idle
         self._closed = False
 
     def send(self, data: bytes) -> None:
@@ -27,7 +37,12 @@ class LocalChannel:
 
     def receive(self) -> bytes:
         """Return the service's next words; b"" when it waits for ours."""
-        return b"" if self._closed else self._service.output() or b""
+        while not self._closed:
+            data = self._service.output()
+            if data is not None or self._service.lookout is None:
+                return data or b""
+            self._idle(self._service)
+        return b""
 
     def close(self) -> None:
         """Let the service finish what was sent, and free the repository."""
@@ -39,3 +54,9 @@ class LocalChannel:
     def diagnosis(self) -> str:
         """Return "": a service writes no standard error."""
         return ""
+
+
+def _attend(service: Service) -> None:
+    from plumbing.lookout import attend  # noqa: PLC0415 - for who watches alone
+
+    attend(service, None)

@@ -110,6 +110,20 @@ class PipeChannel:
             self._hold()
         return self.receive() if self._unread else b""
 
+    def wait_for_peer(self, seconds: float, other: int = -1) -> bool:
+        """Wait until there is something to receive, or until another descriptor is readable.
+
+        At most so many seconds, in which the peer owes us nothing. Return whether there is
+        something to receive: then that does not wait.
+        """
+        self._require_open()
+        if self._unread or self._ended:
+            return True
+        poller = select.poll()
+        for descriptor in {self._read_fd, other} - {-1}:
+            poller.register(descriptor, select.POLLIN)
+        return any(descriptor == self._read_fd for descriptor, _ in poller.poll(seconds * 1000))
+
     def close(self) -> None:
         """Close all descriptors; what the peer last wrote on standard error is still taken."""
         if not self._blocking:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
+from io import BytesIO
 from pathlib import Path
 
 from msglog.account.authorized_keys import Entry, parse_authorized_keys
@@ -39,12 +40,17 @@ from msglog.wire.events import (
     Push,
     Refused,
     Transfer,
+    Watch,
 )
 from msglog.wire.pktline import Mark, PacketReader, encode_packet
 from msglog.wire.reader import EventReader
 from msglog.wire.request_line import format_requests, parse_request_line, parse_requests
-from porcelain.import_source import Row, json_rows
+from porcelain.git_history import commit_message
+from porcelain.import_source import Reading, Row, good_row
+from porcelain.journal import journal_rows
+from porcelain.json_lines import json_rows
 from porcelain.poc_database import PocDatabase
+from porcelain.syslog import Setting, syslog_rows
 from tests.fuzz import seeds
 
 MARKS = {Mark.FLUSH: b"0000", Mark.DELIMITER: b"0001"}
@@ -91,7 +97,7 @@ def server(data: bytes) -> None:
 
 def _answers(connection: Connection, event: Event) -> list[Event]:
     match event, connection.state:
-        case ListRefs() | GetNodes(), _:
+        case ListRefs() | GetNodes() | Watch(), _:
             return [End()]
         case Fetch(), State.FETCHING:
             return [Transfer(event.log, ROOT, ROOT, 0, event.view), End()]
@@ -111,8 +117,8 @@ def client(data: bytes) -> None:
         if data[:1] and data[0] & 1 << position:
             connection.presume(request)
     for event in connection.receive(data[1:]):
-        if isinstance(event, Greeting) and data[0] & 8 and connection.state is State.READY:
-            connection.send(nodes)
+        if isinstance(event, Greeting) and connection.state is State.READY and data[0] & 24:
+            connection.send(nodes if data[0] & 8 else Watch(("lab", "lab/*")))
     connection.finish()
 
 
@@ -215,10 +221,33 @@ def setting(data: bytes) -> None:
 
 def imported_json(data: bytes) -> None:
     """Import JSON Lines."""
-    import io  # noqa: PLC0415 - the harness's own, not the parser's
-
-    for row in json_rows(io.BytesIO(data)):
+    file = BytesIO(data)
+    for row in json_rows(file, file.readline(), Reading()):
         _take(row)
+
+
+def imported_syslog(data: bytes) -> None:
+    """Import lines of syslog, whose year nothing says."""
+    file = BytesIO(data)
+    setting = Setting("ann", UTC, written=1 << 50)
+    for row in syslog_rows(file, file.readline(), Reading(), setting, lambda: BytesIO(data)):
+        _take(row)
+
+
+def imported_journal(data: bytes) -> None:
+    """Import entries of systemd's journal."""
+    file = BytesIO(data)
+    for row in journal_rows(file, file.readline(), Reading(), author="ann"):
+        _take(row)
+
+
+def imported_commit(data: bytes) -> None:
+    """Import a commit of git."""
+    try:
+        found = commit_message(b"0" * 40, data)
+    except ValueError:
+        return
+    _take(good_row(1, found))
 
 
 def imported_database(data: bytes) -> None:
@@ -235,8 +264,8 @@ def imported_database(data: bytes) -> None:
 
 
 def _take(row: Row) -> None:
-    if row.message is not None:
-        decode_object(row.message.encode())
+    if row.key is not None:
+        assert object_key(row.data) == row.key
 
 
 HARNESSES = {
@@ -257,6 +286,9 @@ HARNESSES = {
     "config": Harness(config, seeds.configs()),
     "setting": Harness(setting, seeds.settings()),
     "imported-json": Harness(imported_json, seeds.json_lines()),
+    "imported-syslog": Harness(imported_syslog, seeds.syslog()),
+    "imported-journal": Harness(imported_journal, seeds.journal()),
+    "imported-commit": Harness(imported_commit, seeds.commits()),
     "imported-database": Harness(imported_database, seeds.databases()),
 }
 

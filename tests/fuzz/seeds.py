@@ -14,7 +14,17 @@ from msglog.key import Key, make_key
 from msglog.objectid import ObjectId
 from msglog.wire.abbreviated import abbreviate_inner, abbreviate_leaf
 from msglog.wire.encoder import encode_event
-from msglog.wire.events import AdvertisedRef, Base, Batch, End, Event, Greeting, Push, Transfer
+from msglog.wire.events import (
+    AdvertisedRef,
+    Base,
+    Batch,
+    End,
+    Event,
+    Gone,
+    Greeting,
+    Push,
+    Transfer,
+)
 from tests.msglog.wire.samples import OTHER, ROOT, SAMPLES, an_object, content_of
 
 KEYS = [make_key(number * 1000, ObjectId(bytes([number] * 32))) for number in range(20)]
@@ -38,8 +48,11 @@ def clients() -> list[bytes]:
 def servers() -> list[bytes]:
     greeting = encode_event(Greeting("msglog/1", bytes(16), "ann", "write"))
     listed = encode_event(AdvertisedRef("main", ROOT, 3)) + encode_event(End())
-    answers = [b"", *streams(), listed, listed + encode_event(Base("main", ROOT))]
-    return [bytes([asked]) + greeting + answer for answer in answers for asked in (0, 1, 2, 5, 8)]
+    told = encode_event(Gone("lab")) + listed
+    answers = [b"", told, *streams(), listed, listed + encode_event(Base("main", ROOT))]
+    return [
+        bytes([asked]) + greeting + answer for answer in answers for asked in (0, 1, 2, 5, 8, 16)
+    ]
 
 
 def values() -> list[bytes]:
@@ -133,6 +146,42 @@ def json_lines() -> list[bytes]:
         b'{"body": "hello"}\n{"body": "x", "time": "2026-01-01T00:00:00+01:00", "tags": ["a"]}\n',
         b'{"uuid": "00000000000000000000000000000001", "author": "ann", "body": "b", "offset": 60}\n',
         b'{"body": "b", "meta": {"a": 1, "b": [1.5, null, true]}}\n',
+    ]
+
+
+def syslog() -> list[bytes]:
+    return [
+        (
+            b'<34>1 2003-10-11T22:14:15.003Z host su 7 ID47 [a@1 k="v\\""][b] \xef\xbb\xbfsaid\n'
+            b"<165>1 2003-08-24T05:14:15.000003-07:00 192.0.2.1 - - - - x\n"
+        ),
+        (
+            b"<13>Dec 31 23:59:59 gate sshd[7]: no\nJan  1 00:00:00.25 gate su: x\n"
+            b"2026-02-05T17:32:18.5+01:00 gate kernel: [ 1.2] x\n"
+        ),
+    ]
+
+
+def journal() -> list[bytes]:
+    return [
+        (
+            b'{"__CURSOR": "s=1", "__REALTIME_TIMESTAMP": "17", "MESSAGE": "x", "PRIORITY": "6",'
+            b' "_PID": "7", "_COMM": "su"}\n'
+        ),
+        (
+            b'{"__CURSOR": "s=2", "__REALTIME_TIMESTAMP": "18", "MESSAGE": [104, 255],'
+            b' "SYSLOG_FACILITY": ["4", "5"], "SYSLOG_IDENTIFIER": "a", "_HOSTNAME": "gate"}\n'
+        ),
+    ]
+
+
+def commits() -> list[bytes]:
+    return [
+        (
+            b"tree 1\nparent 2\nauthor A <a@x> 1600000000 +0200\ncommitter C <c@x> 1 +0000\n"
+            b"encoding ISO-8859-1\ngpgsig x\n y\n\nsubject\n\nb\xe9dy\n"
+        ),
+        b"author A <a> -5 -0330\nencoding shift_jis\n\n\x93\xfa",
     ]
 
 

@@ -37,6 +37,7 @@ from msglog.wire.events import (
     Push,
     Refused,
     Transfer,
+    Watch,
 )
 from msglog.wire.pktline import encode_packet
 from plumbing.fetching import Fetcher
@@ -98,10 +99,8 @@ def test_commands_out_of_order_end_the_session_with_a_reason(event: Event) -> No
         if mallory.service.failed:
             assert isinstance(answers[-1], PeerError)
         else:
-            assert isinstance(
-                event,
-                Fetch | Push | ListRefs | GetNodes | Transfer | KeepAlive | Batch | Administer,
-            )
+            requests = Fetch | Push | ListRefs | GetNodes | Transfer | Administer | Watch
+            assert isinstance(event, requests | KeepAlive | Batch)
         assert keys(to.repository) == set(map(object_key, MESSAGES))
 
 

@@ -94,6 +94,7 @@ class Server:
         self.quota: Quota | None = None
         self.words: list[list[str]] = []
         self.wrap: Callable[[Channel], Channel] = lambda channel: channel
+        self.idle: Callable[[Service], object] | None = None
 
     def rules(self, log: str) -> Rules:  # noqa: ARG002 - the same for all
         return Rules(self.policy, self.quota)
@@ -114,7 +115,7 @@ class Server:
         def connect(words: Sequence[str]) -> Channel:
             self.words.append(list(words))
             service = self.service(rights, parse_requests(words))
-            return self.wrap(LocalChannel(service, close=service.close))
+            return self.wrap(LocalChannel(service, close=service.close, idle=self.idle))
 
         return connect
 

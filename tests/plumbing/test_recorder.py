@@ -8,8 +8,8 @@ from msglog.account.role import Role
 from msglog.errors import NotAuthorisedError
 from msglog.index.node import EMPTY_ROOT
 from msglog.key import FIRST_KEY
-from msglog.wire.events import Batch, Fetch, ListRefs, Push, Transfer
-from plumbing.recorder import EMPTY_PUSHES_LIMIT, Recorder
+from msglog.wire.events import Batch, Event, Fetch, ListRefs, Push, Transfer, Watch
+from plumbing.recorder import EMPTY_PUSHES_LIMIT, SUM_MICROSECONDS, SUMS_LIMIT, Recorder
 from plumbing.session import RemoteFailureError, RemoteRefusedError
 from tests.plumbing.peers import Client, Clock, Server, message
 
@@ -131,6 +131,51 @@ def test_what_a_client_did_not_wait_for_is_recorded(server: Server, sheet: Sheet
     service.output()  # its only batch
     service.close()
     assert sheet.summary[1:] == [("fetch", "main", 5, "cut")]
+
+
+def test_what_a_watcher_fetches_is_summed_up(sheet: Sheet) -> None:
+    clock = Clock()
+    recorder = Recorder(sheet, clock)
+
+    def act(event: Event, messages: int = 0) -> None:
+        recorder.begin(event)
+        if messages:
+            recorder.sent(messages, 100 * messages)
+        recorder.over()
+
+    for _ in range(3):
+        act(Watch())
+        act(Fetch("main"), 2)
+        act(Fetch("lab"), 1)
+    assert sheet.summary == [("watch", "", 0, "ok")]
+    clock.now += SUM_MICROSECONDS
+    act(Fetch("main"), 1)
+    assert sheet.summary[1:] == [("fetch", "main", 7, "ok"), ("fetch", "lab", 3, "ok")]
+    act(Fetch("lab"), 5)
+    recorder.begin(Watch())
+    recorder.close()
+    assert sheet.summary[3:] == [("fetch", "lab", 5, "ok")]
+    assert [act.size for act in sheet.acts] == [0, 700, 300, 500]
+
+
+def test_a_watcher_of_many_logs_makes_no_more_sums_than_are_kept(sheet: Sheet) -> None:
+    recorder = Recorder(sheet, Clock())
+    recorder.begin(Watch())
+    recorder.over()
+    for number in range(SUMS_LIMIT + 1):
+        recorder.begin(Fetch(f"log{number}"))
+        recorder.over()
+    assert len(sheet.acts) == 1 + SUMS_LIMIT + 1
+
+
+def test_what_a_watcher_is_refused_is_recorded_at_once(sheet: Sheet) -> None:
+    recorder = Recorder(sheet, Clock())
+    recorder.begin(Watch())
+    recorder.over()
+    recorder.begin(Watch())
+    recorder.failed("not-authorised")
+    recorder.close()
+    assert sheet.summary == [("watch", "", 0, "ok"), ("watch", "", 0, "not-authorised")]
 
 
 def test_a_protocol_error_is_the_sessions(server: Server, sheet: Sheet) -> None:

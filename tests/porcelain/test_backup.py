@@ -200,7 +200,7 @@ def test_errors_name_the_file(filled: CommandLine) -> None:
     assert filled.fails(7, "restore", "no", "x").startswith("no is not a backup")
     assert "nowhere" in filled.fails(7, "restore", "nowhere", "x")
     assert "nowhere" in filled.fails(7, "restore", "nowhere")
-    assert "No such file" in filled.fails(7, "backup", "no-folder/one")
+    assert "there is no folder" in filled.fails(7, "backup", "no-folder/one")
     filled.fails(2, "backup")
     filled.fails(2, "restore")
     assert names(filled) == {".msglog", "no"}

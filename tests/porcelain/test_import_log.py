@@ -1,9 +1,12 @@
 """`import`: the proof of concept's SQLite file and JSON Lines, checked whole, then put in once."""
 
 import argparse
+import base64
 import json
+import os
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,13 +28,14 @@ from msglog.objectid import ObjectId
 from msglog.repository import Repository, UnknownLogError
 from plumbing.context import Context
 from porcelain import import_log
-from porcelain.import_log import BadRowsError, UnknownFormatError, UnreadableSourceError
+from porcelain.import_log import BadRowsError
+from porcelain.import_opening import UnknownFormatError, UnreadableSourceError
 from porcelain.poc_database import (
     DamagedDatabaseError,
     ForeignDatabaseError,
-    TimezoneError,
     UnreadableDatabaseError,
 )
+from porcelain.timezone import TimezoneError
 
 UUID = "821b22c9aafc438cb29de27c73fdf433"
 DASHED = "821b22c9-aafc-438c-b29d-e27c73fdf433"
@@ -480,7 +484,7 @@ def test_an_object_of_a_newer_msglog_is_left_out_and_said(world: World) -> None:
     plain = Message(bytes(16), 1, 0, "ann", "x").encode()
     status, shown, warned = world.run(stdin=lines([foreign, plain]))
     assert (status, shown) == (0, "main: 1 new, 0 there already, 1 in all\n")
-    assert "1 lines of a newer msglog" in warned
+    assert "1 object of a newer msglog" in warned
     # So is one whose fields of a newer msglog JSON does not carry: its id would be another.
     signed = Message(bytes(16), 1, 0, "ann", "x", extra={"sig": b"s"}).encode()
     assert "id is not" in str(world.refused(stdin=lines([signed])))
@@ -537,3 +541,144 @@ def test_a_locked_database(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
     error = world.refused(name)
     assert isinstance(error, UnreadableDatabaseError)
     holder.close()
+
+
+# Other formats, and what they have in common
+
+SYSLOG = b"Jan  1 00:00:00 gate sshd[7]: Accepted key\nnothing\nJan  1 00:00:01 gate su: no\n"
+ENTRY = b'{"__CURSOR": "s=1", "__REALTIME_TIMESTAMP": "5", "MESSAGE": "x", "_HOSTNAME": "gate"}\n'
+
+
+def test_bad_rows_are_left_out_on_demand(world: World) -> None:
+    (world.folder / "auth.log").write_bytes(SYSLOG)
+    options = ("auth.log", "--format", "syslog", "--year", "2026")
+    assert "row 2: it is no line" in str(world.refused(*options))
+    with pytest.raises(BadRowsError, match=r"1 row of auth.log .*row 2.* The others were imported"):
+        world.run(*options, "--keep-going")
+    assert [message.body for message in world.messages()] == ["Accepted key", "no"]
+    before = world.objects()
+    with pytest.raises(BadRowsError):
+        world.run(*options, "-k")
+    assert world.objects() == before
+
+
+def test_each_bad_row_is_listed_on_demand(world: World) -> None:
+    parser = argparse.ArgumentParser()
+    import_log.configure(parser)
+    error = BytesIO()
+    context = Context(
+        directory=str(world.folder),
+        home=str(world.folder),
+        stdin=BytesIO(b"\x1b[31m\n" * 9),
+        stdout=BytesIO(),
+        stderr=error,
+        verbose=True,
+        repository_directory=str(world.folder / ".msglog"),
+    )
+    words = ["--format", "syslog", "--year", "2026", "-k"]
+    with pytest.raises(BadRowsError):
+        import_log.run(parser.parse_args(words), context)
+    assert error.getvalue().decode().splitlines() == [
+        f"msglog: standard input: row {number}: it is no line of syslog" for number in range(1, 10)
+    ]
+
+
+def test_a_line_that_is_far_too_long_is_left_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("import_source", "import_opening"):
+        monkeypatch.setattr(f"porcelain.{module}.LINE_BYTES_LIMIT", 1000)
+    long = b'{"body": "' + b"x" * 3_000_000 + b'"}\n'
+    good = json.dumps(PLAIN).encode() + b"\n"
+    with pytest.raises(
+        BadRowsError, match=r"2 rows .*row 1: it is too long; row 3: it is too long"
+    ):
+        world.run("-k", stdin=long + good + long.rstrip())
+    assert len(world.messages()) == 1
+
+
+def test_entries_of_the_journal_are_known_when_they_are_seen(world: World) -> None:
+    assert "1 new" in world.run(stdin=ENTRY)[1]
+    assert "0 new" in world.run("--format", "journal", stdin=ENTRY)[1]
+    assert [message.author for message in world.messages()] == ["gate"]
+
+
+def test_a_history_of_git(world: World) -> None:
+    folder = world.folder / "git"
+    environment = {"PATH": os.environ["PATH"], "HOME": str(world.folder)}
+    identity = ("-c", "user.name=Ann", "-c", "user.email=ann@x")
+    for words in (("init", "-q", str(folder)), ("commit", "-q", "--allow-empty", "-m", "first")):
+        where = () if "init" in words else ("-C", str(folder))
+        subprocess.run(["git", *where, *identity, *words], env=environment, check=True)
+    parser = argparse.ArgumentParser()
+    import_log.configure(parser)
+    for _ in range(2):
+        context = Context(
+            directory=str(folder),
+            home=str(world.folder),
+            stdin=BytesIO(),
+            stdout=BytesIO(),
+            stderr=BytesIO(),
+            repository_directory=str(world.folder / ".msglog"),
+            environment=environment,
+        )
+        assert import_log.run(parser.parse_args(["--format", "git"]), context) == 0
+    (message,) = world.messages()
+    assert (message.author, message.body) == ("Ann <ann@x>", "first")
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--format", "git", "-"), "standard input"),
+        (("--format", "git", "--year", "2026"), "--year is not for git"),
+        (("--format", "jsonl", "--revision", "HEAD"), "--revision is not for jsonl"),
+        (("--format", "syslog", "--revision", "HEAD"), "it is for git"),
+        (("--format", "journal", "--timezone", "UTC"), "sqlite and syslog"),
+        (
+            (
+                "--format",
+                "syslog",
+            ),
+            "--year",
+        ),
+        (
+            (
+                "--format",
+                "sqlite",
+            ),
+            "is not a SQLite file",
+        ),
+    ],
+)
+def test_options_that_do_not_belong_together(
+    world: World, words: tuple[str, ...], why: str
+) -> None:
+    error = world.refused(*words, stdin=SYSLOG)
+    assert error.exit_status == 2
+    assert why in str(error)
+
+
+def test_an_object_with_all_its_bytes(world: World) -> None:
+    data = cbor2.dumps({"type": "seal", "uuid": bytes(16), "time": 0}, canonical=True)
+    whole = {"id": object_key(data)[8:].hex(), "cbor": base64.b64encode(data).decode()}
+
+    def bad(**changes: Any) -> str:
+        line = json.dumps({**whole, **changes}).encode()
+        return str(world.refused(stdin=line))
+
+    assert "its id is not" in bad(id="0" * 64)
+    for cbor in ("?", 5, None, "é", whole["cbor"] + " "):
+        assert "'cbor' is not base64" in bad(cbor=cbor)
+    assert "row 1: " in bad(cbor=base64.b64encode(data[:-1]).decode())
+    assert "row 1: " in bad(cbor="")
+    assert "1 new" in world.run(stdin=json.dumps(whole).encode())[1]
+    assert [found for _, found in world.objects()] == [data]
+
+
+def test_years_that_there_are_not() -> None:
+    parser = argparse.ArgumentParser()
+    import_log.configure(parser)
+    for text in ("26", "0000", "10000", "\u0661\u0661\u0661\u0661", "-100"):
+        with pytest.raises(SystemExit):
+            parser.parse_args([f"--year={text}"])

@@ -145,6 +145,8 @@ SCENARIOS: list[tuple[list[str], str, str]] = [
     (["gc", "--dry-run"], "gc --dry-run", "what would be tidied"),
     (["verify"], "verify", "verified"),
     (["backup", "file"], "backup", "archive"),
+    (["export", "-o", "lines"], "export", "exported file"),
+    (["import", "lines"], "import", "imported"),
     (["cat-object", "-t", "ID"], "cat-object -t", "stored object"),
     (["cat-object", "-s", "ID"], "cat-object -s", "stored object"),
     (["cat-object", "-p", "main"], "cat-object -p", "node"),

@@ -21,6 +21,7 @@ from msglog.wire.events import (
     Event,
     Fetch,
     GetNodes,
+    Gone,
     Greeting,
     KeepAlive,
     ListRefs,
@@ -30,6 +31,7 @@ from msglog.wire.events import (
     Push,
     Refused,
     Transfer,
+    Watch,
 )
 
 ROOT = ObjectId(bytes(range(32)))
@@ -52,6 +54,10 @@ def content_of(*objects: bytes) -> bytes:
 SAMPLES: list[Event] = [
     Greeting("msglog/1", bytes(16), "ann", "write"),
     Greeting("msglog/1", bytes(16), "ann", "write", 2),
+    Greeting("msglog/1", bytes(16), "ann", "write", 2, 30),
+    Watch(),
+    Watch(("main", "beamline/*", "*")),
+    Gone("beamline/one"),
     PeerError("busy", "try again"),
     KeepAlive(),
     End(),
@@ -118,7 +124,7 @@ batches = st.builds(
 texts = st.lists(st.text(max_size=50), max_size=5).map(tuple)
 events: st.SearchStrategy[Event] = st.one_of(
     st.sampled_from([KeepAlive(), End(), ListRefs()]),
-    st.builds(Greeting, words, st.binary(min_size=16, max_size=16), words, words),
+    st.builds(Greeting, words, st.binary(min_size=16, max_size=16), words, words, counts, counts),
     st.builds(PeerError, codes, lines),
     st.builds(AdvertisedRef, logs, roots, numbers),
     st.builds(Fetch, logs, haves, views),
@@ -146,5 +152,7 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(NodeData, st.binary(max_size=300)),
     st.builds(Administer, texts.filter(bool), texts),
     st.builds(Printed, st.text(max_size=200), noted=st.booleans()),
+    st.builds(Watch, st.lists(logs | logs.map("{}*".format), max_size=4).map(tuple)),
+    st.builds(Gone, logs),
     st.builds(Concluded, st.integers(0, 999), st.just("") | lines.filter("-".__ne__)),
 )

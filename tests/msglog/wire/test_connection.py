@@ -39,6 +39,7 @@ from msglog.wire.events import (
     Event,
     Fetch,
     GetNodes,
+    Gone,
     Greeting,
     KeepAlive,
     ListRefs,
@@ -48,6 +49,7 @@ from msglog.wire.events import (
     Push,
     Refused,
     Transfer,
+    Watch,
 )
 from msglog.wire.grammar import ProtocolError
 from msglog.wire.pktline import FramingError
@@ -77,6 +79,8 @@ ONE: dict[type[Event], Event] = {
     Done: Done("main"),
     GetNodes: GetNodes("main", ROOT, 16, (((0, b""), b""),)),
     NodeData: NodeData(b"x"),
+    Watch: Watch(("main", "lab/*")),
+    Gone: Gone("main"),
 }
 WAYS: dict[State, list[tuple[Side, Event]]] = {
     State.OPENING: [],
@@ -89,6 +93,7 @@ WAYS: dict[State, list[tuple[Side, Event]]] = {
     State.CONCLUDING: [GREETING, (C, ONE[Transfer]), (C, ONE[Batch]), (C, End())],
     State.NAVIGATING: [GREETING, (C, ONE[GetNodes])],
     State.ADMINISTERING: [GREETING, (C, ONE[Administer])],
+    State.WATCHING: [GREETING, (C, ONE[Watch])],
     State.FAILED: [(S, ONE[PeerError])],
 }
 WAITING = (ListRefs, Fetch, Push)
@@ -372,6 +377,25 @@ def test_a_list_of_logs_ends_and_the_next_one_starts_anew() -> None:
         play(again, [(S, AdvertisedRef("a", ROOT, 1)), (S, End()), (C, ListRefs())])
 
 
+def test_what_is_told_of_watched_logs_is_in_order_and_has_an_end() -> None:
+    for logs in (["b", "a"], ["a", "a"]):
+        told: list[tuple[Event, Event]] = [(Gone(log), AdvertisedRef(log, ROOT, 1)) for log in logs]
+        for first, second in product(*told):
+            connection = play(Connection(C), WAYS[State.WATCHING])
+            say(connection, S, first)
+            with pytest.raises(ProtocolError, match="not in order"):
+                say(connection, S, second)
+    connection = play(Connection(C), WAYS[State.WATCHING])
+    stream = b"".join(encode_event(Gone(f"{number:06}")) for number in range(REF_LIMIT + 1))
+    arriving = connection.receive(stream)
+    assert sum(1 for _ in islice(arriving, REF_LIMIT)) == REF_LIMIT
+    with pytest.raises(ProtocolError, match="logs"):
+        next(arriving)
+    again = play(Connection(C), WAYS[State.WATCHING])
+    for _ in range(2):
+        play(again, [(S, Gone("a")), (S, End()), (C, Watch())])
+
+
 def test_large_events_are_read_one_at_a_time() -> None:
     """A quarter of a MiB can hold a GiB of batches: none is expanded before the one before it."""
     connection = play(Connection(C), WAYS[State.STREAMING])
@@ -386,7 +410,7 @@ def test_large_events_are_read_one_at_a_time() -> None:
 @pytest.mark.parametrize("state", State)
 def test_a_stream_ends_where_it_may(side: Side, state: State) -> None:
     connection = play(Connection(side), WAYS[state])
-    if state in (State.READY, State.FAILED):
+    if state in (State.READY, State.FAILED) or (side is S and state is State.WATCHING):
         connection.finish()
     else:
         with pytest.raises(RemoteError):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from msglog.postgres_link import Attempt, Link, Row
-    from msglog.store.collection import Collected, Condensed, Retention
+    from msglog.store.collection import Collected, Condensed, Retention, StepsDone
     from msglog.store.postgres_notice import PostgresNotice
     from msglog.store.store import Commit, Lost
 
@@ -308,16 +308,24 @@ class PostgresStore:
         )
         return [make_key(time, ObjectId(oid)) for oid, time in rows]
 
-    def collect(self, retention: Retention, *, dry_run: bool = False) -> Collected:
+    def collect(
+        self,
+        retention: Retention,
+        *,
+        dry_run: bool = False,
+        progress: StepsDone | None = None,
+    ) -> Collected:
         """Remove what no root reaches, in short transactions; or only say how much it is."""
         from msglog.store.postgres_collection import Collection  # noqa: PLC0415 - for gc alone
 
-        return Collection(self._link, self._number, retention).run(dry_run=dry_run)
+        collection = Collection(self._link, self._number, retention, progress)
+        return collection.run(dry_run=dry_run)
 
-    def condense(self) -> Condensed:
+    def condense(self, *, progress: StepsDone | None = None) -> Condensed:
         """Do nothing: rows are written compressed, and PostgreSQL sees to its own free space."""
         from msglog.store.collection import Condensed  # noqa: PLC0415 - for gc alone
 
+        del progress  # there is nothing to wait for
         size = self.size()
         return Condensed(0, size, size)
 

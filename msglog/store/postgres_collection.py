@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from msglog.postgres_link import Attempt, Link, Row
-    from msglog.store.collection import Retention
+    from msglog.store.collection import Retention, StepsDone
 
 SLICE = 2000
 """How many rows one transaction removes: some milliseconds' work, for which commits wait."""
@@ -79,7 +79,10 @@ _NODES = "SELECT oid, data FROM nodes WHERE repository = $1 AND oid = ANY($2::by
 class Collection:
     """One run over the store of one repository."""
 
-    def __init__(self, link: Link, number: int, retention: Retention) -> None:
+    def __init__(
+        self, link: Link, number: int, retention: Retention, progress: StepsDone | None
+    ) -> None:
+        self._progress = progress
         self._link = link
         self._number = number
         self._retention = retention
@@ -199,6 +202,10 @@ class Collection:
             "SELECT key, receipt FROM messages WHERE repository = $1 AND key > $2 AND seen < $3"
             " ORDER BY key LIMIT $4"
         )
+        done = total = 0
+        if self._progress is not None:
+            count = "SELECT count(*) FROM messages WHERE repository = $1 AND seen < $2"
+            ((total,),) = self._link.select(count, self._number, self._seen_before)
         while rows := self._link.select(sql, self._number, last, self._seen_before, _SCAN):
             unlisted: list[Row] = []
             for row in rows:
@@ -208,6 +215,9 @@ class Collection:
                     unlisted.append(row)
             self._scratch.executemany("INSERT INTO unlisted VALUES (?, ?)", unlisted)
             last = rows[-1][0]
+            done += len(rows)
+            if self._progress is not None:
+                self._progress(min(done, total), total)
 
     def _listed_keys(self) -> Iterator[bytes]:
         """Yield the keys that refs reach, in order; most refs differ little from the largest."""

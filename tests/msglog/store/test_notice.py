@@ -16,6 +16,7 @@ from msglog.store import sqlite_notice
 from msglog.store.memory import MemoryStore
 from msglog.store.sqlite import SqliteStore
 from msglog.store.store import Agreement, Commit, Ref, RefUpdate, StoreError
+from tests.postgres.databases import Databases, again
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,7 @@ IDENTITY = bytes(16)
 MAIN = log_ref("main")
 
 
-@pytest.fixture(params=["memory", "sqlite", "sqlite without inotify"])
+@pytest.fixture(params=["memory", "sqlite", "sqlite without inotify", "postgres"])
 def stores(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Store, Store]]:
@@ -36,6 +37,14 @@ def stores(
     if request.param == "memory":
         one = MemoryStore(IDENTITY)
         yield one, one
+        return
+    if request.param == "postgres":
+        databases: Databases = request.getfixturevalue("databases")
+        made = databases.make_store(IDENTITY)
+        other = again(made)
+        yield made, other
+        made.close()
+        other.close()
         return
     if request.param == "sqlite without inotify":
         monkeypatch.setattr(sqlite_notice, "LOCAL_KINDS", frozenset())

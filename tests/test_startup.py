@@ -65,11 +65,11 @@ SERVE = names(
     " msglog.wire msglog.wire.batch msglog.wire.connection msglog.wire.encoder"
     " msglog.wire.events msglog.wire.grammar msglog.wire.pktline msglog.wire.reader"
     " msglog.wire.request_line plumbing.complaint plumbing.conversation plumbing.direct"
-    " plumbing.heartbeat plumbing.known_roots plumbing.receive_pack plumbing.recorder"
-    " plumbing.service plumbing.transport plumbing.transport.channel"
+    " plumbing.heartbeat plumbing.known_roots plumbing.permissions plumbing.receive_pack"
+    " plumbing.recorder plumbing.service plumbing.transport plumbing.transport.channel"
     " plumbing.transport.patience plumbing.transport.pipe"
 )
-JUDGE = names("msglog.account.policy plumbing.policy")
+JUDGE = names("msglog.account.policy plumbing.policy plumbing.reception")
 """What the server needs besides, once something is pushed."""
 
 EXCHANGE = SETTINGS | names(

@@ -65,16 +65,18 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    """Import a public name when it is first asked for: most commands need none of them."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = next((one for one, names in _MODULES.items() if name in names), "errors")
-    found: object = getattr(
-        __import__(f"{__name__}.{module}", fromlist=("",)), _ELSEWHERE.get(name, name)
-    )
-    globals()[name] = found
-    return found
+if not TYPE_CHECKING:  # who would take any name for one that is there
+
+    def __getattr__(name):
+        """Import a public name when it is first asked for: most commands need none of them."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = next((one for one, names in _MODULES.items() if name in names), "errors")
+        found = getattr(
+            __import__(f"{__name__}.{module}", fromlist=("",)), _ELSEWHERE.get(name, name)
+        )
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:

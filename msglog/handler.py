@@ -13,9 +13,9 @@ from logging.handlers import QueueHandler, QueueListener
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.entry import Draft
-from msglog.errors import MsglogError, UsageError
+from msglog.errors import MsglogError
 from msglog.key import SECOND
-from msglog.logbook import Logbook, open_logbook
+from msglog.logbook import InvalidMessageError, Logbook, open_logbook
 from msglog.message import (
     BODY_BYTES_LIMIT,
     META_KEY_BYTES_LIMIT,
@@ -101,8 +101,8 @@ class LogHandler(logging.Handler):
         time = datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)
         text = _valid(self.format(record), BODY_BYTES_LIMIT)
         return Draft(
-            body=text if text.strip() else record.levelname,
-            tags=(_valid(record.levelname.lower(), TAG_BYTES_LIMIT) or "log", *self._tags),
+            body=text if text.strip() else "(no text)",
+            tags=(_valid(str(record.levelname).lower(), TAG_BYTES_LIMIT) or "log", *self._tags),
             meta=_meta(record),
             author=self._author,
             time=time.astimezone(),
@@ -254,44 +254,47 @@ class _Writer(QueueListener):
         self._write()
 
     def _write(self) -> None:
-        left_out = self.left_out
-        if left_out > self._told:
-            text = f"{left_out - self._told} records were left out before this one."
-            self._batch.append(Draft(text, tags=("warning", "left-out")))
+        """Write what has come, and then how many records were left out since that was last said."""
         batch, self._batch = self._batch, []
-        if batch and self._deliver(batch):
-            self._told = left_out
+        if not batch or not self._deliver(batch):
+            return
+        left_out = self.left_out - self._told
+        if left_out:
+            text = f"{left_out} records were left out."
+            if self._deliver([Draft(text, tags=("warning", "left-out"))], records=0):
+                self._told += left_out
 
-    def _deliver(self, batch: list[Draft]) -> bool:
-        """Write messages, however long the store is busy; return whether all are written."""
+    def _deliver(self, batch: list[Draft], *, records: int | None = None) -> bool:
+        """Write messages, however long the store is busy; return whether all are written.
+
+        records: how many are left out if they cannot be; None for all of them.
+        """
         while True:
             try:
                 self._target.write(batch)
-            except UsageError:
-                if len(batch) == 1:
-                    return self._give_up(batch)
-                delivered = [self._deliver([draft]) for draft in batch]  # which of them it is
-                return all(delivered)
             except MsglogError as error:
+                if isinstance(error, InvalidMessageError) and len(batch) > 1:
+                    delivered = [self._deliver([draft]) for draft in batch]  # which of them it is
+                    return all(delivered)
                 if not error.temporary or self._ending.is_set():
-                    return self._give_up(batch)
+                    return self._give_up(len(batch) if records is None else records)
                 self._ending.wait(_BUSY_SECONDS)
             except Exception:  # noqa: BLE001 - the thread goes on, whatever it is
-                return self._give_up(batch)
+                return self._give_up(len(batch) if records is None else records)
             else:
                 return True
 
-    def _give_up(self, batch: list[Draft]) -> bool:
-        """Count messages as left out, and say why; the error is being handled."""
-        self.left_out += len(batch)
-        text = f"msglog: {len(batch)} records are lost"
+    def _give_up(self, records: int) -> bool:
+        """Count records as left out, and say why; the error is being handled."""
+        self.left_out += records
+        text = f"msglog: {records} records are lost"
         self._target.handleError(logging.makeLogRecord({"msg": text, "levelname": "ERROR"}))
         return False
 
 
 def _meta(record: logging.LogRecord) -> dict[str, MetaValue]:
     """Return what a record has beside its text: its logger's name, and what `extra` gave it."""
-    meta: dict[str, MetaValue] = {"logger": _valid(record.name, META_TEXT_BYTES_LIMIT)}
+    meta: dict[str, MetaValue] = {"logger": _valid(str(record.name), META_TEXT_BYTES_LIMIT)}
     for name, value in vars(record).items():
         if name in _STANDARD or value is None or len(meta) >= META_LIMIT:
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from weakref import WeakSet
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.entry import Draft, Entry, entry_of, read_entry
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from msglog.objectid import ObjectId
     from msglog.query import Query
     from msglog.surroundings import Comparison, Exchanged, Surroundings
+
+FORK_SECONDS = 15.0
+"""How long a fork waits at most for what other threads have begun."""
 
 _INHERITED: list[Repository] = []
 """Repositories that a fork has left us: SQLite forbids to use them, even to close them."""
@@ -74,6 +78,7 @@ class Logbook:
         self._closed = False
         self._last_time = 0
         self._repository: Repository | None = Repository.open(self._folder)
+        _OPEN.add(self)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -130,6 +135,18 @@ class Logbook:
         """
         return _Use(self, process)
 
+    def hold(self) -> bool:
+        """Keep all other threads out until `let_go`: for a fork. Return whether that is so.
+
+        A thread that is within SQLite at that moment would leave its locks behind, in the child for
+        ever: not those of this class, but SQLite's own.
+        """
+        return self._lock.acquire(timeout=FORK_SECONDS)
+
+    def let_go(self) -> None:
+        """Let other threads go on."""
+        self._lock.release()
+
     def _note_fork(self) -> None:
         """Leave to the process that we were forked from what is its own."""
         if self._process == os.getpid():
@@ -137,7 +154,7 @@ class Logbook:
         if self._repository is not None:
             _INHERITED.append(self._repository)
             self._repository = None
-        self._lock = threading.RLock()  # another thread of our parent may hold the old one
+        self._lock = threading.RLock()
         self._process = os.getpid()
 
     def _enter(self, process: int | None) -> tuple[threading.RLock, Repository]:
@@ -359,6 +376,22 @@ class _Use:
     def __exit__(self, *_: object) -> None:
         """Let them go on."""
         self._lock.release()
+
+
+_OPEN: WeakSet[Logbook] = WeakSet()
+_held: list[Logbook] = []
+
+
+def _before_fork() -> None:
+    _held.extend([book for book in list(_OPEN) if book.hold()])
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop().let_go()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
 
 
 def open_logbook(

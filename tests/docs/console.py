@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-_BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _CHANGING = re.compile(
     r"(?P<id>\b[0-9a-f]{7,64}\b)|(?P<any>\.\.\.)"
     r"|\b(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{6})?)?)"
@@ -19,7 +19,7 @@ _CHANGING = re.compile(
 def examples(page: Path) -> list[tuple[str, str]]:
     """Return the commands of a page and what they show."""
     found: list[tuple[str, str]] = []
-    for block in _BLOCK.findall(page.read_text()):
+    for block in BLOCK.findall(page.read_text()):
         for line in block.splitlines(keepends=True):
             if line.startswith("$ "):
                 found.append((line[2:], ""))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import posixpath
 import re
+import runpy
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from mkdocs.structure.files import File
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -39,6 +43,16 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         },
     ]
     return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Take the screenshots anew."""
+    sys.path.insert(0, str(ROOT))
+    screenshots = runpy.run_path(str(ROOT / "docs" / "site" / "screenshots.py"))
+    for name in screenshots["SHOTS"]:
+        path = f"screenshots/{name}.svg"
+        files.append(File.generated(config, path, content=screenshots["take"](name)))
+    return files
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:

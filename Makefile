@@ -16,6 +16,7 @@ KILLS := 1000
 test: $(VENV)/ready
 	@tests/ssh/need-sshd
 	@tests/shared/need-cc
+	@tests/porcelain/need-shells
 	$(MAKE) check
 
 check: $(VENV)/ready

@@ -49,17 +49,22 @@ def pattern(shown: str, ids: dict[str, str]) -> tuple[re.Pattern[str], dict[str,
     return re.compile("".join([*parts, re.escape(shown[end:])])), groups
 
 
+def make_programs(folder: Path) -> None:
+    """Put `msglog` and `python` into a new folder: those of the tests."""
+    folder.mkdir()
+    script = "import sys; from porcelain.cli import run; sys.exit(run())"
+    for name, words in (("msglog", f' -c "{script}"'), ("python", "")):
+        program = folder / name
+        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)}{words} "$@"\n')
+        program.chmod(0o755)
+
+
 def play(page: Path, programs: Path, environment: Mapping[str, str]) -> None:
     """Type the commands of a page in the current folder, and compare what they print.
 
     programs: a folder that is made for `msglog` and `python`.
     """
-    programs.mkdir()
-    script = "import sys; from porcelain.cli import run; sys.exit(run())"
-    for name, words in (("msglog", f' -c "{script}"'), ("python", "")):
-        program = programs / name
-        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)}{words} "$@"\n')
-        program.chmod(0o755)
+    make_programs(programs)
     whole = {
         **environment,
         "PATH": f"{programs}:{os.defpath}:{environment['PATH']}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,17 @@ class ManualPages(BuildHookInterface):  # type: ignore[type-arg]
             return
         sys.path.insert(0, self.root)
         try:
-            from porcelain.manual import pages  # noqa: PLC0415 - it is not there before
+            from porcelain.manual import escape, pages  # noqa: PLC0415 - it is not there before
 
-            made = list(pages())
+            docs = Path(self.root, "docs")
+            reader = docs / "site" / "prose.py"  # which the container's build goes without
+            read = runpy.run_path(str(reader))["read"] if reader.exists() else None
+
+            def prose(command: str) -> Any:  # noqa: ANN401 - a Prose of the reader's
+                page = docs / "commands" / f"{command}.md"
+                return read(page.read_text(), escape) if read and page.exists() else None
+
+            made = list(pages(prose))
         finally:
             sys.path.remove(self.root)
         folder = Path(self.root, "build", "man")

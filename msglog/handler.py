@@ -170,7 +170,7 @@ class QueuedLogHandler(QueueHandler):
         try:
             self._queue.put_nowait(record)
         except queue.Full:
-            self._writer.left_out += 1  # `handle` holds our lock
+            self._writer.turned_away += 1  # `handle` holds our lock
 
     def flush(self) -> None:
         """Wait until what was logged before is durable, FLUSH_SECONDS at most."""
@@ -201,7 +201,8 @@ class _Writer(QueueListener):
     def __init__(self, waiting: queue.Queue[Any], target: LogHandler) -> None:
         super().__init__(waiting)
         self._waiting = waiting
-        self.left_out = 0
+        self.turned_away = 0
+        self._lost = 0
         self._told = 0
         self._target = target
         self._batch: list[Draft] = []
@@ -258,9 +259,9 @@ class _Writer(QueueListener):
         batch, self._batch = self._batch, []
         if not batch or not self._deliver(batch):
             return
-        left_out = self.left_out - self._told
+        left_out = self.turned_away + self._lost - self._told
         if left_out:
-            text = f"{left_out} records were left out."
+            text = f"{left_out} {'record was' if left_out == 1 else 'records were'} left out."
             if self._deliver([Draft(text, tags=("warning", "left-out"))], records=0):
                 self._told += left_out
 
@@ -286,8 +287,8 @@ class _Writer(QueueListener):
 
     def _give_up(self, records: int) -> bool:
         """Count records as left out, and say why; the error is being handled."""
-        self.left_out += records
-        text = f"msglog: {records} records are lost"
+        self._lost += records
+        text = f"msglog: records that are lost: {records}"
         self._target.handleError(logging.makeLogRecord({"msg": text, "levelname": "ERROR"}))
         return False
 

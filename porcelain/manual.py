@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import argparse
 
-from msglog.annotation import TYPE_CHECKING
+from msglog.annotation import TYPE_CHECKING, Protocol
 from msglog.version import RELEASED, __version__
 from porcelain.commands import COMMANDS, GROUPS, description, load, summary
 from porcelain.parser import CommandParser
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 SECTION = 1
 STATUSES = (
@@ -34,29 +34,41 @@ def page_name(command: str = "") -> str:
     return f"msglog-{command}" if command else "msglog"
 
 
-def pages() -> Iterator[tuple[str, str]]:
-    """Yield the file name and the text of every page."""
+class Prose(Protocol):
+    """What there is to say of a command beside what its parser knows.
+
+    synopsis, examples: lines as they are typed. description, sections: roff.
+    """
+
+    synopsis: list[str]
+    description: list[str]
+    sections: list[str]
+    examples: list[str]
+
+
+def pages(prose: Callable[[str], Prose | None] = lambda _: None) -> Iterator[tuple[str, str]]:
+    """Yield the file name and the text of every page. prose: gives what there is for a command."""
     yield f"{page_name()}.{SECTION}", overview_page()
     for command in COMMANDS:
-        yield f"{page_name(command)}.{SECTION}", command_page(command)
+        yield f"{page_name(command)}.{SECTION}", command_page(command, prose(command))
 
 
 def overview_page() -> str:
     """Return the page of msglog itself."""
     lines = _head(page_name(), "a logbook that people and programs share over SSH")
-    lines += [".SH SYNOPSIS", r".B msglog", _text("[OPTIONS] COMMAND ..."), ".SH DESCRIPTION"]
+    lines += [".SH SYNOPSIS", r".B msglog", escape("[OPTIONS] COMMAND ..."), ".SH DESCRIPTION"]
     lines += [
-        _text(
+        escape(
             "Keeps logs of short immutable messages, offline first, and makes any two logs equal by"
             " push and pull. Each command has a page of its own."
         )
     ]
     for group in GROUPS:
-        lines.append(f".SH {_text(group.upper(), quoted=True)}")
+        lines.append(f".SH {escape(group.upper(), quoted=True)}")
         for command, entry in COMMANDS.items():
             if entry.group == group:
-                lines += [".TP", rf".BR {_text(page_name(command))} ({SECTION})"]
-                lines.append(_text(_sentence(summary(load(command)))))
+                lines += [".TP", rf".BR {escape(page_name(command))} ({SECTION})"]
+                lines.append(escape(_sentence(summary(load(command)))))
     parser = CommandParser(prog="msglog")
     lines += [*_options(parser, everywhere=True), *_statuses()]
     lines += [".SH FILES"]
@@ -65,36 +77,45 @@ def overview_page() -> str:
         ("~/.local/share/msglog/.msglog", "your own log, under $XDG_DATA_HOME"),
         ("~/.config/msglog/config.toml", "your configuration, under $XDG_CONFIG_HOME"),
     ):
-        lines += [".TP", f".I {_text(path)}", _text(_sentence(what))]
+        lines += [".TP", f".I {escape(path)}", escape(_sentence(what))]
     return "\n".join(lines) + "\n"
 
 
-def command_page(command: str) -> str:
+def command_page(command: str, prose: Prose | None = None) -> str:
     """Return the page of a command."""
     module = load(command)
     parser = CommandParser(prog=f"msglog {command}", description=description(module))
     module.configure(parser)
     lines = _head(page_name(command), summary(module))
-    lines += [".SH SYNOPSIS", *_synopsis(parser), ".SH DESCRIPTION", _text(description(module))]
-    lines += [*_arguments(parser), *_actions(parser)]
-    lines += [*_options(parser, everywhere=False), *_options(parser, everywhere=True), *_statuses()]
+    lines.append(".SH SYNOPSIS")
+    lines += _synopsis(parser) if prose is None else _verbatim(prose.synopsis)
+    lines.append(".SH DESCRIPTION")
+    lines += [escape(description(module))] if prose is None else prose.description
+    lines += [*_arguments(parser), *_actions(parser), *_options(parser, everywhere=False)]
+    if prose is not None:
+        lines += [*prose.sections, ".SH EXAMPLES", *_verbatim(prose.examples)]
+    lines += [*_options(parser, everywhere=True), *_statuses()]
     lines += [".SH SEE ALSO", rf".BR {page_name()} ({SECTION})"]
     return "\n".join(lines) + "\n"
 
 
+def _verbatim(lines: Sequence[str]) -> list[str]:
+    return [".nf", *[escape(line) or r"\&" for line in lines], ".fi"]
+
+
 def _head(name: str, what: str) -> list[str]:
-    title = _text(name.upper(), quoted=True)
+    title = escape(name.upper(), quoted=True)
     return [
-        rf'.TH {title} {SECTION} {RELEASED} "msglog {_text(__version__)}" "msglog manual"',
+        rf'.TH {title} {SECTION} {RELEASED} "msglog {escape(__version__)}" "msglog manual"',
         ".SH NAME",
-        rf"{_text(name)} \- {_text(what)}",
+        rf"{escape(name)} \- {escape(what)}",
     ]
 
 
 def _synopsis(parser: CommandParser) -> list[str]:
     parser.format_help()  # which makes the usage
     usage = (parser.usage or parser.prog).replace("%%", "%")
-    return [f".B {_text(parser.prog)}", _text(usage.removeprefix(parser.prog).strip())]
+    return [f".B {escape(parser.prog)}", escape(usage.removeprefix(parser.prog).strip())]
 
 
 def _arguments(parser: argparse.ArgumentParser) -> Iterator[str]:
@@ -106,7 +127,7 @@ def _arguments(parser: argparse.ArgumentParser) -> Iterator[str]:
     if found:
         yield ".SH ARGUMENTS"
     for action in found:
-        yield from _item(rf".I {_text(_value(action))}", action)
+        yield from _item(rf".I {escape(_value(action))}", action)
 
 
 def _actions(parser: argparse.ArgumentParser, names: Sequence[str] = ()) -> Iterator[str]:
@@ -122,8 +143,8 @@ def _actions(parser: argparse.ArgumentParser, names: Sequence[str] = ()) -> Iter
                 continue  # another name of one that is there
             path = [*names, name]
             taken = " ".join(map(_usage_of, below._get_positional_actions()))  # noqa: SLF001
-            yield f".SS {_text(f'{chr(32).join(path)} {taken}'.strip(), quoted=True)}"
-            yield _text(_sentence(below.description or helps[name] or ""))
+            yield f".SS {escape(f'{chr(32).join(path)} {taken}'.strip(), quoted=True)}"
+            yield escape(_sentence(below.description or helps[name] or ""))
             for option in _own_options(below):
                 yield from _item(_option_line(option), option)
             yield from _actions(below, path)
@@ -166,14 +187,14 @@ def _options(parser: argparse.ArgumentParser, *, everywhere: bool) -> Iterator[s
 
 
 def _option_line(action: argparse.Action) -> str:
-    names = ", ".join(rf"\fB{_text(name)}\fR" for name in action.option_strings)
-    return names if action.nargs == 0 else rf"{names} \fI{_text(_value(action))}\fR"
+    names = ", ".join(rf"\fB{escape(name)}\fR" for name in action.option_strings)
+    return names if action.nargs == 0 else rf"{names} \fI{escape(_value(action))}\fR"
 
 
 def _item(tag: str, action: argparse.Action) -> Iterator[str]:
     yield ".TP"
     yield tag
-    yield _text(_sentence((action.help or "").replace("%%", "%"))) or r"\&"
+    yield escape(_sentence((action.help or "").replace("%%", "%"))) or r"\&"
 
 
 def _value(action: argparse.Action) -> str:
@@ -188,7 +209,7 @@ def _value(action: argparse.Action) -> str:
 def _statuses() -> Iterator[str]:
     yield ".SH EXIT STATUS"
     for status, what in STATUSES:
-        yield from (".TP", f".B {status}", _text(_sentence(what)))
+        yield from (".TP", f".B {status}", escape(_sentence(what)))
 
 
 def _sentence(text: str) -> str:
@@ -196,7 +217,7 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
-def _text(text: str, *, quoted: bool = False) -> str:
+def escape(text: str, *, quoted: bool = False) -> str:
     """Return text so that roff prints it as it is; quoted: as one argument of a macro."""
     escaped = text.replace("\\", r"\e").replace("-", r"\-").replace("`", r"\(ga")
     escaped = escaped.replace("'", r"\(aq").replace('"', r"\(dq").replace("~", r"\(ti")

@@ -174,7 +174,7 @@ def test_a_busy_store_is_waited_for_and_a_broken_one_is_not(
     logger.info("there")
     handler.flush()
     assert sorted(str(entry) for entry in book.log()) == [
-        "1 records were left out.",
+        "1 record was left out.",
         "there",
     ]
 

@@ -1,21 +1,25 @@
 """Manual pages: one for each command, of which no reader complains, with all that the help has."""
 
 import re
+import runpy
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from porcelain.commands import COMMANDS, load
-from porcelain.manual import pages
+from porcelain.manual import escape, pages
 from porcelain.parser import CommandParser
+from tests.docs.console import ROOT, examples
 from tests.porcelain.conftest import CommandLine
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("man")
-    for name, text in pages():
+    read = runpy.run_path(str(ROOT / "docs" / "site" / "prose.py"))["read"]
+    commands = ROOT / "docs" / "commands"
+    for name, text in pages(lambda name: read((commands / f"{name}.md").read_text(), escape)):
         (folder / name).write_text(text)
     return folder
 
@@ -52,12 +56,15 @@ def test_all_that_the_help_has_is_read_there(folder: Path, command: str) -> None
             assert choice.dest in shown
     assert f"msglog-{command} - " in shown
     assert "EXIT STATUS" in shown
+    for example, _ in examples(ROOT / "docs" / "commands" / f"{command}.md"):
+        assert f"$ {example.splitlines()[0]}" in shown
 
 
 def test_what_roff_would_obey_is_shown(empty: CommandLine, folder: Path) -> None:
     page = empty.ok("help", "--man", "completion")
-    assert page == (folder / "msglog-completion.1").read_text()
+    assert page.startswith((folder / "msglog-completion.1").read_text().partition(".SH SYN")[0])
     assert empty.ok("help", "--man") == (folder / "msglog.1").read_text()
-    for line in page.splitlines():
+    whole = (folder / "msglog-list.1").read_text()
+    for line in (page + whole).splitlines():
         assert not line.startswith("'")
-        assert line.startswith(".") <= line[1:3].isupper()
+        assert line.startswith(".") <= (line[1:3].isupper() or line in (".nf", ".fi"))

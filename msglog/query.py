@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.choice import Choice, Criteria, last_key_at, pattern
+from msglog.clock import moment_of
 from msglog.dataclass import dataclass, replace
 from msglog.entry import read_entry
 from msglog.errors import UsageError
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from msglog.entry import Entry
-    from msglog.logbook import Logbook
+    from msglog.shared_repository import SharedRepository
 
 _EVERYTHING = Criteria()
 
@@ -32,23 +33,23 @@ class Query:
     the log as it was when that began. Whoever goes through it again asks again.
     """
 
-    _logbook: Logbook
+    _shared: SharedRepository
     name: str
     _criteria: Criteria = _EVERYTHING
 
     def since(self, when: datetime | str) -> Query:
         """Return those of that time or later: a datetime, or a text as `--since` takes it."""
-        first = first_key_at(self._logbook.moment(when).time)
+        first = first_key_at(moment_of(when).time)
         return self._with(replace(self._criteria, first=max(self._criteria.first, first)))
 
     def until(self, when: datetime | str) -> Query:
         """Return those of that time or earlier."""
-        last = last_key_at(self._logbook.moment(when).time)
+        last = last_key_at(moment_of(when).time)
         return self._with(replace(self._criteria, last=min(self._criteria.last, last)))
 
     def received_since(self, when: datetime | str) -> Query:
         """Return those that came here from elsewhere at that time or later."""
-        received = self._logbook.moment(when).time
+        received = moment_of(when).time
         if self._criteria.received is not None:
             received = max(received, self._criteria.received)
         return self._with(replace(self._criteria, received=received))
@@ -88,13 +89,13 @@ class Query:
         Raises UnknownLogError if there is no such log, StoreError and its kin, and ForkedError in
         a process that was forked after the first of them was read.
         """
-        logbook = self._logbook
-        process = logbook.process()
-        with logbook.using(process) as repository:
+        shared = self._shared
+        process = shared.process
+        with shared.using(process) as repository:
             root = repository.log(self.name).root
             parts = Choice(repository, root, self._criteria).parts()
         while True:
-            with logbook.using(process):
+            with shared.using(process):
                 keys, objects = next(parts, ([], []))
             if not keys:
                 return
@@ -103,7 +104,7 @@ class Query:
 
     def count(self) -> int:
         """Return how many there are, without reading more than is needed to know it."""
-        with self._logbook.using() as repository:
+        with self._shared.using() as repository:
             log = repository.log(self.name)
             if self._criteria == _EVERYTHING:
                 return log.count
@@ -116,5 +117,5 @@ class Query:
     @property
     def root(self) -> str:
         """The id of the whole log's index as it is now: where two are equal, so are the logs."""
-        with self._logbook.using() as repository:
+        with self._shared.using() as repository:
             return repository.log(self.name).root.hex()

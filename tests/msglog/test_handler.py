@@ -126,7 +126,7 @@ def test_many_records_go_into_few_transactions(
         whole(target, drafts)
 
     monkeypatch.setattr(msglog.LogHandler, "write", write)
-    with book.using():  # nothing can be written meanwhile
+    with book._shared.using():  # nothing can be written meanwhile
         for number in range(2 * BATCH):
             logger.info("%d", number)
     handler.flush()
@@ -138,7 +138,7 @@ def test_many_records_go_into_few_transactions(
 def test_what_finds_the_queue_full_is_counted(book: msglog.Logbook, logger: logging.Logger) -> None:
     handler = msglog.QueuedLogHandler(book, waiting=10)
     logger.addHandler(handler)
-    with book.using():
+    with book._shared.using():
         for number in range(100):
             logger.info("%d", number)
     handler.flush()

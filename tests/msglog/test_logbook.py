@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 import msglog
-from msglog.logbook import ClosedError, ForkedError, InvalidMessageError
+from msglog.logbook import InvalidMessageError
 from msglog.message import Message
 from msglog.repository import Repository, UnknownLogError
 from msglog.selection import AmbiguousIdError, UnknownMessageError
+from msglog.shared_repository import ClosedError, ForkedError
 from msglog.store.store import StoreError
 from porcelain.surroundings import ProcessSurroundings
 from tests.plumbing.peers import add
@@ -101,7 +102,7 @@ def test_an_id_that_is_none_or_several(book: msglog.Logbook) -> None:
 
 
 def test_times_that_datetime_does_not_have(book: msglog.Logbook) -> None:
-    with book.using() as repository:
+    with book._shared.using() as repository:
         late = Message(b"u" * 16, (1 << 63) - 1, 0, "ann", "late").encode()
         add(repository, late)
     (entry,) = book.log()
@@ -178,7 +179,7 @@ def test_a_fork_waits_until_no_thread_is_within_sqlite(book: msglog.Logbook) -> 
     log: list[str] = []
 
     def work() -> None:
-        with book.using():
+        with book._shared.using():
             held.set()
             while not forking.is_set():
                 pass
@@ -200,11 +201,11 @@ def test_a_fork_waits_until_no_thread_is_within_sqlite(book: msglog.Logbook) -> 
 def test_a_fork_does_not_wait_for_ever(
     book: msglog.Logbook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("msglog.logbook.FORK_SECONDS", 0.01)
+    monkeypatch.setattr("msglog.shared_repository.FORK_SECONDS", 0.01)
     held, over = threading.Event(), threading.Event()
 
     def work() -> None:
-        with book.using():
+        with book._shared.using():
             held.set()
             over.wait()
 
@@ -222,7 +223,7 @@ def test_a_fork_does_not_wait_for_ever(
 def test_damage_is_found(book: msglog.Logbook, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = book.add("text")
     assert [*book.verify()] == []
-    with book.using() as repository:
+    with book._shared.using() as repository:
         monkeypatch.setattr(repository.store, "find_messages", lambda _: {})
     (damage,) = book.verify()
     assert (damage.kind, damage.name, damage.ref) == ("message", entry.id, "refs/logs/main")

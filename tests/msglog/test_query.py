@@ -123,7 +123,7 @@ def test_a_query_is_a_filter_of_all(
 def test_what_came_from_elsewhere(tmp_path: Path) -> None:
     with msglog.init(tmp_path, author="ann") as book:
         book.add("from here")
-        with book.using() as repository:
+        with book._shared.using() as repository:
             data = Message(b"u" * 16, 1_000_000, 0, "bob", "from there").encode()
             key = object_key(data)
             repository.commit(
@@ -140,7 +140,7 @@ def test_what_came_from_elsewhere(tmp_path: Path) -> None:
 
 def test_what_a_newer_msglog_wrote(tmp_path: Path) -> None:
     with msglog.init(tmp_path, author="ann") as book:
-        with book.using() as repository:
+        with book._shared.using() as repository:
             data = encode({"type": "drawing", "uuid": b"u" * 16, "time": 7})
             repository.add("main", {object_key(data): data}, time=1)
         (entry,) = book.log()

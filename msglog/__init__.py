@@ -9,6 +9,7 @@ from __future__ import annotations
 from msglog.annotation import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from msglog.comparison import Comparison, Refused
     from msglog.entry import Draft, Entry
     from msglog.errors import (
         IntegrityError,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from msglog.logbook import Logbook, clone, init
     from msglog.logbook import open_logbook as open  # noqa: A004 - `msglog.open`, as `gzip.open`
     from msglog.query import Query
-    from msglog.surroundings import Comparison, Exchanged, Refused
+    from msglog.surroundings import Exchanged
     from msglog.version import __version__
 
 __all__ = [
@@ -55,12 +56,13 @@ __all__ = [
 
 _ELSEWHERE = {"open": "open_logbook"}
 _MODULES = {
+    "comparison": ("Comparison", "Refused"),
     "entry": ("Draft", "Entry"),
     "handler": ("LogHandler", "QueuedLogHandler"),
     "inspection": ("Damage",),
     "logbook": ("Logbook", "clone", "init", "open"),
     "query": ("Query",),
-    "surroundings": ("Comparison", "Exchanged", "Refused"),
+    "surroundings": ("Exchanged",),
     "version": ("__version__",),
 }
 

@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from msglog.comparison import Comparison
     from msglog.inspection import Damage
     from msglog.key import Key
     from msglog.message import MetaValue
     from msglog.objectid import ObjectId
     from msglog.query import Query
-    from msglog.surroundings import Comparison, Exchanged, Surroundings
+    from msglog.surroundings import Exchanged, Surroundings
 
 
 class InvalidMessageError(UsageError):

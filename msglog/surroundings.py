@@ -14,6 +14,7 @@ from msglog.errors import LocalError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from msglog.comparison import Refused
     from msglog.config import Remote
     from msglog.errors import MsglogError
 
@@ -23,15 +24,6 @@ NAME = "process"
 
 class NoSurroundingsError(LocalError):
     """Nothing is installed that knows the process around us and the ways to remotes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A message that a remote refused: its id, a code for programs, a text for people."""
-
-    id: str
-    code: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +45,6 @@ class Exchanged:
     count: int | None = None
     root: str | None = None
     error: MsglogError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """How a log compares with what a remote held when it was last met.
-
-    ahead, behind: how many messages only we, or only the remote, had; None: never met.
-    refused: what the remote refuses to take.
-    """
-
-    remote: str
-    log: str
-    ahead: int | None
-    behind: int | None
-    refused: tuple[Refused, ...] = ()
 
 
 class Surroundings(Protocol):

@@ -13,10 +13,11 @@ from functools import partial
 from io import BytesIO
 
 from msglog.annotation import TYPE_CHECKING
+from msglog.comparison import Refused
 from msglog.dataclass import replace
 from msglog.key import key_object_id
 from msglog.repository import Repository
-from msglog.surroundings import Exchanged, Refused
+from msglog.surroundings import Exchanged
 from porcelain import clone
 from porcelain.authorship import default_author
 from porcelain.cli import make_context

@@ -40,9 +40,16 @@ def test_what_is_public_is_on_the_page() -> None:
     code = block.findall(text) + re.findall(r"`([^`]+)`", block.sub("", text))
     shown = set(re.findall(r"\w+", " ".join(code)))
     public = {*msglog.__all__} - {"Query", "Comparison", "Damage", "Exchanged", "Refused"}
-    for kind in (msglog.Logbook, msglog.Query, msglog.Entry, msglog.Exchanged, msglog.Damage):
+    for kind in (
+        msglog.Logbook,
+        msglog.Query,
+        msglog.Entry,
+        msglog.Exchanged,
+        msglog.Comparison,
+        msglog.Damage,
+    ):
         public |= {name for name in dir(kind) if not name.startswith("_")}
-    assert public - shown == {"__version__", "remote"}
+    assert public - shown == {"__version__", "remote", "view", "wanted"}
 
 
 def type_checkers_see_what_is_public(book: msglog.Logbook) -> None:

@@ -82,7 +82,11 @@ class LogHandler(logging.Handler):
         self._tags = tuple(tags)
         self._author = author
         self._last = 0
-        self._logbook.log(log)  # a wrong name is told to whoever sets up logging
+        try:
+            self._logbook.log(log)  # a wrong name is told to whoever sets up logging
+        except BaseException:
+            self.close()
+            raise
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""

@@ -16,7 +16,7 @@ from tests.porcelain.conftest import CommandLine
 SECONDS = 30.0
 EVIL = "$(touch evil)"
 TYPED = [
-    ("msglog stat", ["status"]),
+    ("msglog statu", ["status"]),
     ("msglog remote set", ["set-url"]),
     ("msglog add --reply", ["--reply-to"]),
     ("msglog push ori", ["origin"]),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.errors import NegativeAnswer, UsageError
+from msglog.errors import IntegrityError, NegativeAnswer, UsageError
 from msglog.key import key_object_id
+from msglog.message import Message, decode_object
 from msglog.objectid import DIGEST_BYTES
 
 if TYPE_CHECKING:
     from msglog.key import Key
+    from msglog.objectid import ObjectId
     from msglog.repository import Repository
 
 _CANDIDATES = 5
@@ -37,3 +39,14 @@ def find_message(repository: Repository, text: str) -> Key:
         more = " and others" if len(ids) > _CANDIDATES else ""
         raise AmbiguousIdError(f"{text} is the beginning of several ids", why=f"{shown}{more}")
     return found[0]
+
+
+def find_answered(repository: Repository, oid: ObjectId) -> Message | None:
+    """Return the message that another one answers, if it is here and can be read."""
+    try:
+        for key in repository.find(oid.hex(), limit=1):
+            answered = decode_object(repository.store.read_messages([key])[key])
+            return answered if isinstance(answered, Message) else None
+    except IntegrityError:
+        pass  # what is damaged is no reason not to show, or to write, an answer to it
+    return None

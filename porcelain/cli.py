@@ -88,7 +88,7 @@ def _dispatch(
     if not words:
         from porcelain.welcome import show_welcome  # noqa: PLC0415 - only for `msglog` alone
 
-        return show_welcome(_context(chosen, environment, stdin, stdout, stderr))
+        return show_welcome(make_context(chosen, environment, stdin, stdout, stderr))
     name = words[0]
     module = load(name)
     ordinary = Words()

@@ -19,7 +19,7 @@ from msglog.key import key_object_id
 from msglog.repository import Repository
 from msglog.surroundings import Exchanged
 from porcelain import clone
-from porcelain.authorship import default_author
+from porcelain.authorship import default_author, settings_if_any
 from porcelain.cli import make_context
 from porcelain.exchange import Exchange, exchange
 from porcelain.giving import give
@@ -50,7 +50,8 @@ class ProcessSurroundings:
 
     def author(self, folder: str) -> str:
         """Return who writes, where nobody is named."""
-        return default_author(self._context(folder), folder)
+        context = self._context(folder)
+        return default_author(context, settings_if_any(context, folder))
 
     def remotes(self, folder: str) -> dict[str, Remote]:
         """Return the remotes by name."""

@@ -73,7 +73,7 @@ def _found(kind: str, prefix: str, context: Context) -> Iterator[tuple[str, str]
     try:
         if kind == LOGS:
             for log in repository.logs():
-                yield log.name, f"{log.count} messages"
+                yield log.name, f"{log.count} {'message' if log.count == 1 else 'messages'}"
         elif kind == TAGS:
             for tag in sorted(_tags(repository)):
                 yield tag, ""

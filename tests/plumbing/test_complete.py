@@ -17,7 +17,7 @@ def test_names(cli: CommandLine) -> None:
     assert cli.ok("complete", "remotes") == "origin\nusb\n"
     assert cli.ok("complete", "remotes", "u", "--describe") == "usb\t/media/usb\n"
     assert cli.ok("complete", "tags") == "a/c\nb\nä\n"
-    assert cli.ok("complete", "logs", "l", "--describe") == "lab/p01\t1 messages\n"
+    assert cli.ok("complete", "logs", "l", "--describe") == "lab/p01\t1 message\n"
 
 
 def test_ids_by_their_beginning(cli: CommandLine) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FOLDER",
+    "cache_directory",
     "repository_file",
     "user_config",
     "user_directory",

@@ -22,6 +22,7 @@ TYPED = [
     ("msglog push ori", ["origin"]),
     ("msglog push origin lab", ["lab/p01"]),
     ("msglog list --tag fau", ["fault"]),
+    ("msglog list --tag ", ["fault"]),
     ("msglog list --log m", ["main"]),
     ("msglog logs delete la", ["lab/p01"]),
     ("msglog remote rename or", ["origin"]),

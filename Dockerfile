@@ -17,7 +17,7 @@ RUN python3 -m venv --without-pip /opt/msglog \
     && python3 -m venv /build \
     && /build/bin/python -m pip install --no-cache-dir \
         --require-hashes --only-binary :all: --requirement build-requirements.txt
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY msglog msglog
 COPY plumbing plumbing
 COPY porcelain porcelain

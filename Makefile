@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test check demo fuzz bench bench-full profiles container test-container demo-container damage shared-disks busy model cuts crash clean
+.PHONY: docs screenshots test check demo fuzz bench bench-full profiles container test-container demo-container damage shared-disks busy model cuts crash clean
 
 SECONDS := 60
 FLIPS := 4000
@@ -17,6 +17,7 @@ test: $(VENV)/ready
 	@tests/ssh/need-sshd
 	@tests/shared/need-cc
 	@tests/postgres/need-postgres
+	@tests/porcelain/need-shells
 	$(MAKE) check
 
 check: $(VENV)/ready
@@ -25,10 +26,19 @@ check: $(VENV)/ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+	$(MAKE) docs
 
 demo: $(VENV)/ready
 	@tests/ssh/need-sshd
 	@$(BIN)/python -m tests.ssh.demo
+
+# The site of docs/, in build/site: every link on it leads somewhere, and its pictures are taken anew.
+docs: $(VENV)/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+# The pictures alone, into build/screenshots.
+screenshots: $(VENV)/ready
+	$(BIN)/python docs/site/screenshots.py build/screenshots
 
 # All parsers, SECONDS in total; guided by coverage where atheris installs, plain mutation elsewhere.
 fuzz: $(VENV)/ready
@@ -97,6 +107,10 @@ test-container: $(VENV)/ready
 
 demo-container: $(VENV)/ready
 	@$(BIN)/python -m tests.container.demo
+
+$(VENV)/docs: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	touch $@
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

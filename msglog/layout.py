@@ -16,3 +16,6 @@ VIEWS_NAME = "views.json"
 
 SEARCH_NAME = "search.db"
 """The index of `msglog search`, made from the store and never needed."""
+
+FOLDER = ".msglog"
+"""The folder of a repository within the folder that people work in."""

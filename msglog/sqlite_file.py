@@ -90,13 +90,14 @@ def connect(
     """Return a connection to a file that must exist; transactions are begun by hand.
 
     how: SHARED, PRIVATE, COPY or STILL. patience: how many seconds it waits for other writers,
-    BUSY_SECONDS if it is None. Raises sqlite3.Error.
+    BUSY_SECONDS if it is None. Threads may share it if they take turns. Raises sqlite3.Error.
     """
     return sqlite3.connect(
         f"file://{_quoted(os.path.abspath(path))}?{how}",
         uri=True,
         timeout=BUSY_SECONDS if patience is None else patience,
         isolation_level=None,
+        check_same_thread=False,
     )
 
 

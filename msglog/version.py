@@ -3,3 +3,6 @@
 from __future__ import annotations
 
 __version__ = "0.1.0"
+
+RELEASED = "2026-11-28"
+"""When this version was begun, for manual pages."""

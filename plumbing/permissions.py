@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING, Protocol
+from msglog.errors import NotAuthorisedError
 
 if TYPE_CHECKING:
     from msglog.account.role import Capability
@@ -24,3 +25,9 @@ class Permissions(Protocol):
 
     def check(self) -> None:
         """Raise NotAuthorisedError if the user or the key was revoked meanwhile."""
+
+
+def demand(permissions: Permissions, capability: Capability, log: str) -> None:
+    """Raise NotAuthorisedError unless a client has a capability for a log."""
+    if not permissions.may(capability, log):
+        raise NotAuthorisedError(f"not authorised to {capability.value} {log}")

@@ -11,6 +11,7 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError, MsglogError
 from msglog.index.change import build
 from msglog.index.salvage import is_below, salvage
+from msglog.inspection import Inspection, message_fault
 from msglog.key import FIRST_KEY, key_object_id, key_time
 from msglog.layout import STORE_NAME
 from msglog.message_json import rfc3339, to_json
@@ -29,7 +30,6 @@ from msglog.view import scope_of
 from plumbing.local_repository import open_repository
 from plumbing.opening import find_target, load_config, open_session
 from plumbing.refetching import Source
-from plumbing.verify import Inspection, message_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

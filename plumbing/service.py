@@ -13,21 +13,17 @@ from msglog.account.role import Capability
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass, field
 from msglog.errors import MsglogError, NotAuthorisedError
-from msglog.index.change import exclude, insert, slice_from
+from msglog.index.change import exclude, slice_from
 from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import count, difference
 from msglog.key import FIRST_KEY
 from msglog.refname import log_ref
-from msglog.repository import Insertion, UnknownLogError, overlay
+from msglog.repository import UnknownLogError, overlay
 from msglog.store.store import (
     Agreement,
     MissingObjectError,
-    OverQuotaError,
-    Receipt,
     Ref,
-    Refusal,
 )
-from msglog.wire import batch
 from msglog.wire.connection import Connection, Side
 from msglog.wire.events import (
     Acknowledged,
@@ -54,13 +50,13 @@ from plumbing.complaint import (
     peer_error,
 )
 from plumbing.known_roots import KnownRoots
+from plumbing.permissions import demand
 from plumbing.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from msglog.account.audit import Audit
-    from msglog.index.change import Index
     from msglog.key import Key
     from msglog.objectid import ObjectId
     from msglog.repository import Repository
@@ -73,7 +69,8 @@ if TYPE_CHECKING:
     from plumbing.administration import Administration
     from plumbing.lookout import Lookout
     from plumbing.permissions import Permissions
-    from plumbing.policy import Policy, Rules
+    from plumbing.policy import Rules
+    from plumbing.reception import Reception
 
 DRAIN_BYTES_LIMIT = 1 << 20
 """How much is read and thrown away after a failure, so that the client can read why."""
@@ -89,17 +86,6 @@ So each side hears of the other that often, and who is not allowed any more is n
 
 REMEMBERED_BATCHES_LIMIT = 1024
 """How many batches wait for a client's acknowledgement; older ones are then sent again one day."""
-
-
-@dataclass(slots=True)
-class _Incoming:
-    """A push that is under way: what the client declared, and what was accepted of it."""
-
-    log: str
-    view: Key
-    target: ObjectId
-    declared: ObjectId
-    accepted: ObjectId
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +135,7 @@ class Service:
         self._outgoing: dict[int, _Outgoing] = {}
         self._sent_batches = 0
         self._forgotten_batches = 0
-        self._incoming: _Incoming | None = None
+        self._reception: Reception | None = None
         self._drained = 0
         self._durable_batches = 0
         self._lookout: Lookout | None = None
@@ -338,16 +324,12 @@ class Service:
 
     def _check_readable(self, log: str) -> None:
         if not self._permissions.may(Capability.LIST, log):
-            self._check(Capability.FETCH, log)
+            demand(self._permissions, Capability.FETCH, log)
         try:
             self._repository.log(log)
         except UnknownLogError as error:
             raise NoSuchLogError(f"there is no log {log!r}") from error
-        self._check(Capability.FETCH, log)
-
-    def _check(self, capability: Capability, log: str) -> None:
-        if not self._permissions.may(capability, log):
-            raise NotAuthorisedError(f"not authorised to {capability.value} {log}")
+        demand(self._permissions, Capability.FETCH, log)
 
     def _choose_base(
         self, log: str, view: Key, have: Sequence[ObjectId], snapshot: Ref
@@ -461,7 +443,7 @@ class Service:
     # What a client writes.
 
     def _push(self, event: Push) -> Iterator[bytes]:
-        self._check(Capability.APPEND, event.log)
+        demand(self._permissions, Capability.APPEND, event.log)
         self._recorder.answered_push(event.log)
         if event.root is not None:
             self._check_advertised(event.log, event.view, event.root)
@@ -478,98 +460,47 @@ class Service:
         else:
             yield self._connection.send(Base(event.log, base))
         # While the client reads that: what the batches need that it sends.
-        import plumbing.policy  # noqa: F401, PLC0415 - nothing else of a session needs it
+        import plumbing.reception  # noqa: F401, PLC0415 - nothing else of a session needs it
 
     def _transfer(self, event: Transfer) -> Iterator[bytes]:
-        self._check(Capability.APPEND, event.log)
+        demand(self._permissions, Capability.APPEND, event.log)
         known = self._bases.has(event.log, event.view, event.base)
         if event.base != EMPTY_ROOT and not known:
             raise NotAuthorisedError("not authorised to push on a base that was not agreed")
-        self._incoming = _Incoming(
-            event.log, event.view, event.root, declared=event.base, accepted=event.base
+        from plumbing.reception import Reception  # noqa: PLC0415 - see _push
+
+        self._reception = Reception(
+            event,
+            self._repository,
+            self._permissions,
+            read=self._read,
+            rules=self._rules,
+            clock=self._clock,
+            key=self._key,
         )
         return iter(())
 
     def _batch(self, event: Batch) -> Iterator[bytes]:
-        incoming = self._incoming
-        if incoming is None:
+        if self._reception is None:
             raise ForgedTransferError("a batch belongs to no transfer")
-        from plumbing.policy import accept_all, excess  # noqa: PLC0415 - see _push
-
-        rules = self._rules(incoming.log)
-        accepted = batch.unpack(event.content, event.messages)
-        keys = list(accepted)
-        if keys[0] < incoming.view:
-            raise ForgedTransferError("a message lies before the view")
-        refused: list[Refusal] = []
-        if rules.policy is not accept_all:
-            refused = _refusals(rules.policy, accepted)
-            for refusal in refused:
-                del accepted[refusal.key]
-        made: dict[ObjectId, bytes] = {}
-        read = overlay(self._read, made)
-        declared = insert(read, incoming.declared, keys)
-        if declared.count != count(read, incoming.declared) + len(keys):
-            raise ForgedTransferError("a batch has a message that the base has already")
-        if declared.root != event.root:
-            raise ForgedTransferError(
-                f"batch {event.number} does not come to the root that was said",
-                why="a message is missing, or one too many",
-            )
-        made.update(declared.nodes)
-        while True:
-            for refusal in excess(
-                rules.quota, self._repository.store, self._permissions.user, accepted
-            ):
-                del accepted[refusal.key]
-                refused.append(refusal)
-            index = declared
-            if refused or incoming.accepted != incoming.declared:
-                index = insert(read, incoming.accepted, sorted(accepted))
-            self._permissions.check()
-            self._check(Capability.APPEND, incoming.log)
-            now = self._clock()
-            try:
-                self._repository.commit(
-                    self._insertions(incoming, sorted(accepted), index),
-                    time=now,
-                    reason=f"push by {self._permissions.user}",
-                    messages=accepted,
-                    nodes={**self._made, **made, **index.nodes},
-                    receipt=Receipt(self._permissions.user, now, incoming.log, self._key),
-                    agreed=[Agreement(self._peer, incoming.log, incoming.view, index.root)],
-                    quota=rules.quota,
-                )
-                break
-            except OverQuotaError:
-                continue  # another session of this user was first: see what fits now
+        received = self._reception.take(event, self._made)
         self._made.clear()
         self._durable_batches += 1
-        incoming.declared, incoming.accepted = declared.root, index.root
-        self._recorder.took(len(accepted), sum(map(len, accepted.values())), len(refused))
-        for refusal in sorted(refused, key=lambda refusal: refusal.key):
+        self._recorder.took(received.messages, received.size, len(received.refused))
+        for refusal in received.refused:
             yield self._connection.send(Refused(refusal.key, refusal.code, refusal.why))
-        yield self._connection.send(Acknowledged(event.number, index.root))
-
-    def _insertions(
-        self, incoming: _Incoming, keys: Sequence[Key], index: Index
-    ) -> Sequence[Insertion]:
-        """Return what a batch adds; a log of which all is refused is not made."""
-        ref = log_ref(incoming.log)
-        if not keys and self._repository.store.ref(ref) is None:
-            return ()
-        return (Insertion(ref, keys, (incoming.accepted, index)),)
+        yield self._connection.send(Acknowledged(event.number, received.root))
 
     def _end(self) -> Iterator[bytes]:
-        incoming, self._incoming = self._incoming, None
-        if incoming is None or incoming.declared != incoming.target:
+        reception, self._reception = self._reception, None
+        if reception is None or not reception.is_complete():
             raise ForgedTransferError("the transfer does not come to the root that was said")
         self._recorder.transferred()
-        done = Done(incoming.log)
-        if self._permissions.may(Capability.FETCH, incoming.log):
-            snapshot = self._snapshot(incoming.log, incoming.view)
-            self._advertised.add(incoming.log, incoming.view, snapshot.root)
-            done = Done(incoming.log, snapshot.root, snapshot.count)
+        done = Done(reception.log)
+        if self._permissions.may(Capability.FETCH, reception.log):
+            snapshot = self._snapshot(reception.log, reception.view)
+            self._advertised.add(reception.log, reception.view, snapshot.root)
+            done = Done(reception.log, snapshot.root, snapshot.count)
         yield self._connection.send(done)
 
 
@@ -583,13 +514,3 @@ def _no_administration() -> Administration:
     from plumbing.administration import NoAdministration  # noqa: PLC0415 - where it is asked for
 
     return NoAdministration()
-
-
-def _refusals(policy: Policy, messages: Mapping[Key, bytes]) -> list[Refusal]:
-    """Return the refusals of those messages that a policy does not take."""
-    refused: list[Refusal] = []
-    for key, data in messages.items():
-        verdict = policy(batch.Item(key, data))
-        if verdict is not None:
-            refused.append(Refusal(key, *verdict))
-    return refused

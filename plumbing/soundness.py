@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError
-from plumbing.verify import Inspection
+from msglog.inspection import Inspection
 
 if TYPE_CHECKING:
     from msglog.repository import Repository

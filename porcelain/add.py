@@ -284,7 +284,7 @@ def _template(arguments: Namespace, context: Context, repository: Repository) ->
     now = context.now()
     time, offset = now, context.local_offset(now)
     if arguments.time is not None:
-        from porcelain.when import parse  # noqa: PLC0415 - only with --time
+        from msglog.when import parse  # noqa: PLC0415 - only with --time
 
         moment = parse(arguments.time, now=now, local_offset=context.local_offset)
         time, offset = moment.time, moment.offset
@@ -307,7 +307,7 @@ def _template(arguments: Namespace, context: Context, repository: Repository) ->
 
 def _find(repository: Repository, text: str) -> ObjectId:
     """Return the id of the message that is answered; a whole id may be of one not here yet."""
-    from porcelain.selection import (  # noqa: PLC0415 - only with --reply-to
+    from msglog.selection import (  # noqa: PLC0415 - only with --reply-to
         UnknownMessageError,
         find_message,
     )

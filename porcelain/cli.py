@@ -88,7 +88,7 @@ def _dispatch(
     if not words:
         from porcelain.welcome import show_welcome  # noqa: PLC0415 - only for `msglog` alone
 
-        return show_welcome(_context(chosen, environment, stdin, stdout, stderr))
+        return show_welcome(make_context(chosen, environment, stdin, stdout, stderr))
     name = words[0]
     module = load(name)
     ordinary = Words()
@@ -105,9 +105,9 @@ def _dispatch(
         except HelpRequested as request:
             from porcelain.help import show_help  # noqa: PLC0415 - only for help
 
-            context = _context(chosen, environment, stdin, stdout, stderr)
+            context = make_context(chosen, environment, stdin, stdout, stderr)
             return show_help(request.parser, context)
-    context = _context(parsed, environment, stdin, stdout, stderr)
+    context = make_context(parsed, environment, stdin, stdout, stderr)
     context = replace(context, words=words[1:], administer=_administer)
     if COMMANDS[name].finds_repository:
         context = _with_repository(context)
@@ -147,13 +147,14 @@ def _with_repository(context: Context) -> Context:
         return context  # not all of them need one; those that do say so
 
 
-def _context(
+def make_context(
     options: Namespace,
     environment: Mapping[str, str],
     stdin: BinaryIO,
     stdout: BinaryIO,
     stderr: BinaryIO,
 ) -> Context:
+    """Return the surroundings of a command in this process; raises ChosenDirectoryError."""
     directory = os.getcwd()
     steps: list[str] = getattr(options, "directory", [])
     for step in steps:

@@ -24,7 +24,9 @@ from porcelain.taking import take
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable
 
+    from msglog.config import Config
     from plumbing.context import Context
 
 _SAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -41,8 +43,15 @@ def configure(parser: ArgumentParser) -> None:
     configure_patterns(parser)
 
 
-def run(arguments: Namespace, context: Context) -> int:
-    """Make the folder, set up `origin`, and pull every log, or those that were asked for."""
+def run(
+    arguments: Namespace,
+    context: Context,
+    begin: Callable[[Context, str, Config, Target], Exchange] = Exchange,
+) -> int:
+    """Make the folder, set up `origin`, and pull every log, or those that were asked for.
+
+    begin: makes what deals with the remote, where that is not to print.
+    """
     url = parse_url(arguments.url)
     if url.kind == "local":
         url = RemoteUrl(
@@ -60,7 +69,7 @@ def run(arguments: Namespace, context: Context) -> int:
         change(repository_file(str(path)), {f"remote.{DEFAULT_REMOTE}.url": str(url), **settings})
         create(path, context).close()
         config = load([(repository_file(str(path)), False), (user_file(context), True)])
-        one = Exchange(context, str(path), config, Target(DEFAULT_REMOTE, url, folder))
+        one = begin(context, str(path), config, Target(DEFAULT_REMOTE, url, folder))
         if settings:
             one.scope = scope_of(config.remotes()[DEFAULT_REMOTE])
         try:

@@ -85,6 +85,7 @@ COMMANDS = {
     "authorized-principals": Command("plumbing.authorized_principals", PLUMBING),
     "cat-object": Command("plumbing.cat_object", PLUMBING, finds_repository=True),
     "check-ref-format": Command("plumbing.check_ref_format", PLUMBING),
+    "complete": Command("plumbing.complete", PLUMBING, finds_repository=True),
     "diff-index": Command("plumbing.diff_index", PLUMBING, finds_repository=True),
     "fetch-pack": Command("plumbing.fetch_pack", PLUMBING, finds_repository=True),
     "for-each-ref": Command("plumbing.for_each_ref", PLUMBING, finds_repository=True),

@@ -1,17 +1,39 @@
-"""`completion`: prints a shell's completion of commands and options."""
+"""`completion`: prints a shell's completion of commands, options and names."""
 
 from __future__ import annotations
 
+from argparse import _SubParsersAction
+
 from msglog.annotation import TYPE_CHECKING
+from plumbing.complete import IDS, LOGS, REMOTES, TAGS
 from porcelain.commands import COMMANDS, load, summary
 from porcelain.parser import CommandParser
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
+    from argparse import Action, ArgumentParser, Namespace
+    from collections.abc import Iterator
 
     from plumbing.context import Context
 
-_SHELLS = ("bash", "zsh", "tcsh")
+_SHELLS = ("bash", "zsh", "fish", "tcsh")
+_BY_OPTION = {"--log": LOGS, "--tag": TAGS, "--reply-to": IDS, "--remote": REMOTES, "-C": "folder"}
+_BY_METAVAR = {
+    "REMOTE": REMOTES,
+    "LOG": LOGS,
+    "ID": IDS,
+    "TAG": TAGS,
+    "FILE": "file",
+    "DIR": "folder",
+}
+"""What an argument is completed to, by how the help calls it."""
+
+_NAMES: dict[tuple[str, ...], str] = {
+    ("logs", "rename", "old"): LOGS,
+    ("logs", "delete", "name"): LOGS,
+    **{("remote", action, "name"): REMOTES for action in ("remove", "rm", "rename", "set-url")},
+    **{("remote", action, "name"): REMOTES for action in ("get-url", "show")},
+}
+"""The same for arguments that the help calls by names of other things, by command and name."""
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -23,7 +45,13 @@ def run(arguments: Namespace, context: Context) -> int:
     """Print the script; all parsers are built here and nowhere else."""
     import shtab  # noqa: PLC0415 - only here
 
-    script: str = shtab.complete(_everything(), shell=arguments.shell)
+    parser = _everything()
+    for path, action in _actions(parser, ()):
+        kind = _kind(path, action)
+        if kind is not None:
+            places = {"file": shtab.FILE, "folder": shtab.DIRECTORY}
+            action.complete = places.get(kind) or _names(kind)  # type: ignore[attr-defined]
+    script: str = shtab.complete(parser, shell=arguments.shell)
     context.write(script.rstrip("\n") + "\n")
     return 0
 
@@ -36,3 +64,48 @@ def _everything() -> CommandParser:
         module = load(name)
         module.configure(commands.add_parser(name, help=summary(module).replace("%", "%%")))
     return parser
+
+
+def _actions(
+    parser: ArgumentParser, path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], Action]]:
+    """Yield all arguments of all commands, each with its command."""
+    for action in parser._actions:  # noqa: SLF001 - as shtab itself does
+        yield path, action
+        if isinstance(action, _SubParsersAction):
+            for name, below in action.choices.items():
+                yield from _actions(below, (*path, name))
+
+
+def _kind(path: tuple[str, ...], action: Action) -> str | None:
+    named = _NAMES.get((*path, action.dest))
+    if named is not None or action.choices is not None:
+        return named
+    for option in action.option_strings:
+        if option in _BY_OPTION:
+            return _BY_OPTION[option]
+    return _BY_METAVAR.get(str(action.metavar))
+
+
+def _names(kind: str) -> dict[str, object]:
+    """Return how each shell asks msglog for names when they are wanted."""
+    ask = f"msglog complete {kind}"
+    function = f"_msglog_{kind}"
+    return {
+        "bash": function,
+        "zsh": function,
+        "fish": f"({ask} --describe (commandline -ct) 2>/dev/null)",
+        "tcsh": f"`{ask}`",
+        "preamble": {
+            "bash": f'{function}() {{\n  compgen -W "$({ask} "$1" 2>/dev/null)" -- "$1"\n}}',
+            "zsh": (
+                f"{function}() {{\n"
+                "  local -a found\n"
+                f'  found=("${{(@f)$({ask} --describe "$PREFIX" 2>/dev/null)}}")\n'
+                '  found=("${(@)found//:/\\\\:}")\n'
+                "  found=(\"${(@)found/$'\\t'/:}\")\n"
+                f"  _describe -V {kind} found\n"
+                "}"
+            ),
+        },
+    }

@@ -11,10 +11,10 @@ from shlex import split
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError, MsglogError
 from msglog.message import BODY_BYTES_LIMIT
+from msglog.selection import find_answered
 from porcelain.display import one_line, shorten
 from porcelain.printing import tell_all
 from porcelain.rendering import meta_text
-from porcelain.selection import find_answered
 from porcelain.settings import load_settings
 
 if TYPE_CHECKING:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # only rounds have one
     from msglog.config import Config
     from msglog.config import Remote as ConfiguredRemote
     from msglog.config_change import Setting
+    from msglog.errors import MsglogError
     from msglog.key import Key
     from msglog.repository import Repository
     from msglog.store.store import Refusal
@@ -170,9 +171,13 @@ class Exchange:
                 ended = self._session is not None and self._session.failed
                 if len(logs) == 1 or ended or self.reused:
                     raise
-                self.statuses.append(error.exit_status)
-                text = f"msglog: error: {self.target.shown} {log}: {error}\n"
-                self.context.stderr.write(one_line(text[:-1]).encode() + b"\n")
+                self.fail(log, error)
+
+    def fail(self, log: str, error: MsglogError) -> None:
+        """Say why one log is left out, and remember the exit status for it."""
+        self.statuses.append(error.exit_status)
+        text = f"msglog: error: {self.target.shown} {log}: {error}\n"
+        self.context.stderr.write(one_line(text[:-1]).encode() + b"\n")
 
     def report(self, log: str, fields: dict[str, object], text: str) -> None:
         """Print the summary of one log."""
@@ -233,22 +238,33 @@ class Exchange:
 
 
 @contextmanager
-def exchange(arguments: Namespace, context: Context) -> Iterator[Exchange]:
-    """Find the repository, and the remote that a command names."""
+def exchange(
+    arguments: Namespace,
+    context: Context,
+    begin: Callable[[Context, str, Config, Target], Exchange] = Exchange,
+) -> Iterator[Exchange]:
+    """Find the repository, and the remote that a command names.
+
+    begin: makes what deals with it, where that is not to print.
+    """
     for log in arguments.logs:
         check_log_name(log)
-    with exchange_with(arguments, context) as one:
+    with exchange_with(arguments, context, begin) as one:
         yield one
 
 
 @contextmanager
-def exchange_with(arguments: Namespace, context: Context) -> Iterator[Exchange]:
+def exchange_with(
+    arguments: Namespace,
+    context: Context,
+    begin: Callable[[Context, str, Config, Target], Exchange] = Exchange,
+) -> Iterator[Exchange]:
     """Find the repository, and the remote that a command names, whatever logs it names."""
     folder = find_repository(context)
     config = load_settings(context, folder)
     check_is_remote(config, arguments.remote)
     target = find_target(config, arguments.remote, context, folder)
-    one = Exchange(context, folder, config, target)
+    one = begin(context, folder, config, target)
     remote = config.remotes().get(arguments.remote)
     option = getattr(arguments, "since", None) is not None or getattr(arguments, "whole", False)
     try:

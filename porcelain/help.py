@@ -19,10 +19,17 @@ if TYPE_CHECKING:
 def configure(parser: ArgumentParser) -> None:
     """Add the arguments of `help`."""
     parser.add_argument("command", nargs="*", metavar="COMMAND", help="the command to explain")
+    parser.add_argument("--man", action="store_true", help="print a manual page, for `man -l -`")
 
 
 def run(arguments: Namespace, context: Context) -> int:
     """Show the help of one command, or the list of all."""
+    if arguments.man:
+        from porcelain.manual import command_page, overview_page  # noqa: PLC0415 - only for --man
+
+        name = arguments.command[0] if arguments.command else ""
+        context.write(command_page(name) if name else overview_page())
+        return 0
     if not arguments.command:
         context.write(_overview())
         return 0

@@ -3,46 +3,35 @@
 from __future__ import annotations
 
 import os
-from itertools import islice
 
 from msglog.annotation import TYPE_CHECKING
+from msglog.choice import Choice, Criteria, last_key_at, pattern
 from msglog.errors import UsageError
-from msglog.key import FIRST_KEY, LAST_KEY, Key, first_key_at, key_object_id
+from msglog.key import FIRST_KEY, LAST_KEY, first_key_at
 from msglog.layout import VIEWS_NAME
-from msglog.message import Foreign, decode_object
-from msglog.message_scan import scan
 from msglog.refname import DEFAULT_LOG
 from msglog.repository import Repository
 from porcelain.discovery import open_repository
 from porcelain.printing import make_printer, paged
 
 if TYPE_CHECKING:
-    import re  # what shows messages is loaded only once they can be
     from argparse import ArgumentParser, Namespace
     from collections.abc import Generator, Iterator
-    from typing import TypeAlias
 
+    from msglog.choice import Part
     from msglog.config import Config
+    from msglog.key import Key
     from msglog.objectid import ObjectId
     from plumbing.context import Context
     from porcelain.listing import Render
     from porcelain.printing import Printer
 
-_RECEIPTS_AT_ONCE = 256
 _LONG = 5000
 """How many messages a log has that is listed by two processes."""
-
-_PIECE = 512
-_Part: TypeAlias = "tuple[list[Key], list[bytes]]"
-"""Some messages: their keys, and in the same order their bytes."""
 
 
 class ThreadsError(UsageError):
     """Threads were to be drawn where nobody looks at them."""
-
-
-class PatternError(UsageError):
-    """A pattern is not a regular expression."""
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -201,7 +190,7 @@ class _Rendering:
         for taken, part in self._selection.parts_of(piece, done):
             yield taken, self._text(part)
 
-    def _text(self, part: _Part) -> bytes:
+    def _text(self, part: Part) -> bytes:
         if not part[0]:
             return b""
         texts = self._between.join(map(self._render, *part))
@@ -218,7 +207,7 @@ def _terminal_settings(context: Context, repository: Repository) -> Config | Non
 
 
 class Selection:
-    """Which messages of a log are shown, in which order."""
+    """Which messages of a log are shown, in which order: a choice, as arguments have it."""
 
     def __init__(self, arguments: Namespace, context: Context, repository: Repository) -> None:
         self.repository = repository
@@ -227,16 +216,17 @@ class Selection:
         self._root, self._count = log.root, log.count
         since = _time(arguments.since, context)
         until = _time(arguments.until, context)
-        self._first = FIRST_KEY if since is None else first_key_at(since)
-        self._last = LAST_KEY if until is None else _last_key_at(until)
-        self._received = _time(arguments.received_since, context)
-        self._limit: int | None = arguments.max_count
-        self._reverse: bool = arguments.reverse
         fold: bool = arguments.regexp_ignore_case
-        self._authors = [_pattern(text, fold=fold) for text in arguments.author]
-        self._bodies = [_pattern(text, fold=fold) for text in arguments.grep]
-        self._tags = frozenset(arguments.tag)
-        self._filtered = bool(self._authors or self._bodies or self._tags)
+        self._criteria = Criteria(
+            FIRST_KEY if since is None else first_key_at(since),
+            LAST_KEY if until is None else last_key_at(until),
+            _time(arguments.received_since, context),
+            tuple([pattern(text, fold=fold) for text in arguments.author]),
+            tuple([pattern(text, fold=fold) for text in arguments.grep]),
+            frozenset(arguments.tag),
+            arguments.max_count,
+            arguments.reverse,
+        )
 
     def open(self) -> None:
         """Open the repository anew, after it was closed."""
@@ -248,12 +238,13 @@ class Selection:
 
     def goes_back_to(self, view: Key) -> bool:
         """Tell whether messages from before a view would be shown, if they were here."""
-        all_fit = self._limit is None or self._limit > self._count
-        return all_fit and self._first < view and self._received is None
+        all_fit = self._criteria.limit is None or self._criteria.limit > self._count
+        return all_fit and self._criteria.first < view and self._criteria.received is None
 
     def is_long(self) -> bool:
         """Tell whether `pieces` can be had and are worth a second process."""
-        if self._limit is not None or self._received is not None or self._count < _LONG:
+        criteria = self._criteria
+        if criteria.limit is not None or criteria.received is not None or self._count < _LONG:
             return False
         from porcelain.second_process import has_two_cores  # noqa: PLC0415 - only for long lists
 
@@ -261,123 +252,26 @@ class Selection:
 
     def pieces(self) -> Iterator[list[ObjectId]]:
         """Yield all that is to be gone through in pieces of some hundred messages."""
-        if self._first > self._last:
-            return iter(())
-        return self.repository.divide(
-            self._root,
-            size=_PIECE,
-            first=self._first,
-            last=self._last,
-            reverse=not self._reverse,
-        )
+        return self._choice().pieces()
 
-    def parts_of(self, piece: list[ObjectId], done: int) -> Iterator[tuple[int, _Part]]:
+    def parts_of(self, piece: list[ObjectId], done: int) -> Iterator[tuple[int, Part]]:
         """Yield the messages of a piece but the first: how many were gone through, and which."""
-        keys = self.repository.keys_below(
-            piece, first=self._first, last=self._last, reverse=not self._reverse
-        )
-        for part in self.repository.parts(islice(keys, done, None), at_first=_PIECE):
-            yield len(part[0]), self._those_that_match(part) if self._filtered else part
+        return self._choice().parts_of(piece, done)
 
-    def parts(self) -> Iterator[_Part]:
+    def parts(self) -> Iterator[Part]:
         """Yield the messages, newest first or with --reverse oldest first, some at a time."""
-        if self._limit is None:
-            return self._matching(self._keys(newest_first=not self._reverse))
-        newest = self._newest(self._limit)
-        if not self._reverse:
-            return newest
-        # The newest N, oldest first: only their keys are held.
-        if self._filtered:
-            keys = [key for part, _ in newest for key in part]
-        else:
-            keys = list(islice(self._keys(newest_first=True), self._limit))
-        return self.repository.parts(reversed(keys))
+        return self._choice().parts()
 
-    def _newest(self, limit: int) -> Iterator[_Part]:
-        keys = self._keys(newest_first=True)
-        if self._filtered:
-            return _first_of(self._matching(keys), limit)
-        return self.repository.parts(islice(keys, limit))
-
-    def _matching(self, keys: Iterator[Key]) -> Iterator[_Part]:
-        parts = self.repository.parts(keys)
-        if not self._filtered:
-            return parts
-        return filter(all, map(self._those_that_match, parts))
-
-    def _those_that_match(self, part: _Part) -> _Part:
-        found = [both for both in zip(*part, strict=True) if self._matches(both[1])]
-        return [key for key, _ in found], [data for _, data in found]
-
-    def _keys(self, *, newest_first: bool) -> Iterator[Key]:
-        if self._first > self._last:
-            return iter(())
-        keys = self.repository.keys(
-            self._root, first=self._first, last=self._last, reverse=newest_first
-        )
-        return keys if self._received is None else self._received_of(keys, self._received)
-
-    def _received_of(self, keys: Iterator[Key], since: int) -> Iterator[Key]:
-        batch: list[Key] = []
-        for key in keys:
-            batch.append(key)
-            if len(batch) >= _RECEIPTS_AT_ONCE:
-                yield from self._received_in(batch, since)
-                batch = []
-        yield from self._received_in(batch, since)
-
-    def _received_in(self, batch: list[Key], since: int) -> list[Key]:
-        receipts = self.repository.store.receipts(batch)
-        return [key for key in batch if key in receipts and receipts[key].time >= since]
-
-    def _matches(self, data: bytes) -> bool:
-        plain = scan(data)
-        if plain is not None:
-            _, _, _, author, body, tags, _ = plain
-        else:
-            message = decode_object(data)
-            if isinstance(message, Foreign):
-                return False
-            author, body, tags = message.author, message.body, message.tags
-        return (
-            self._tags.issubset(tags)
-            and _any_matches(self._authors, author)
-            and _any_matches(self._bodies, body)
-        )
-
-
-def _first_of(parts: Iterator[_Part], limit: int) -> Iterator[_Part]:
-    while limit > 0:
-        keys, objects = next(parts, ([], []))
-        if not keys:
-            return
-        yield keys[:limit], objects[:limit]
-        limit -= len(keys)
-
-
-def _any_matches(patterns: list[re.Pattern[str]], text: str) -> bool:
-    return not patterns or any(pattern.search(text) for pattern in patterns)
-
-
-def _pattern(text: str, *, fold: bool) -> re.Pattern[str]:
-    import re  # noqa: PLC0415 - few lists are filtered, and all of them start
-
-    try:
-        return re.compile(text, re.MULTILINE | (re.IGNORECASE if fold else re.NOFLAG))
-    except (re.error, RecursionError, OverflowError) as error:
-        raise PatternError(f"{text[:80]!r} is not a regular expression", why=str(error)) from error
+    def _choice(self) -> Choice:
+        return Choice(self.repository, self._root, self._criteria)
 
 
 def _time(text: str | None, context: Context) -> int | None:
     if text is None:
         return None
-    from porcelain.when import parse  # noqa: PLC0415 - only with a time
+    from msglog.when import parse  # noqa: PLC0415 - only with a time
 
     return parse(text, now=context.now(), local_offset=context.local_offset).time
-
-
-def _last_key_at(time: int) -> Key:
-    return Key(first_key_at(time)[: -len(key_object_id(LAST_KEY))] + key_object_id(LAST_KEY))
 
 
 def parse_count(text: str) -> int:

@@ -11,7 +11,7 @@ from msglog.message import UUID_BYTES, Message, decode_object
 from msglog.message_json import message_fields, ordinary_json, to_json
 from msglog.message_scan import scan
 from msglog.objectid import parse_object_id
-from porcelain.when import Moment, parse
+from msglog.when import Moment, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from msglog.key import Key
     from msglog.message import MetaValue
-    from porcelain.when import LocalOffset
+    from msglog.when import LocalOffset
 
 __all__ = [
     "FIELDS",

@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.layout import CONFIG_NAME
+from msglog.layout import CONFIG_NAME, FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from plumbing.context import Context
 
-FOLDER = ".msglog"
+__all__ = [
+    "FOLDER",
+    "cache_directory",
+    "repository_file",
+    "user_config",
+    "user_directory",
+    "user_file",
+]
 
 
 def user_directory(context: Context) -> str:

@@ -19,6 +19,7 @@ from porcelain.settings import find_remote, load_settings
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Mapping
 
     from msglog.config import Remote
     from msglog.config_change import Setting
@@ -73,14 +74,34 @@ def _list(_arguments: Namespace, context: Context, repository: Repository) -> No
 
 
 def _add(arguments: Namespace, context: Context, repository: Repository) -> None:
-    name, url = check_remote_name(arguments.name), _check_url(arguments.url)
-    _check_free(name, context, repository)
-    settings = new_settings(name, arguments, context)
-    change(repository_file(repository.folder), {f"remote.{name}.url": url, **settings})
+    settings = new_settings(arguments.name, arguments, context)
+    add_remote(arguments.name, arguments.url, context, repository.folder, settings)
+
+
+def add_remote(
+    name: str,
+    url: str,
+    context: Context,
+    folder: str,
+    settings: Mapping[str, Setting | None] | None = None,
+) -> None:
+    """Name a remote of the repository in a folder; settings: of it, beside its URL.
+
+    Raises RemoteExistsError, InvalidNameError or UrlError.
+    """
+    check_remote_name(name)
+    _check_url(url)
+    _check_free(name, context, folder)
+    change(repository_file(folder), {f"remote.{name}.url": url, **(settings or {})})
 
 
 def _remove(arguments: Namespace, context: Context, repository: Repository) -> None:
-    remote = find_remote(load_settings(context, repository.folder), arguments.name)
+    remove_remote(arguments.name, context, repository)
+
+
+def remove_remote(name: str, context: Context, repository: Repository) -> None:
+    """Forget a remote and what was known of it; raises UnknownRemoteError."""
+    remote = find_remote(load_settings(context, repository.folder), name)
     # First, so that the same again completes what was cut off between the two.
     _move_tracking_refs(repository, remote.name, None, context.now())
     change(repository_file(repository.folder), _settings(remote.name, None))
@@ -89,7 +110,7 @@ def _remove(arguments: Namespace, context: Context, repository: Repository) -> N
 def _rename(arguments: Namespace, context: Context, repository: Repository) -> None:
     remote = find_remote(load_settings(context, repository.folder), arguments.name)
     new = check_remote_name(arguments.new)
-    _check_free(new, context, repository)
+    _check_free(new, context, repository.folder)
     _move_tracking_refs(repository, remote.name, new, context.now())  # first, as in _remove
     change(
         repository_file(repository.folder),
@@ -168,8 +189,8 @@ def _settings(name: str, remote: Remote | None) -> dict[str, Setting | None]:
     return {f"remote.{name}.{key}": value for key, value in values.items()}
 
 
-def _check_free(name: str, context: Context, repository: Repository) -> None:
-    if name in load_settings(context, repository.folder).remotes():
+def _check_free(name: str, context: Context, folder: str) -> None:
+    if name in load_settings(context, folder).remotes():
         raise RemoteExistsError(
             f"the remote {name!r} exists already",
             hint=f"Change it with `msglog remote set-url {name} URL`.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from msglog.dataclass import dataclass
-from porcelain.when import SpanError, parse_span
+from msglog.when import SpanError, parse_span
 
 SHORTEST_SECONDS = 5
 """The shortest interval: each round is work for a server, and lines in its audit."""

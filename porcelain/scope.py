@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from msglog.config import Remote
     from msglog.config_change import Setting
+    from msglog.horizon import Horizon
     from msglog.key import Key
     from msglog.repository import Repository
     from plumbing.context import Context
-    from porcelain.horizon import Horizon
 
 
 class NarrowingError(UsageError):
@@ -52,7 +52,7 @@ def new_settings(name: str, arguments: Namespace, context: Context) -> dict[str,
 
 def _since(text: str, context: Context) -> str:
     """Return a time that somebody typed as configuration has it; raises WhenError, ViewError."""
-    from porcelain.when import parse  # noqa: PLC0415 - only where one is typed
+    from msglog.when import parse  # noqa: PLC0415 - only where one is typed
 
     moment = parse(text, now=context.now(), local_offset=context.local_offset)
     return format_since(moment.time, moment.offset)
@@ -119,7 +119,7 @@ def missing_before(
     folder: str, log: str, remotes: Sequence[Remote]
 ) -> list[tuple[Remote, Horizon]]:
     """Return the remotes that have, or may have, older messages of a log that are not here."""
-    from porcelain.horizon import Horizon, known_horizons  # noqa: PLC0415 - where there is one
+    from msglog.horizon import Horizon, known_horizons  # noqa: PLC0415 - where there is one
 
     found = []
     for remote in remotes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from msglog.annotation import TYPE_CHECKING
-from porcelain.when import WhenError, parse
+from msglog.when import WhenError, parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ def _quoted(argument: str) -> str:
 
 
 def read_time(context: Context) -> ReadTime:
-    """Return what reads the times of a query: those of `porcelain.when`, months and years."""
+    """Return what reads the times of a query: those of `msglog.when`, months and years."""
 
     def moment(text: str) -> int:
         return parse(text, now=context.now(), local_offset=context.local_offset).time

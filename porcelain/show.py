@@ -6,6 +6,7 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.errors import MsglogError
 from msglog.key import key_object_id
 from msglog.message import Message, decode_object
+from msglog.selection import find_answered, find_message
 from msglog.timestamp import readable
 from porcelain.abbreviation import UniquePrefixes
 from porcelain.dates import date_style, relative
@@ -14,7 +15,6 @@ from porcelain.display import one_line
 from porcelain.message_json import message_fields, to_json
 from porcelain.printing import make_printer, paged, wants_color
 from porcelain.rendering import full, title
-from porcelain.selection import find_answered, find_message
 from porcelain.settings import load_settings
 from porcelain.whereabouts import whereabouts
 

@@ -18,6 +18,7 @@ from msglog.digest import digest
 from msglog.errors import UsageError
 from msglog.key import SECOND
 from msglog.message import TAG_BYTES_LIMIT, Message
+from msglog.when import Moment, WhenError, parse
 from porcelain.import_source import (
     LINE_BYTES_LIMIT,
     Reading,
@@ -27,7 +28,6 @@ from porcelain.import_source import (
     named_uuid,
     text_of,
 )
-from porcelain.when import Moment, WhenError, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,13 +14,13 @@ from porcelain.printing import note
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from msglog.horizon import Horizon
     from msglog.store.store import Ref
     from msglog.wire.events import AdvertisedRef, Fetch
     from msglog.wire.request_line import EarlyRequest
     from plumbing.fetching import Fetched, Fetcher
     from plumbing.session import Session
     from porcelain.exchange import Exchange
-    from porcelain.horizon import Horizon
 
 
 def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
@@ -129,7 +129,7 @@ def _look_back(one: Exchange, fetched: Fetched, listed: int | None) -> Horizon |
     """Return what the remote has from before the view, of so many that it lists; None: no view."""
     if one.view == FIRST_KEY:
         return None
-    from porcelain.horizon import Horizon  # noqa: PLC0415 - few remotes have a view
+    from msglog.horizon import Horizon  # noqa: PLC0415 - few remotes have a view
 
     tracking = one.tracking(fetched.log)
     there = tracking.known().count if tracking.ref else fetched.count
@@ -140,7 +140,7 @@ def _remember(one: Exchange, seen: dict[str, Horizon | None]) -> None:
     """Take note of what was seen, if any remote has ever had a view."""
     recorded = os.path.join(one.folder, VIEWS_NAME)
     if one.target.name and seen and (one.view != FIRST_KEY or os.path.exists(recorded)):
-        from porcelain.horizon import note_horizons  # noqa: PLC0415 - few remotes have a view
+        from msglog.horizon import note_horizons  # noqa: PLC0415 - few remotes have a view
 
         note_horizons(one.folder, one.target.repository, seen)
 

@@ -53,7 +53,7 @@ SETTINGS = names("msglog.config msglog.duration msglog.plain_toml msglog.timesta
 """What reads the author from a configuration file."""
 
 LIST = names(
-    "msglog.message_scan msglog.timestamp msglog.unsafe_text porcelain.discovery"
+    "msglog.choice msglog.message_scan msglog.timestamp msglog.unsafe_text porcelain.discovery"
     " porcelain.display porcelain.list_log porcelain.listing porcelain.printing"
     " porcelain.rendering"
 )
@@ -65,11 +65,11 @@ SERVE = names(
     " msglog.wire msglog.wire.batch msglog.wire.connection msglog.wire.encoder"
     " msglog.wire.events msglog.wire.grammar msglog.wire.pktline msglog.wire.reader"
     " msglog.wire.request_line plumbing.complaint plumbing.conversation plumbing.direct"
-    " plumbing.heartbeat plumbing.known_roots plumbing.receive_pack plumbing.recorder"
-    " plumbing.service plumbing.transport plumbing.transport.channel"
+    " plumbing.heartbeat plumbing.known_roots plumbing.permissions plumbing.receive_pack"
+    " plumbing.recorder plumbing.service plumbing.transport plumbing.transport.channel"
     " plumbing.transport.patience plumbing.transport.pipe"
 )
-JUDGE = names("msglog.account.policy plumbing.policy")
+JUDGE = names("msglog.account.policy plumbing.policy plumbing.reception")
 """What the server needs besides, once something is pushed."""
 
 EXCHANGE = SETTINGS | names(

@@ -8,10 +8,10 @@ from msglog.account.audit import records
 from msglog.annotation import TYPE_CHECKING
 from msglog.message_json import rfc3339, to_json
 from msglog.timestamp import readable
+from msglog.when import parse
 from porcelain.admin.place import opened
 from porcelain.display import one_line
 from porcelain.printing import note
-from porcelain.when import parse
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from msglog.errors import MsglogError, NotAuthorisedError
+from msglog.inspection import Inspection
 from msglog.key import FIRST_KEY, Key
 from msglog.refname import tracking_ref
 from msglog.repository import Repository
@@ -11,7 +12,6 @@ from msglog.store.collection import Collected, Retention
 from msglog.store.store import Ref
 from msglog.wire.events import Acknowledged, Batch, Event
 from plumbing.transport.channel import Channel, ChannelError
-from plumbing.verify import Inspection
 from tests.busy.places import (
     BATCH,
     FIRST,

@@ -14,6 +14,7 @@ from msglog.account.database import AccountFormatError
 from msglog.account.policy import policies
 from msglog.account.record import UserGrant
 from msglog.account.role import Role
+from msglog.inspection import Inspection
 from msglog.key import FIRST_KEY, key_object_id
 from msglog.message import Foreign, Message, decode_object
 from msglog.repository import Repository
@@ -22,7 +23,6 @@ from msglog.store.collection import Retention
 from msglog.store.sqlite_schema import FORMAT
 from msglog.store.store import StoreFormatError
 from msglog.store.waiting import open_waiting
-from plumbing.verify import Inspection
 from tests.formats.make import COMMITS, dump, restore
 from tests.plumbing.peers import Client, Server, add, keys, message
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from msglog.index.node import LEAF_LIMIT, Inner, encode_inner, load_node
+from msglog.inspection import Inspection
 from msglog.key import Key, key_object_id, key_time, make_key
 from msglog.layout import STORE_NAME
 from msglog.message import object_key
@@ -152,7 +153,7 @@ def test_what_refs_share_is_visited_once() -> None:
     asked: list[Key] = []
     read: list[ObjectId] = []
     reading = Watched(store, asked, read)
-    inspection = verify.Inspection(cast("Repository", reading))
+    inspection = Inspection(cast("Repository", reading))
     for ref in refs:
         at_first = len(read)
         assert list(inspection.check_ref("x", ref, remember=True)) == []
@@ -224,9 +225,9 @@ def test_each_ref_names_what_it_would_name_alone(
     nodes = sorted(store._nodes)
     for number in bad_nodes:
         damage(store._nodes, nodes[number % len(nodes)], drop=drop)
-    together = verify.Inspection(repository)
+    together = Inspection(repository)
     for number, ref in enumerate(refs):
-        alone = verify.Inspection(repository).check_ref(str(number), ref, remember=False)
+        alone = Inspection(repository).check_ref(str(number), ref, remember=False)
         found = list(together.check_ref(str(number), ref, remember=True))
         assert sorted(map(repr, found)) == sorted(map(repr, alone))
 

@@ -1,37 +1,143 @@
+"""Completion in the shells themselves: of commands, options and names."""
+
+import os
+import pty
+import select
+import shlex
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from porcelain.commands import COMMANDS
+from tests.docs.console import ROOT, make_programs
 from tests.porcelain.conftest import CommandLine
 
+SECONDS = 30.0
+EVIL = "$(touch evil)"
+TYPED = [
+    ("msglog statu", ["status"]),
+    ("msglog remote set", ["set-url"]),
+    ("msglog add --reply", ["--reply-to"]),
+    ("msglog push ori", ["origin"]),
+    ("msglog push origin lab", ["lab/p01"]),
+    ("msglog list --tag fau", ["fault"]),
+    ("msglog list --tag ", ["fault"]),
+    ("msglog list --log m", ["main"]),
+    ("msglog logs delete la", ["lab/p01"]),
+    ("msglog remote rename or", ["origin"]),
+    ("msglog show {id5}", ["{id}"]),
+    ("msglog add --reply-to {id5}", ["{id}"]),
+    ("msglog add --file fi", ["file.txt"]),
+]
+"""What is typed, and what it is completed to."""
 
-@pytest.mark.parametrize(
-    ("words", "completed"),
-    [
-        (["msglog", "statu"], "status"),
-        (["msglog", "add", "--reply"], "--reply-to"),
-        (["msglog", "remote", "set"], "set-url"),
-    ],
-)
-def test_bash_completes_commands_and_options(
-    empty: CommandLine, words: list[str], completed: str
-) -> None:
-    script = empty.ok("completion", "bash")
-    asked = (
-        f"COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; "
-        '_shtab_msglog; echo "${COMPREPLY[@]}"'
-    )
+
+@pytest.fixture
+def shell(empty: CommandLine) -> dict[str, str]:
+    """The environment of a shell in a repository with names in it."""
+    empty.ok("init", "-q")
+    empty.ok("logs", "new", "lab/p01")
+    empty.ok("remote", "add", "origin", "../server")
+    empty.ok("add", "one", "--tag", "fault", "--tag", EVIL, "--tag", "two words")
+    empty.ok("add", EVIL, "--author", EVIL)
+    (empty.folder / "file.txt").touch()
+    make_programs(empty.folder.parent / "bin")
+    return {
+        **empty.environment,
+        "PATH": f"{empty.folder.parent / 'bin'}:/usr/bin:/bin",
+        "PYTHONPATH": str(ROOT),
+        "TERM": "dumb",
+    }
+
+
+def filled(cli: CommandLine) -> list[tuple[str, list[str]]]:
+    """Return TYPED with an id that is there."""
+    oid = cli.ok("list", "-n", "1", "--format", "%h").strip()
+    assert len(oid) == 7
+    values = {"id": oid, "id5": oid[:5]}
+    return [
+        (line.format(**values), [word.format(**values) for word in words]) for line, words in TYPED
+    ]
+
+
+def test_bash(empty: CommandLine, shell: dict[str, str]) -> None:
+    script = [empty.ok("completion", "bash")]
+    expected = filled(empty)
+    for line, _ in expected:
+        words = line.split(" ")
+        script.append(
+            f"COMP_WORDS=({' '.join(map(shlex.quote, words))}); COMP_CWORD={len(words) - 1}"
+        )
+        script.append('_shtab_msglog 2>/dev/null; echo "${COMPREPLY[@]}"')
     done = subprocess.run(
-        ["bash", "-c", f"{script}\n{asked}"], capture_output=True, text=True, check=False
+        ["bash", "--norc", "-c", "\n".join(script)], capture_output=True, env=shell, check=True
     )
-    assert done.stdout == f"{completed}\n"
+    found = [line.split() for line in done.stdout.decode().splitlines()]
+    assert [(line, words) for (line, _), words in zip(expected, found, strict=True)] == expected
+    assert not Path("evil").exists()
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
-def test_every_command_is_in_it(empty: CommandLine, shell: str) -> None:
-    script = empty.ok("completion", shell)
-    assert [name for name in COMMANDS if name not in script] == []
+def test_fish(empty: CommandLine, shell: dict[str, str]) -> None:
+    expected = filled(empty)
+    script = [empty.ok("completion", "fish")]
+    script += [f"complete -C {shlex.quote(line)}; echo ." for line, _ in expected]
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", "\n".join(script)], capture_output=True, env=shell, check=True
+    )
+    parts = done.stdout.decode().split(".\n")[:-1]
+    found = [[row.partition("\t")[0] for row in part.splitlines()] for part in parts]
+    assert [(line, words) for (line, _), words in zip(expected, found, strict=True)] == expected
+    assert not Path("evil").exists()
+
+
+ZSH = """
+autoload -U compinit; compinit -u -D
+eval "$(msglog completion zsh)"
+show() { zle complete-word; print -r -- "$BUFFER" >> shown; BUFFER=; print -r -- D""ONE }
+leave() { exit }
+zle -N show; zle -N leave
+bindkey '^X' show; bindkey '^E' leave
+PS1="READY "
+"""
+
+
+def read_until(terminal: int, mark: bytes | None) -> None:
+    """Read what a terminal shows until a mark, or until all have left it."""
+    seen = b""
+    while mark is None or mark not in seen:
+        assert select.select([terminal], [], [], SECONDS)[0], seen
+        try:
+            seen += os.read(terminal, 65536)
+        except OSError:  # they have
+            assert mark is None, seen
+            return
+
+
+def test_zsh(empty: CommandLine, shell: dict[str, str]) -> None:
+    """On a terminal, which it has to have: a key shows what the line was completed to."""
+    expected = [one for one in filled(empty) if not one[0].endswith("--reply")]
+    (empty.folder / ".zshrc").write_text(ZSH)
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execvpe("zsh", ["zsh", "-d", "-i"], {**shell, "ZDOTDIR": str(empty.folder)})
+    read_until(terminal, b"READY")
+    for line, _ in expected:
+        os.write(terminal, f"{line}\x18".encode())
+        read_until(terminal, b"DONE")
+    os.write(terminal, b"\x05")
+    read_until(terminal, None)
+    assert os.waitpid(pid, 0)[1] == 0
+    os.close(terminal)
+    shown = (empty.folder / "shown").read_text().splitlines()
+    assert [line.split()[-1:] for line in shown] == [words for _, words in expected]
+    assert not Path("evil").exists()
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish", "tcsh"])
+def test_every_command_is_in_it(empty: CommandLine, name: str) -> None:
+    script = empty.ok("completion", name)
+    assert [command for command in COMMANDS if command not in script] == []
 
 
 def test_an_unknown_shell(empty: CommandLine) -> None:

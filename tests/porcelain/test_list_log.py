@@ -272,7 +272,7 @@ def list_by_two(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     monkeypatch.setattr(second_process, "rendered_by_two", counted)
     monkeypatch.setattr(second_process, "has_two_cores", lambda: True)
     monkeypatch.setattr("porcelain.list_log._LONG", 0)
-    monkeypatch.setattr("porcelain.list_log._PIECE", 100)
+    monkeypatch.setattr("msglog.choice.PIECE", 100)
     return made
 
 

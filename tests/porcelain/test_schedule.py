@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from msglog.when import SpanError
 from porcelain.schedule import (
     LONGEST_DELAY_SECONDS,
     SESSION_SECONDS,
     Schedule,
     parse_interval,
 )
-from porcelain.when import SpanError
 
 INTERVALS = st.integers(5, 366 * 86_400).map(float)
 TIMES = st.integers(0, 1 << 40).map(lambda number: number / 1024)

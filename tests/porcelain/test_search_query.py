@@ -3,9 +3,9 @@ import time
 import pytest
 
 from msglog.dataclass import replace
+from msglog.when import WhenError, parse
 from plumbing.context import Context, local_offset
 from porcelain.search_query import joined, read_time
-from porcelain.when import WhenError, parse
 from tests.porcelain.world import World
 
 NOW = 1_785_000_000_000_000

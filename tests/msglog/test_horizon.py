@@ -1,8 +1,8 @@
 from pathlib import Path
 
+from msglog.horizon import Horizon, known_horizons, note_horizons
 from msglog.key import first_key_at
 from msglog.layout import VIEWS_NAME
-from porcelain.horizon import Horizon, known_horizons, note_horizons
 
 ONE, OTHER = "aa" * 16, "bb" * 16
 HORIZON = Horizon(first_key_at(5), 17)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from msglog.key import SECOND, TIME_MAXIMUM, TIME_MINIMUM
 from msglog.timestamp import rfc3339
-from porcelain.when import Moment, WhenError, parse
+from msglog.when import Moment, WhenError, parse
 
 NOW = calendar.timegm((2026, 3, 31, 10, 30, 15)) * SECOND + 250_000
 

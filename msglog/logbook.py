@@ -1,0 +1,347 @@
+"""A repository as programs use it: adding, reading, and the exchange with remotes."""
+
+from __future__ import annotations
+
+import os
+
+from msglog.annotation import TYPE_CHECKING
+from msglog.clock import local_offset, moment_of, now
+from msglog.entry import Draft, Entry, entry_of, read_entry
+from msglog.errors import IntegrityError, UsageError
+from msglog.key import key_object_id, make_key
+from msglog.layout import FOLDER, STORE_NAME
+from msglog.message import UUID_BYTES, Message
+from msglog.objectid import ObjectIdError, object_id, parse_object_id
+from msglog.refname import DEFAULT_LOG, DEFAULT_REMOTE
+from msglog.repository import Repository
+from msglog.shared_repository import SharedRepository
+from msglog.store.store import REPOSITORY_ID_BYTES, StoreError
+from msglog.when import Moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
+    from os import PathLike
+    from types import TracebackType
+    from typing import Self
+
+    from msglog.comparison import Comparison
+    from msglog.inspection import Damage
+    from msglog.key import Key
+    from msglog.message import MetaValue
+    from msglog.objectid import ObjectId
+    from msglog.query import Query
+    from msglog.surroundings import Exchanged, Surroundings
+
+
+class InvalidMessageError(UsageError):
+    """What was given cannot be a message."""
+
+
+class Logbook:
+    """An open repository.
+
+    Threads may share one: they take turns. After a fork the child may go on using it, and gets a
+    connection of its own; an iteration that was begun before the fork belongs to the parent.
+    Everything that is added is durable when the call returns.
+
+    author: who writes, where a message does not say; None for whom the configuration names.
+    surroundings: what it asks about the process and remotes; None for what is installed.
+    """
+
+    def __init__(
+        self,
+        folder: str | PathLike[str],
+        *,
+        author: str | None = None,
+        surroundings: Surroundings | None = None,
+    ) -> None:
+        self._shared = SharedRepository(folder)
+        self._author = author
+        self._surroundings = surroundings
+        self._last_time = 0
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Return where it is."""
+        return f"<msglog.Logbook {self.path!r}>"
+
+    def close(self) -> None:
+        """Close it; whoever uses it afterwards gets ClosedError. To say so twice is harmless."""
+        self._shared.close()
+
+    @property
+    def path(self) -> str:
+        """The folder of the repository itself, such as `/home/ann/notes/.msglog`."""
+        return self._shared.folder
+
+    @property
+    def id(self) -> str:
+        """What tells this repository from all others: 32 hex digits, which a backup keeps."""
+        with self._shared.using() as repository:
+            return repository.store.identity.hex()
+
+    @property
+    def notices(self) -> list[str]:
+        """What opening it has to tell people: texts of one line."""
+        with self._shared.using() as repository:
+            return list(repository.notices)
+
+    def logs(self) -> list[str]:
+        """Return the names of the logs, in order."""
+        with self._shared.using() as repository:
+            return [log.name for log in repository.logs()]
+
+    def log(self, name: str = DEFAULT_LOG) -> Query:
+        """Return a log, as a query of all in it; raises UnknownLogError or InvalidNameError."""
+        from msglog.query import Query  # noqa: PLC0415 - who only adds does without
+
+        with self._shared.using() as repository:
+            repository.log(name)
+        return Query(self._shared, name)
+
+    def create_log(self, name: str) -> None:
+        """Make an empty log; raises LogExistsError or InvalidNameError."""
+        with self._shared.using() as repository:
+            repository.create_log(name, time=now())
+
+    def add(
+        self,
+        body: str,
+        *,
+        log: str = DEFAULT_LOG,
+        tags: Iterable[str] = (),
+        meta: Mapping[str, MetaValue] | None = None,
+        reply_to: Entry | str | None = None,
+        author: str | None = None,
+        time: datetime | None = None,
+    ) -> Entry:
+        """Add one message, durably, and return it with its id.
+
+        Raises InvalidMessageError, UnknownLogError, StoreError and its kin. For many messages
+        `add_many` is quicker by far: most of the time goes into waiting for the disk.
+        """
+        draft = Draft(body, tags, meta or {}, reply_to, author, time)
+        return self.add_many([draft], log=log)[0]
+
+    def add_many(self, drafts: Iterable[Draft | str], *, log: str = DEFAULT_LOG) -> list[Entry]:
+        """Add messages in one transaction, all or none, and return them in their order.
+
+        Raises as `add` does.
+        """
+        given = [Draft(draft) if isinstance(draft, str) else draft for draft in drafts]
+        with self._shared.using() as repository:
+            repository.log(log)
+            encoded: dict[Key, bytes] = {}
+            entries: list[Entry] = []
+            for draft in given:
+                message = self._message(draft, repository)
+                try:
+                    data = message.encode()
+                except IntegrityError as error:
+                    raise InvalidMessageError("cannot make a message", why=error.why) from error
+                oid = object_id(data)
+                encoded[make_key(message.time, oid)] = data
+                entries.append(entry_of(oid.hex(), message, log))
+            if encoded:
+                repository.add(log, encoded, time=now())
+            return entries
+
+    def _message(self, draft: Draft, repository: Repository) -> Message:
+        if not draft.body.strip():
+            raise InvalidMessageError("there is nothing to add", why="the message is blank")
+        if draft.time is None:
+            # Later than the one before, so that what one process adds keeps its order.
+            self._last_time = max(self._last_time + 1, now())
+            moment = Moment(self._last_time, local_offset(self._last_time))
+        else:
+            moment = moment_of(draft.time)
+        return Message(
+            uuid=os.urandom(UUID_BYTES),
+            time=moment.time,
+            offset=moment.offset,
+            author=self.author if draft.author is None else draft.author,
+            body=draft.body,
+            tags=tuple(sorted(set(draft.tags))),
+            meta=dict(draft.meta),
+            reply_to=None if draft.reply_to is None else _answered(repository, draft.reply_to),
+        )
+
+    @property
+    def author(self) -> str:
+        """Who writes, where a message does not say."""
+        if self._author is None:
+            self._author = self._around().author(self.path)
+        return self._author
+
+    def get(self, id: str) -> Entry:  # noqa: A002 - what it is called everywhere
+        """Return the message whose id begins with these 4 hex digits or more.
+
+        Raises UnknownMessageError, AmbiguousIdError or ObjectIdError.
+        """
+        from msglog.selection import find_message  # noqa: PLC0415 - who only adds does without
+
+        with self._shared.using() as repository:
+            key = find_message(repository, id)
+            data = repository.store.read_messages([key])[key]
+            return read_entry(key, data, _log_of(repository, key))
+
+    def verify(self) -> Iterator[Damage]:
+        """Yield what is damaged, having checked every message, index and ref: `msglog verify`."""
+        from msglog.inspection import inspect  # noqa: PLC0415 - seldom wanted
+
+        process = self._shared.process
+        with self._shared.using(process) as repository:
+            found = inspect(repository)
+        while True:
+            with self._shared.using(process):
+                damage = next(found, None)
+            if damage is None:
+                return
+            yield damage
+
+    def remotes(self) -> dict[str, str]:
+        """Return the URLs of the remotes by name."""
+        return {name: remote.url for name, remote in self._around().remotes(self.path).items()}
+
+    def add_remote(self, name: str, url: str) -> None:
+        """Name a remote; raises RemoteExistsError, InvalidNameError or UrlError."""
+        self._around().add_remote(self.path, name, url)
+
+    def remove_remote(self, name: str) -> None:
+        """Forget a remote and what was known of it; raises UnknownRemoteError."""
+        self._around().remove_remote(self.path, name)
+
+    def status(self) -> list[Comparison]:
+        """Compare each log with what each remote held when it was last met, offline."""
+        from msglog.comparison import compare_all  # noqa: PLC0415 - seldom wanted
+
+        remotes = self._around().remotes(self.path)
+        with self._shared.using() as repository:
+            return compare_all(repository, list(remotes.values()))
+
+    def pull(self, remote: str = DEFAULT_REMOTE, *logs: str) -> list[Exchanged]:
+        """Take what a remote has and we lack into our logs; without names, into all.
+
+        remote: a name or a URL. Raises what ends the exchange: RemoteError, NotAuthorisedError,
+        IntegrityError and their kin. What one of several logs was refused is in its `error`.
+        Nobody is asked anything: an unknown host key is refused.
+        """
+        return self._around().pull(self.path, remote, logs)
+
+    def fetch(self, remote: str = DEFAULT_REMOTE, *logs: str) -> list[Exchanged]:
+        """Take what a remote has and we lack, as `pull` does, but leave our logs as they are."""
+        return self._around().fetch(self.path, remote, logs)
+
+    def push(self, remote: str = DEFAULT_REMOTE, *logs: str) -> list[Exchanged]:
+        """Give a remote what we have and it lacks; without names, of all our logs.
+
+        As `pull`. Messages that a policy of the remote refuses are no error: they are in `refused`.
+        """
+        return self._around().push(self.path, remote, logs)
+
+    def sync(self, remote: str = DEFAULT_REMOTE, *logs: str) -> list[Exchanged]:
+        """Pull, then push, over one connection."""
+        return self._around().sync(self.path, remote, logs)
+
+    def _around(self) -> Surroundings:
+        self._shared.check_open()
+        if self._surroundings is None:
+            from msglog.surroundings import find_surroundings  # noqa: PLC0415 - only for this
+
+            self._surroundings = find_surroundings()
+        return self._surroundings
+
+
+def open_logbook(
+    path: str | PathLike[str],
+    *,
+    author: str | None = None,
+    surroundings: Surroundings | None = None,
+) -> Logbook:
+    """Open the repository in a folder: the one with the `.msglog`, or that one itself.
+
+    It is not looked for above the folder. author: who writes, where a message does not say; None
+    for whom the configuration names. surroundings: see docs/adr/0024, not stable.
+    Raises StoreError, StoreFormatError or DamagedStoreError.
+    """
+    return Logbook(_folder_of(path), author=author, surroundings=surroundings)
+
+
+def init(
+    path: str | PathLike[str],
+    *,
+    author: str | None = None,
+    surroundings: Surroundings | None = None,
+) -> Logbook:
+    """Make a repository in the `.msglog` of a folder, which is made if need be, and open it.
+
+    Where there is one already, it is opened: to say so twice is harmless.
+    """
+    folder = os.path.join(path, FOLDER)
+    store = os.path.join(folder, STORE_NAME)
+    if not os.path.exists(store):
+        try:
+            made = Repository.create(folder, identity=os.urandom(REPOSITORY_ID_BYTES), time=now())
+            made.close()
+        except StoreError:
+            if not os.path.exists(store):  # else another process was first
+                raise
+    return Logbook(folder, author=author, surroundings=surroundings)
+
+
+def clone(
+    url: str,
+    path: str | PathLike[str] | None = None,
+    *,
+    author: str | None = None,
+    surroundings: Surroundings | None = None,
+) -> Logbook:
+    """Make a repository of all that is at a URL, with it as the remote `origin`, and open it.
+
+    path: the folder that it will lie in; None for one in the current folder, named after the URL.
+    Raises as `Logbook.pull` does, and CloneFolderError where a repository is already.
+    """
+    if surroundings is None:
+        from msglog.surroundings import find_surroundings  # noqa: PLC0415 - only for this
+
+        surroundings = find_surroundings()
+    folder = surroundings.clone(url, None if path is None else os.fspath(path))
+    return Logbook(folder, author=author, surroundings=surroundings)
+
+
+def _folder_of(path: str | PathLike[str]) -> str:
+    inside = os.path.join(path, FOLDER)
+    return inside if os.path.isdir(inside) else os.fspath(path)
+
+
+def _log_of(repository: Repository, key: Key) -> str:
+    """Return the first log that has a message; "" for one that only remotes have."""
+    for log in repository.logs():
+        if next(repository.keys(log.root, first=key, last=key), None) is not None:
+            return log.name
+    return ""
+
+
+def _answered(repository: Repository, reply_to: Entry | str) -> ObjectId:
+    """Return the id of the message that is answered; a whole id may be of one not here yet."""
+    if isinstance(reply_to, Entry):
+        return parse_object_id(reply_to.id)
+    try:
+        return parse_object_id(reply_to.lower())
+    except ObjectIdError:
+        from msglog.selection import find_message  # noqa: PLC0415 - only for abbreviations
+
+        return key_object_id(find_message(repository, reply_to))

@@ -1,0 +1,30 @@
+"""Pictures of terminals show what msglog printed there."""
+
+import re
+import runpy
+from html import unescape
+from pathlib import Path
+
+SCRIPT = Path(__file__).parents[2] / "docs" / "site" / "screenshots.py"
+PAGES = Path(__file__).parents[2] / "docs"
+
+
+def test_a_picture_is_what_was_printed_in_colour() -> None:
+    svg = runpy.run_path(str(SCRIPT))["take"]("share")
+    text = unescape(" ".join(re.findall(r"<text[^>]*>([^<]*)<", svg))).replace("\xa0", " ")
+    for shown in ("$ ", "msglog push", "1 ahead, 0 behind", "origin main: 1 pushed, 3 in all"):
+        assert shown in text
+    assert len(set(re.findall(r"fill: (#[0-9a-f]{6})", svg))) >= 4
+    assert "url(http" not in svg
+    assert "@font-face" not in svg
+
+
+def test_the_pages_show_pictures_that_are_taken() -> None:
+    shots = runpy.run_path(str(SCRIPT))["SHOTS"]
+    shown = {
+        name
+        for page in PAGES.rglob("*.md")
+        for name in re.findall(r"\(screenshots/(\w+)\.svg\)", page.read_text())
+    }
+    assert shown <= set(shots)
+    assert shown

@@ -1,20 +1,37 @@
-"""Three nodes of PostgreSQL under Patroni, with three members of etcd, on loopback."""
+"""Three nodes of PostgreSQL under Patroni, with three members of etcd, on loopback.
+
+Their settings are those of docs/deploy/postgresql, but for addresses, folders, passwords, sizes and, where a
+run is to be short, times.
+"""
 
 import contextlib
+import json
 import secrets
+import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.high_availability.etcd import Etcd
-from tests.high_availability.node import Node, Passwords
-from tests.high_availability.owner import ClusterError, folder, free_ports, run, wait_for
+from tests.high_availability.node import Node
+from tests.high_availability.owner import (
+    ClusterError,
+    folder,
+    free_ports,
+    give,
+    programs,
+    run,
+    wait_for,
+)
 
 NODES = 3
 START_SECONDS = 180.0
 DATABASE = "msglog"
-CONNECT_SECONDS = 3
+RECIPE = Path(__file__).parents[2] / "docs" / "deploy" / "postgresql"
+INTERPRETER = "/usr/bin/python3"
+"""Debian's, which has the reader of YAML that Patroni uses."""
 
 QUICK = {"ttl": 12, "loop_wait": 2, "retry_timeout": 4}
 """Seconds after which a node that is not heard of has lost its place, and such: a run is to be short.
@@ -22,92 +39,121 @@ QUICK = {"ttl": 12, "loop_wait": 2, "retry_timeout": 4}
 loop_wait + 2 * retry_timeout <= ttl, or a primary that waits for etcd is late to renew its lease.
 """
 
-USUAL = {"ttl": 30, "loop_wait": 10, "retry_timeout": 10}
-"""Patroni's own values, which docs/deploy/postgresql takes."""
+USUAL: dict[str, int] = {}
+"""As the recipe says."""
 
-NAMED = {"synchronous_mode": True, "synchronous_mode_strict": True, "synchronous_node_count": 1}
-"""Patroni names the one standby that must have a commit, and promotes no other: see docs/adr/0019."""
 
-ANY: dict[str, Any] = {}
-"""Either standby's word is enough, and Patroni knows nothing of it: what loses commits (docs/adr/0019)."""
+def recipe() -> dict[str, Any]:
+    """Return what docs/deploy/postgresql/patroni.yml says."""
+    words = "import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)"
+    done = subprocess.run(
+        [INTERPRETER, "-c", words],
+        input=(RECIPE / "patroni.yml").read_bytes(),
+        check=True,
+        capture_output=True,
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 @dataclass
 class Cluster:
-    """Use `running`. timing: QUICK or USUAL. named: whether Patroni keeps the synchronous standby."""
+    """Use `running`. timing: QUICK or USUAL.
+
+    named: Patroni names the standby that must have a commit, as in the recipe. Otherwise either one's word is
+    enough (`ANY 1 (*)`) and Patroni knows nothing of it, which loses commits: docs/adr/0019.
+    """
 
     folder: Path
     timing: dict[str, int]
     named: bool
     etcd: Etcd = field(init=False)
     nodes: list[Node] = field(init=False)
-    passwords: Passwords = field(init=False)
+    superuser: str = field(default_factory=lambda: secrets.token_hex(16))
+    password: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def __post_init__(self) -> None:
         self.etcd = Etcd(self.folder)
-        self.passwords = Passwords(*[secrets.token_hex(16) for _ in range(3)])
         self.nodes = []
 
     def open(self) -> None:
         """Start everything and make the database; returns when a commit waits for a standby."""
+        self._make_certificate()
+        archive = self.folder / "wal"
+        archive.mkdir()
+        give(archive)
+        shutil.copy(RECIPE / "archive-wal", self.folder)
         self.etcd.open()
         ports = free_ports(2 * NODES)
-        self.nodes = [
-            Node(
-                name=f"node{number}",
-                folder=self.folder,
-                port=ports[2 * number],
-                api=ports[2 * number + 1],
-                etcd=self.etcd.hosts,
-                passwords=self.passwords,
-                dynamic=self._dynamic(),
-            )
-            for number in range(NODES)
-        ]
+        for number in range(NODES):
+            name, port, api = f"node{number}", ports[2 * number], ports[2 * number + 1]
+            self.nodes.append(Node(name, self.folder, port, api, self._config(name, port, api)))
         for node in self.nodes:
             node.start()
         self.await_whole()
         primary = self.await_primary()
-        self.query(
-            primary,
-            f"CREATE ROLE msglog LOGIN PASSWORD '{self.passwords.msglog}'",
-            database="postgres",
-        )
-        self.query(primary, f"CREATE DATABASE {DATABASE} OWNER msglog", database="postgres")
+        self.query(primary, f"CREATE ROLE msglog LOGIN PASSWORD '{self.password}'", "postgres")
+        self.query(primary, f"CREATE DATABASE {DATABASE} OWNER msglog", "postgres")
 
-    def _dynamic(self) -> dict[str, Any]:
-        parameters: dict[str, Any] = {
-            "max_connections": 100,
-            "shared_buffers": "32MB",
-            "wal_log_hints": "on",
-            "wal_keep_size": "256MB",
-            "synchronous_commit": "on",
-            # A standby that says nothing for so long is given up; until then commits wait for it.
-            "wal_sender_timeout": f"{self.timing['ttl'] // 2}s",
-        }
-        if not self.named:
-            parameters["synchronous_standby_names"] = "ANY 1 (*)"
-        return {
-            **self.timing,
-            "maximum_lag_on_failover": 1048576,
-            "check_timeline": True,
-            **(NAMED if self.named else ANY),
-            "postgresql": {
-                "use_pg_rewind": True,
-                "use_slots": True,
-                "remove_data_directory_on_rewind_failure": True,
-                "remove_data_directory_on_diverged_timelines": True,
-                "parameters": parameters,
-            },
-        }
+    def _make_certificate(self) -> None:
+        words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+        words += ["-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+        words += ["-addext", "subjectAltName=IP:127.0.0.1"]
+        run([*words, "-keyout", str(self._key), "-out", str(self.certificate)])
+        self._key.chmod(0o600)
 
     @property
-    def url(self) -> str:
-        """The address of whichever node can be written to, for msglog."""
-        hosts = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+    def certificate(self) -> Path:
+        """What a client checks the nodes by."""
+        return self.folder / "server.crt"
+
+    @property
+    def _key(self) -> Path:
+        return self.folder / "server.key"
+
+    def _config(self, name: str, port: int, api: int) -> dict[str, Any]:
+        """Return the recipe's file, with what is another one here."""
+        config = recipe()
+        address = f"127.0.0.1:{api}"
+        config["name"] = name
+        config["restapi"] |= {"listen": address, "connect_address": address}
+        config["etcd3"] = {"hosts": self.etcd.hosts}
+        dynamic = config["bootstrap"]["dcs"]
+        dynamic |= self.timing
+        parameters = dynamic["postgresql"]["parameters"]
+        parameters |= {"max_connections": 100, "shared_buffers": "32MB", "wal_keep_size": "256MB"}
+        script, archive = self.folder / "archive-wal", self.folder / "wal"
+        parameters["archive_command"] = f"MSGLOG_WAL={archive} {script} %p %f"
+        if self.timing:
+            parameters["wal_sender_timeout"] = f"{self.timing['ttl'] // 2}s"
+        if not self.named:
+            parameters["synchronous_standby_names"] = "ANY 1 (*)"
+            for setting in ("mode", "mode_strict", "node_count"):
+                del dynamic[f"synchronous_{setting}"]
+        postgresql = config["postgresql"]
+        listen = f"127.0.0.1:{port}"
+        place = self.folder / name
+        postgresql |= {"listen": listen, "connect_address": listen, "bin_dir": str(programs())}
+        postgresql |= {"data_dir": str(place / "data"), "pgpass": str(place / "pgpass")}
+        postgresql["authentication"]["superuser"]["password"] = self.superuser
+        postgresql["parameters"] |= {
+            "unix_socket_directories": "",
+            "ssl_cert_file": str(self.certificate),
+            "ssl_key_file": str(self._key),
+        }
+        local = [line.replace("192.0.2.0/24", "127.0.0.1/32") for line in postgresql["pg_hba"]]
+        postgresql["pg_hba"] = local
+        return config
+
+    def url(self, passfile: Path) -> str:
+        """Return the address of whichever node can be written to, for msglog; write its password."""
+        hosts = [f"127.0.0.1:{node.port}" for node in self.nodes]
+        lines = [f"{host}:{DATABASE}:msglog:{self.password}\n" for host in hosts]
+        passfile.write_text("".join(lines))
+        passfile.chmod(0o600)
         return (
-            f"postgresql://msglog:{self.passwords.msglog}@{hosts}/{DATABASE}"
-            f"?target_session_attrs=read-write&connect_timeout={CONNECT_SECONDS}"
+            f"postgresql://msglog@{','.join(hosts)}/{DATABASE}?target_session_attrs=read-write"
+            f"&sslmode=verify-full&sslrootcert={self.certificate}&passfile={passfile}"
         )
 
     def primary(self) -> Node | None:
@@ -128,7 +174,7 @@ class Cluster:
             if node is None:
                 return False
             with contextlib.suppress(ClusterError):
-                if self.query(node, "SELECT pg_is_in_recovery()", database="postgres") == "f":
+                if self.query(node, "SELECT pg_is_in_recovery()", "postgres") == "f":
                     found.append(node)
             return bool(found)
 
@@ -150,7 +196,7 @@ class Cluster:
             names = self.query(
                 primary,
                 "SELECT application_name FROM pg_stat_replication WHERE sync_state = 'quorum'",
-                database="postgres",
+                "postgres",
             ).split()
         return [node for node in self.nodes if node.name in names]
 
@@ -163,7 +209,7 @@ class Cluster:
             streaming = self.query(
                 primary,
                 "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'",
-                database="postgres",
+                "postgres",
             )
             return int(streaming) == NODES - 1 and bool(self.synchronous())
         except ClusterError:
@@ -173,16 +219,17 @@ class Cluster:
         """Wait for all nodes to be in their places; return how long it took."""
         return wait_for("the cluster is not whole", self.is_whole, seconds)
 
-    def query(self, node: Node, sql: str, *, database: str = DATABASE) -> str:
+    def query(self, node: Node, sql: str, database: str = DATABASE) -> str:
         """Run one statement at a node as the superuser, and return what it prints."""
         words = ["psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-"]
         more = {
             "PGHOST": "127.0.0.1",
             "PGPORT": str(node.port),
             "PGUSER": "postgres",
-            "PGPASSWORD": self.passwords.superuser,
+            "PGPASSWORD": self.superuser,
             "PGDATABASE": database,
-            "PGCONNECT_TIMEOUT": str(CONNECT_SECONDS),
+            "PGCONNECT_TIMEOUT": "3",
+            "PGSSLMODE": "require",
         }
         return run(words, more=more, stdin=sql).strip()
 

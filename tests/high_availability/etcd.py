@@ -5,7 +5,16 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.high_availability.owner import ClusterError, end, free_ports, give, run, send, start, wait_for
+from tests.high_availability.owner import (
+    ClusterError,
+    end,
+    free_ports,
+    give,
+    run,
+    send,
+    start,
+    wait_for,
+)
 
 MEMBERS = 3
 START_SECONDS = 60.0
@@ -33,7 +42,13 @@ class Etcd:
 
     def healthy(self) -> bool:
         """Tell whether something can be written."""
-        words = ["etcdctl", f"--endpoints={','.join(self.hosts)}", "endpoint", "health", "--cluster"]
+        words = [
+            "etcdctl",
+            f"--endpoints={','.join(self.hosts)}",
+            "endpoint",
+            "health",
+            "--cluster",
+        ]
         try:
             run(words, more={"ETCDCTL_API": "3"})
         except ClusterError:

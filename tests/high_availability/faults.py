@@ -27,7 +27,9 @@ class Struck:
 def strike(cluster: Cluster, fault: Fault) -> Struck:
     """Make one fault, wait, bring everything back and return when the cluster is whole again."""
     primary = cluster.await_primary()
-    synchronous = (cluster.synchronous() or [node for node in cluster.nodes if node is not primary])[0]
+    synchronous = (
+        cluster.synchronous() or [node for node in cluster.nodes if node is not primary]
+    )[0]
     other = next(node for node in cluster.nodes if node not in (primary, synchronous))
     member = fault.member
     moment = time.monotonic()

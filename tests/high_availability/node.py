@@ -16,37 +16,27 @@ from tests.high_availability.owner import (
     family,
     give,
     is_running,
-    programs,
     send,
     start,
     wait_for,
 )
 
-SCOPE = "msglog"
 END_SECONDS = 30.0
 ASK_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Passwords:
-    """Those of the database's users, made anew for each cluster."""
-
-    superuser: str
-    replication: str
-    msglog: str
-
-
 @dataclass
 class Node:
-    """name: as the others and PostgreSQL know it. port, api: where PostgreSQL and Patroni listen."""
+    """name: as the others and PostgreSQL know it. port, api: where PostgreSQL and Patroni listen.
+
+    config: what Patroni's file says.
+    """
 
     name: str
     folder: Path
     port: int
     api: int
-    etcd: Sequence[str]
-    passwords: Passwords
-    dynamic: Mapping[str, Any]
+    config: Mapping[str, Any]
     process: "subprocess.Popen[bytes] | None" = None
     _frozen: list[int] = field(default_factory=list)
 
@@ -64,7 +54,7 @@ class Node:
         place.mkdir(mode=0o700, exist_ok=True)
         give(place)
         config = place / "patroni.yml"
-        config.write_text(json.dumps(self._config(place), indent=1))  # JSON is YAML, too
+        config.write_text(json.dumps(self.config))  # JSON is YAML, too
         give(config)
         self.process = start(["/usr/bin/patroni", str(config)], self.log)
 
@@ -134,18 +124,17 @@ class Node:
 
     def status(self, what: str = "patroni") -> dict[str, Any]:
         """Return what Patroni says of the node, or of the `cluster`; nothing if it does not answer."""
+        found: dict[str, Any] = {}
         try:
             with urllib.request.urlopen(
                 f"http://127.0.0.1:{self.api}/{what}", timeout=ASK_SECONDS
             ) as answer:
-                found: dict[str, Any] = json.load(answer)
+                found = json.load(answer)
         except urllib.error.HTTPError as error:
             with contextlib.suppress(ValueError):
                 found = json.load(error)
-                return found
-            return {}
         except (OSError, ValueError):
-            return {}
+            pass
         return found
 
     def close(self) -> None:
@@ -155,37 +144,3 @@ class Node:
         if self.process is not None:
             end(self.process)  # Patroni stops PostgreSQL with it
         self.kill()
-
-    def _config(self, place: Path) -> dict[str, Any]:
-        def user(name: str, password: str) -> dict[str, str]:
-            return {"username": name, "password": password}
-
-        return {
-            "scope": SCOPE,
-            "name": self.name,
-            "restapi": {
-                "listen": f"127.0.0.1:{self.api}",
-                "connect_address": f"127.0.0.1:{self.api}",
-            },
-            "etcd3": {"hosts": list(self.etcd)},
-            "bootstrap": {
-                "dcs": self.dynamic,
-                "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}, "data-checksums"],
-            },
-            "postgresql": {
-                "listen": f"127.0.0.1:{self.port}",
-                "connect_address": f"127.0.0.1:{self.port}",
-                "data_dir": str(self.data),
-                "bin_dir": str(programs()),
-                "pgpass": str(place / "pgpass"),
-                "pg_hba": [
-                    "host all all 127.0.0.1/32 scram-sha-256",
-                    "host replication all 127.0.0.1/32 scram-sha-256",
-                ],
-                "authentication": {
-                    "superuser": user("postgres", self.passwords.superuser),
-                    "replication": user("replicator", self.passwords.replication),
-                },
-                "parameters": {"unix_socket_directories": ""},
-            },
-        }

@@ -1,7 +1,6 @@
 """Processes of PostgreSQL, Patroni and etcd: as a user without rights, stopped by ids that were started here.
 
-PostgreSQL refuses to run as root; then it is `postgres`, whom Debian's package makes. Who is not root runs
-all of it as themselves.
+As in tests.postgres.server: PostgreSQL refuses to run as root; who is not root runs all of it as themselves.
 """
 
 import contextlib
@@ -16,7 +15,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-USER = "postgres"
+from tests.postgres.server import OWNER, binary
+
 END_SECONDS = 20.0
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -26,13 +26,8 @@ class ClusterError(Exception):
 
 
 def programs() -> Path:
-    """Return the folder with PostgreSQL's own programs, the newest where there are several."""
-    found = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3])
-    )
-    if not found:
-        raise ClusterError("PostgreSQL is missing: run tests/high_availability/need-cluster")
-    return found[-1].parent
+    """Return the folder with PostgreSQL's own programs, of one version."""
+    return Path(binary("initdb")).parent
 
 
 def environment() -> dict[str, str]:
@@ -57,7 +52,7 @@ def folder() -> Iterator[Path]:
 def give(path: Path) -> None:
     """Make the owner of processes the owner of a file or folder, too."""
     if os.geteuid() == 0:
-        entry = pwd.getpwnam(USER)
+        entry = pwd.getpwnam(OWNER)
         os.chown(path, entry.pw_uid, entry.pw_gid)
 
 
@@ -74,8 +69,8 @@ def start(
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            user=USER if os.geteuid() == 0 else None,
-            group=pwd.getpwnam(USER).pw_gid if os.geteuid() == 0 else None,
+            user=OWNER if os.geteuid() == 0 else None,
+            group=pwd.getpwnam(OWNER).pw_gid if os.geteuid() == 0 else None,
             extra_groups=[] if os.geteuid() == 0 else None,
         )
 
@@ -90,8 +85,8 @@ def run(words: Sequence[str], *, more: Mapping[str, str] | None = None, stdin: s
         capture_output=True,
         text=True,
         check=False,
-        user=USER if os.geteuid() == 0 else None,
-        group=pwd.getpwnam(USER).pw_gid if os.geteuid() == 0 else None,
+        user=OWNER if os.geteuid() == 0 else None,
+        group=pwd.getpwnam(OWNER).pw_gid if os.geteuid() == 0 else None,
         extra_groups=[] if os.geteuid() == 0 else None,
     )
     if done.returncode:

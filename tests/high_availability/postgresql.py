@@ -1,141 +1,70 @@
-"""PostgreSQL by itself on loopback: one server, and another one that follows it."""
+"""PostgreSQL without Patroni: a server that is killed and started again, and one that follows another."""
 
 import contextlib
-import secrets
+import os
+import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.high_availability.owner import (
-    ClusterError,
-    end,
-    family,
-    folder,
-    free_ports,
-    give,
-    is_running,
-    programs,
-    run,
-    send,
-    start,
-    wait_for,
-)
+import psycopg
 
-START_SECONDS = 60.0
-DATABASE = "msglog"
-SETTINGS = {
-    "listen_addresses": "'127.0.0.1'",
-    "unix_socket_directories": "''",
-    "max_connections": "60",
-    "shared_buffers": "'16MB'",
-    "max_wal_size": "'128MB'",
-    "min_wal_size": "'32MB'",
-    "wal_keep_size": "'64MB'",
-    "log_min_messages": "warning",
-}
+from tests.high_availability.owner import family, is_running, run, send, wait_for
+from tests.postgres.server import DATABASE, FAST, LOGIN, Postgres, binary, make_cluster, started
+
+SECONDS = 60.0
+REPLICATED = (*FAST, "synchronous_standby_names=*")
+"""Nothing is committed that the standby does not have."""
+
+_FOLLOWERS = "local replication all trust\n"
 
 
 @dataclass
-class Postgresql:
-    """A server. name: of its folder, and as a standby is known by. Made by `running` and `following`."""
+class Server:
+    """A server that can be gone for a while. Its port and folder stay the same."""
 
-    name: str
     folder: Path
-    password: str
-    settings: Mapping[str, str]
-    port: int = field(default_factory=lambda: free_ports(1)[0])
-    process: "subprocess.Popen[bytes] | None" = None
+    settings: Sequence[str]
+    running: Postgres
+    _stack: ExitStack = field(default_factory=ExitStack)
 
-    @property
-    def data(self) -> Path:
-        return self.folder / self.name
+    @classmethod
+    def start(cls, folder: Path, settings: Sequence[str], port: int = 0) -> "Server":
+        stack = ExitStack()
+        running = stack.enter_context(started(folder, settings=settings, port=port))
+        return cls(folder, settings, running, stack)
 
-    @property
-    def log(self) -> Path:
-        return self.folder / f"{self.name}.log"
+    def address(self, **more: str) -> str:
+        return self.running.address(**more)
 
-    @property
-    def url(self) -> str:
-        """Where msglog finds its database."""
-        return f"postgresql://msglog:{self.password}@127.0.0.1:{self.port}/{DATABASE}"
-
-    def make(self) -> None:
-        """Make the data folder; nobody comes in without the password, from wherever on this host."""
-        secret = self.folder / "password"
-        secret.write_text(self.password)
-        give(secret)
-        words = [
-            str(programs() / "initdb"),
-            f"--pgdata={self.data}",
-            "--username=postgres",
-            f"--pwfile={secret}",
-            "--auth=scram-sha-256",
-            "--encoding=UTF8",
-            "--locale=C.UTF-8",
-            "--no-sync",
-            "--no-instructions",
-        ]
-        run(words)
-
-    def start(self) -> None:
-        """Start the server on what there is, and wait until it answers."""
-        settings = {**SETTINGS, **self.settings, "port": str(self.port)}
-        lines = "".join(f"{name} = {value}\n" for name, value in settings.items())
-        file = self.data / "postgresql.conf"
-        file.write_text(lines)
-        give(file)
-        self.process = start([str(programs() / "postgres"), "-D", str(self.data)], self.log)
-        wait_for(f"{self.name} does not start", self.answers, START_SECONDS)
-
-    def answers(self) -> bool:
-        """Tell whether the server takes statements."""
-        try:
-            self.query("SELECT 1", database="postgres")
-        except ClusterError:
-            if self.process is not None and self.process.poll() is not None:
-                raise ClusterError(self.log.read_text()) from None
-            return False
-        return True
-
-    def query(self, sql: str, *, database: str = DATABASE) -> str:
-        """Run statements as the superuser and return what they print."""
-        words = ["psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-"]
-        more = {
-            "PGHOST": "127.0.0.1",
-            "PGPORT": str(self.port),
-            "PGUSER": "postgres",
-            "PGPASSWORD": self.password,
-            "PGDATABASE": database,
-        }
-        return run(words, more=more, stdin=sql).strip()
-
-    def make_database(self) -> None:
-        """Make msglog's user and database."""
-        make_role = f"CREATE ROLE msglog LOGIN PASSWORD '{self.password}'"
-        self.query(make_role, database="postgres")
-        self.query(f"CREATE DATABASE {DATABASE} OWNER msglog", database="postgres")
-
-    def pids(self) -> list[int]:
-        """Return the server's processes, the first one first."""
-        if self.process is None or self.process.poll() is not None:
-            return []
-        return family(self.process.pid)
+    def query(self, sql: str) -> list[tuple[object, ...]]:
+        """Run one statement as the superuser; a commit of it waits for no standby."""
+        with psycopg.connect(self.address(), autocommit=True) as connection:
+            connection.execute("SET synchronous_commit = local")
+            cursor = connection.execute(sql.encode())
+            return cursor.fetchall() if cursor.description else []
 
     def kill(self) -> None:
         """Have all of it die at once."""
-        pids = self.pids()
+        pids = family(self.running.pid)
         send(pids, signal.SIGKILL)
-        if self.process is not None:
-            self.process.wait()
-        gone = lambda: not any(is_running(pid) for pid in pids)  # noqa: E731
-        wait_for(f"{self.name} is still there", gone, START_SECONDS)
+        self._stack.close()
+        wait_for("a server that was killed", lambda: not any(map(is_running, pids)), SECONDS)
+
+    def start_again(self) -> None:
+        """Start it on what there is; what was running is stopped first."""
+        self._stack.close()
+        again = Server.start(self.folder, self.settings, self.running.port)
+        self.running, self._stack = again.running, again._stack
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """Keep all of it from going on until the block ends."""
-        pids = self.pids()
+        pids = family(self.running.pid)
         send(pids, signal.SIGSTOP)
         try:
             yield
@@ -143,52 +72,53 @@ class Postgresql:
             send(pids, signal.SIGCONT)
 
     def close(self) -> None:
-        """Stop the server."""
-        if self.process is not None and self.process.poll() is None:
-            send([self.process.pid], signal.SIGINT)  # do not wait for sessions
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(START_SECONDS)
-            end(self.process)
+        self._stack.close()
 
 
 @contextlib.contextmanager
-def running(**settings: str) -> Iterator[Postgresql]:
-    """Run a server with an empty database until the block ends. settings: as in postgresql.conf."""
-    with folder() as place:
-        server = Postgresql("primary", place, secrets.token_hex(16), settings)
-        server.make()
+def running_server(settings: Sequence[str] = FAST) -> Iterator[Server]:
+    """Run a server with an empty database until the block ends."""
+    folder = Path(tempfile.mkdtemp(prefix="msglog-", dir="/tmp"))
+    try:
+        make_cluster(folder)
+        server = Server.start(folder, settings)
         try:
-            server.start()
-            server.make_database()
+            words = [binary("createdb"), "-h", str(folder), "-p", str(server.running.port)]
+            environment = {"PATH": os.defpath, "PGOPTIONS": "-c synchronous_commit=local"}
+            subprocess.run([*words, "-U", LOGIN, DATABASE], cwd="/", check=True, env=environment)
             yield server
         finally:
             server.close()
+    finally:
+        shutil.rmtree(folder)
 
 
 @contextlib.contextmanager
-def following(primary: Postgresql) -> Iterator[Postgresql]:
-    """Run a server that follows another one, under the name `standby`, until the block ends."""
-    standby = Postgresql("standby", primary.folder, primary.password, primary.settings)
-    secret = primary.folder / "pgpass"
-    secret.write_text(f"127.0.0.1:{primary.port}:*:postgres:{primary.password}\n")
-    secret.chmod(0o600)
-    give(secret)
-    source = (
-        f"host=127.0.0.1 port={primary.port} user=postgres application_name=standby"
-        f" passfile={secret}"
-    )
-    hba = primary.data / "pg_hba.conf"
-    hba.write_text("host all,replication all 127.0.0.1/32 scram-sha-256\n")
-    primary.query("SELECT pg_reload_conf()", database="postgres")
-    words = ["pg_basebackup", f"--pgdata={standby.data}", "--checkpoint=fast", "--no-sync"]
-    run([*words, "--write-recovery-conf", "--wal-method=stream", f"--dbname={source}"])
+def following(primary: Server) -> Iterator[Server]:
+    """Run a server that follows another one until the block ends."""
+    hba = primary.folder / "data" / "pg_hba.conf"
+    hba.write_text(_FOLLOWERS + hba.read_text())
+    primary.query("SELECT pg_reload_conf()")
+    folder = Path(tempfile.mkdtemp(prefix="msglog-", dir="/tmp"))
     try:
-        standby.start()
-        streams = lambda: (  # noqa: E731
-            primary.query("SELECT state FROM pg_stat_replication", database="postgres")
-            == "streaming"
-        )
-        wait_for("the standby does not follow", streams, START_SECONDS)
-        yield standby
+        make_cluster(folder)
+        shutil.rmtree(folder / "data")
+        source = f"host={primary.folder} port={primary.running.port} user={LOGIN}"
+        words = [binary("pg_basebackup"), f"--pgdata={folder / 'data'}", f"--dbname={source}"]
+        words += ["--checkpoint=fast", "--no-sync", "--wal-method=stream", "--write-recovery-conf"]
+        run(words)
+        standby = Server.start(folder, primary.settings)
+        try:
+            follows = "SELECT 1 FROM pg_stat_replication WHERE state = 'streaming'"
+            wait_for("the standby", lambda: bool(primary.query(follows)), SECONDS)
+            yield standby
+        finally:
+            standby.close()
     finally:
-        standby.close()
+        shutil.rmtree(folder)
+
+
+def await_waiting(server: Server) -> None:
+    """Return as soon as a commit waits for a standby."""
+    waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    wait_for("no commit waits for the standby", lambda: bool(server.query(waits)), SECONDS)

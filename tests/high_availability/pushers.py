@@ -1,5 +1,6 @@
 """Clients that add and push while things break, and repeat a push that fails: nothing else, as a timer would."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -66,7 +67,7 @@ class Tally:
         with self.lock:
             moments = sorted(one for _, one in self.pushes if start <= one <= end)
         points = [start, *moments, end]
-        return max(later - earlier for earlier, later in zip(points, points[1:], strict=False))
+        return max(later - earlier for earlier, later in itertools.pairwise(points))
 
 
 @dataclass
@@ -89,9 +90,7 @@ class Crowd:
         self.tally = Tally()
         self._stop = threading.Event()
         self._prefix = prefix
-        self._threads = [
-            threading.Thread(target=self._live, args=(pusher,)) for pusher in pushers
-        ]
+        self._threads = [threading.Thread(target=self._live, args=(pusher,)) for pusher in pushers]
 
     def start(self) -> None:
         for thread in self._threads:

@@ -5,7 +5,7 @@ committed on one server alone to whoever asks next.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,6 +15,7 @@ from msglog.repository import Repository
 from msglog.store import postgres_schema
 from msglog.store.postgres import ERRORS, PostgresStore
 from msglog.store.store import Commit
+from tests.high_availability.owner import wait_for
 from tests.high_availability.postgresql import (
     REPLICATED,
     Server,
@@ -51,7 +52,7 @@ class Adding:
     def __init__(self, server: Server, text: str) -> None:
         self.error: BaseException | None = None
         self._server = server
-        uuid = text.encode().ljust(16, b"\0")
+        uuid = text.encode().ljust(16, b"\0")[-16:]
         self.data = Message(uuid=uuid, time=START, offset=0, author="ann", body=text).encode()
         self._thread = threading.Thread(target=self._add)
         self._thread.start()
@@ -83,6 +84,13 @@ def held(server: Server, adding: Adding) -> bool:
     return row == (1,)
 
 
+def replayed(standby: Server) -> Server:
+    """Return a standby when it shows all that it has received."""
+    shows = "SELECT 1 WHERE pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn()"
+    wait_for("the standby", lambda: bool(standby.query(shows)), END_SECONDS)
+    return standby
+
+
 def test_what_the_standby_has_not_got_is_not_said_to_be_added(
     primary: Server, standby: Server
 ) -> None:
@@ -93,7 +101,7 @@ def test_what_the_standby_has_not_got_is_not_said_to_be_added(
         assert not held(primary, adding)
     adding.end()
     assert adding.error is None
-    assert held(standby, adding)
+    assert held(replayed(standby), adding)
 
 
 @pytest.mark.parametrize("how", ["pg_cancel_backend", "pg_terminate_backend"])
@@ -107,12 +115,12 @@ def test_a_wait_that_somebody_ends_is_no_success(
         primary.query(f"SELECT {how}(pid) FROM (SELECT {WAITS}) AS waiting")
         # It is there for all to see, and only there; the store finds it and waits once more.
         another = f"SELECT 1 FROM (SELECT {WAITS}) AS waiting WHERE pid <> {waiting[0]}"
-        _await(lambda: bool(primary.query(another)))
+        wait_for("no other wait", lambda: bool(primary.query(another)), END_SECONDS)
         assert held(primary, adding)
         assert not adding.is_done
     adding.end()
     assert adding.error is None
-    assert held(standby, adding)
+    assert held(replayed(standby), adding)
 
 
 def test_a_second_writer_of_the_same_waits_as_the_first(primary: Server, standby: Server) -> None:
@@ -120,23 +128,13 @@ def test_a_second_writer_of_the_same_waits_as_the_first(primary: Server, standby
         first = Adding(primary, "twice")
         await_waiting(primary)
         primary.kill()
-        first_is_gone = first  # its server is: it tries again until there is one
         primary.start_again()
         second = Adding(primary, "twice")
         await_waiting(primary)
         assert held(primary, first)
         assert not second.is_done
-        assert not first_is_gone.is_done
+        assert not first.is_done  # whose server went away, and who tries again
     first.end()
     second.end()
     assert (first.error, second.error) == (None, None)
-    assert held(standby, first)
-
-
-def _await(condition: Callable[[], bool]) -> None:
-    waited = threading.Event()
-    for _ in range(1200):
-        if condition():
-            return
-        waited.wait(0.05)
-    raise AssertionError("it did not come to that")
+    assert held(replayed(standby), first)

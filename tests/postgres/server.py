@@ -209,7 +209,7 @@ class _Log(threading.Thread):
             for line in stream:
                 file.write(line)
                 file.flush()
-                if b"ready to accept connections" in line:
+                if b"ready to accept" in line:  # a standby: read-only connections
                     self.ready.set()
         self.ready.set()
 

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: docs screenshots test check demo fuzz bench bench-full profiles container test-container demo-container damage shared-disks busy model cuts crash clean
+.PHONY: docs screenshots test check demo fuzz bench bench-full profiles container test-container demo-container damage shared-disks busy model cuts crash ha scaling clean
 
 SECONDS := 60
 FLIPS := 4000
@@ -12,6 +12,7 @@ ADDS := 300
 STEPS := 1000000
 POSITIONS := 8
 KILLS := 1000
+RUNS := 20
 
 test: $(VENV)/ready
 	@tests/ssh/need-sshd
@@ -78,6 +79,15 @@ cuts: $(VENV)/ready
 crash: $(VENV)/ready
 	@tests/ssh/need-sshd
 	$(BIN)/python -m tests.crash --seed $(SEED) --kills $(KILLS) $(if $(CASE),--case $(CASE)) $(OPTIONS)
+
+# Three nodes of PostgreSQL under Patroni, killed, frozen and brought back while 16 clients push over sshd:
+# RUNS of them, each of which ends with a killed primary, about half an hour. SEED chooses what happens;
+# HA takes more options, such as `HA='--usual --kind FREEZE_PRIMARY'`.
+ha: $(VENV)/ready
+	@tests/ssh/need-sshd
+	@tests/postgres/need-postgres
+	@tests/high_availability/need-cluster
+	$(BIN)/python -m tests.high_availability --seed $(SEED) --runs $(RUNS) $(HA)
 
 # Against git, fossil and muchsync on a private sshd; writes docs/performance.md. It names what is not
 # installed. BENCH takes more options, such as `BENCH='--rows add list --turns 5'`.

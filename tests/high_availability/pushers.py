@@ -56,12 +56,6 @@ class Tally:
     failures: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def recovery(self, moment: float) -> float | None:
-        """Return how long after a moment the first push ended well that had begun after it."""
-        with self.lock:
-            ended = [end for begun, end in self.pushes if begun >= moment]
-        return min(ended) - moment if ended else None
-
     def silence(self, start: float, end: float) -> float:
         """Return the longest time between two acknowledgements from start to end, both included."""
         with self.lock:

@@ -1,0 +1,62 @@
+"""Several real sshds over one database: what is made on one is there on the others at once."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.high_availability.front_end import FrontEnd, front_end, make_person, make_pusher
+from tests.high_availability.pushers import Done, Pusher, run
+from tests.postgres.databases import Databases
+
+FRONTS = 3
+
+
+@pytest.fixture(scope="module")
+def fronts(
+    databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[FrontEnd]]:
+    address = databases.fresh()
+    folder = tmp_path_factory.mktemp("fronts")
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(front_end(folder / str(number), address))
+            for number in range(FRONTS)
+        ]
+
+
+def do(pusher: Pusher, *words: str) -> Done:
+    return run(pusher.command(*words))
+
+
+def told(pusher: Pusher, *words: str) -> str:
+    command = pusher.command(*words)
+    done = subprocess.run(
+        command.words, cwd=command.folder, env=command.environment, check=True, capture_output=True
+    )
+    return done.stdout.decode()
+
+
+def test_who_is_let_in_on_one_is_let_in_on_all_and_so_is_who_is_not(
+    fronts: list[FrontEnd],
+) -> None:
+    first, second, third = fronts
+    user = make_person(first, "ann")
+    ann = make_pusher(user, first.address(user))
+    others = [second.address(user), third.address(user)]
+    for url in others:
+        assert do(ann, "ls-remote", url).status == 0
+    # What one took, the next one has.
+    assert do(ann, "add", "-q", "by way of the first").status == 0
+    assert do(ann, "push", "-q", "origin").status == 0
+    root = told(ann, "ls-remote", "origin")
+    assert root
+    assert [told(ann, "ls-remote", url) for url in others] == [root, root]
+    # What is taken away on the last one is gone on the others.
+    third.admin("user", "set-role", "ann", "none")
+    assert [do(ann, "ls-remote", url).status for url in ("origin", *others)] == [3, 3, 3]
+    second.admin("user", "set-role", "ann", "write")
+    assert [do(ann, "ls-remote", url).status for url in ("origin", *others)] == [0, 0, 0]
+    first.admin("user", "remove", "ann")
+    assert [do(ann, "ls-remote", url).status for url in ("origin", *others)] == [4, 4, 4]

@@ -62,7 +62,7 @@ def run_admin(account: Path, *words: str) -> "subprocess.CompletedProcess[bytes]
 
 def make_account(folder: Path, store: str | None) -> Path:
     """Make an account in SQLite, or one that takes part in a database; raises AdminError."""
-    folder.mkdir(mode=0o700, parents=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     account = folder / "account"
     words = ["init"] if store is None else ["init", "--store", store]
     done = run_admin(account, *words)

@@ -23,6 +23,7 @@ from msglog.store.store import (
     Agreement,
     MissingObjectError,
     Ref,
+    StoreBusyError,
 )
 from msglog.wire.connection import Connection, Side
 from msglog.wire.events import (
@@ -445,15 +446,15 @@ class Service:
     def _push(self, event: Push) -> Iterator[bytes]:
         demand(self._permissions, Capability.APPEND, event.log)
         self._recorder.answered_push(event.log)
+        settled = self._repository.store.settled
+        # What is said to be here will not be sent: that is an acknowledgement, too.
         if event.root is not None:
             self._check_advertised(event.log, event.view, event.root)
-            index = exclude(self._read, event.root, event.without)
-            self._keep(index.nodes)
-            self._bases.add(event.log, event.view, index.root)
-            yield self._connection.send(Base(event.log, index.root))
+            common = settled(lambda: self._common_base(event))
+            self._bases.add(event.log, event.view, common)
+            yield self._connection.send(Base(event.log, common))
             return
-        snapshot = self._snapshot(event.log, event.view)
-        base = self._choose_base(event.log, event.view, event.have, snapshot)
+        snapshot, base = settled(lambda: self._own_base(event))
         if self._permissions.may(Capability.FETCH, event.log):
             self._advertised.add(event.log, event.view, snapshot.root)
             yield self._connection.send(Base(event.log, base, snapshot.root, snapshot.count))
@@ -461,6 +462,19 @@ class Service:
             yield self._connection.send(Base(event.log, base))
         # While the client reads that: what the batches need that it sends.
         import plumbing.reception  # noqa: F401, PLC0415 - nothing else of a session needs it
+
+    def _own_base(self, event: Push) -> tuple[Ref, ObjectId | None]:
+        snapshot = self._snapshot(event.log, event.view)
+        return snapshot, self._choose_base(event.log, event.view, event.have, snapshot)
+
+    def _common_base(self, event: Push) -> ObjectId:
+        """Return what is left of an advertised root without what the client has not got."""
+        assert event.root is not None
+        index = exclude(self._read, event.root, event.without)
+        self._keep(index.nodes)
+        if not self._is_part(index.root, self._snapshot(event.log, event.view).root):
+            raise StoreBusyError(f"the log {event.log} has changed meanwhile")
+        return index.root
 
     def _transfer(self, event: Transfer) -> Iterator[bytes]:
         demand(self._permissions, Capability.APPEND, event.log)

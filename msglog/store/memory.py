@@ -21,8 +21,8 @@ from msglog.store.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from typing import TypeAlias
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import TypeAlias, TypeVar
 
     from msglog.key import Key
     from msglog.objectid import ObjectId
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
         Ref,
         Refusal,
     )
+
+    _Result = TypeVar("_Result")
 
 _Place: TypeAlias = "tuple[str, str, Key]"
 """Where agreed roots belong: a peer, a log and a view."""
@@ -148,6 +150,10 @@ class MemoryStore:
         ]
         for old in views[:-VIEWS_LIMIT]:
             self._retired.update(dict.fromkeys(self._agreed.pop(old), time))
+
+    def settled(self, read: Callable[[], _Result]) -> _Result:
+        """Return what is read: what can be read here is durable."""
+        return read()
 
     def usage(self, user: str) -> Usage:
         """Return what a user was the first to deliver."""

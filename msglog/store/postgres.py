@@ -12,7 +12,7 @@ from msglog.objectid import DIGEST_BYTES, ObjectId
 from msglog.postgres_link import Blobs, Errors
 from msglog.store import postgres_schema
 from msglog.store.checking import checked_beginning, checked_messages, checked_nodes
-from msglog.store.postgres_commit import Writing
+from msglog.store.postgres_commit import Writing, enter
 from msglog.store.postgres_rows import Rows, checksum
 from msglog.store.store import (
     REPOSITORY_ID_BYTES,
@@ -28,12 +28,15 @@ from msglog.store.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import TypeVar
 
     from msglog.postgres_link import Attempt, Link, Row
     from msglog.store.collection import Collected, Condensed, Retention, StepsDone
     from msglog.store.postgres_notice import PostgresNotice
     from msglog.store.store import Commit, Lost
+
+    _Result = TypeVar("_Result")
 
 _AT_ONCE = 2000
 
@@ -186,6 +189,19 @@ class PostgresStore:
         """Let those know who wait for a change of refs; see `msglog.store.postgres_notice`."""
         # Once: what is committed is, and who waits finds out a little later by asking.
         self._link.try_to_say("SELECT pg_notify($1, '')", postgres_schema.channel(self._number))
+
+    def settled(self, read: Callable[[], _Result]) -> _Result:
+        """Return what is read, when the standbys that commits wait for have it.
+
+        The transaction that reads locks a row, and so waits as any that writes, and on the same
+        server.
+        """
+
+        def work(_: Attempt) -> _Result:
+            self._link.all([enter(self._number)])
+            return read()
+
+        return self._link.run(work)
 
     def usage(self, user: str) -> Usage:
         """Return what a user was the first to deliver."""

@@ -122,6 +122,14 @@ INSERT INTO held_back (repository, peer, log, key, code, why) VALUES ($1, $2, $3
 ON CONFLICT (repository, peer, log, key) DO UPDATE SET code = excluded.code, why = excluded.why"""
 
 
+def enter(number: int) -> Statement:
+    """Return what a transaction begins with that gc is to wait for; number: of the repository.
+
+    It locks a row, and so its commit waits for the standbys, whatever else it does.
+    """
+    return ENTER, (number, random.randrange(GATES))  # noqa: S311 - no secret
+
+
 class Writing:
     """One change, which may be tried several times. number: of the repository."""
 
@@ -148,7 +156,7 @@ class Writing:
                 return lost
             # The standbys may not have what was done: a commit that locked a row waits for them.
             self._link.begin()
-            self._link.all([self._gate()])
+            self._link.all([enter(self._number)])
             return None
         receipt = fresh_number() if self._has_receipt else 0
         new = self._write_objects(receipt)
@@ -170,7 +178,7 @@ class Writing:
         if not commit.refs and not commit.agreed:
             return []
         order = sorted(range(len(commit.refs)), key=lambda at: commit.refs[at].name)
-        statements = [self._gate()]
+        statements = [enter(self._number)]
         statements += [self._move(commit.refs[at]) for at in order]
         _, *cursors = self._link.all(statements)
         versions: dict[int, int | Lost] = {}
@@ -182,9 +190,6 @@ class Writing:
             else:
                 versions[at] = row[0] if row is not None else self._lost(update)
         return [versions[at] for at in range(len(commit.refs))]
-
-    def _gate(self) -> Statement:
-        return ENTER, (self._number, random.randrange(GATES))  # noqa: S311 - no secret
 
     def _move(self, update: RefUpdate) -> Statement:
         where = (self._number, update.name)

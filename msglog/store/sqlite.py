@@ -39,8 +39,9 @@ from msglog.store.store import (
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from os import PathLike
+    from typing import TypeVar
 
     from msglog.store.collection import Collected, Condensed, Retention, StepsDone
     from msglog.store.sqlite_notice import SqliteNotice
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
         Lost,
         Usage,
     )
+
+    _Result = TypeVar("_Result")
 
 _RECEIPT = (bytes, str, int, str, str)
 _REFLOG = (bytes, int, int, str)
@@ -215,6 +218,10 @@ class SqliteStore:
         if commit.refs:
             sqlite_commit.tell_who_waits(self._link.path)
         return Committed()
+
+    def settled(self, read: Callable[[], _Result]) -> _Result:
+        """Return what is read: what can be read here is durable."""
+        return read()
 
     def usage(self, user: str) -> Usage:
         """Return what a user was the first to deliver."""

@@ -12,12 +12,15 @@ from msglog.dataclass import dataclass, field
 from msglog.errors import IntegrityError, LocalError, RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import TypeVar
 
     from msglog.key import Key
     from msglog.objectid import ObjectId
     from msglog.store.collection import Collected, Condensed, Retention, StepsDone
     from msglog.store.notice import Notice
+
+    _Read = TypeVar("_Read")
 
 REPOSITORY_ID_BYTES = 16
 AGREED_LIMIT = 64
@@ -247,6 +250,14 @@ class Store(Protocol):
         What the quota's user, or else the receipt's, has delivered is counted with it; raises
         OverQuotaError if new messages would be more than the quota allows, whoever else writes at
         the same time.
+        """
+
+    def settled(self, read: Callable[[], _Read]) -> _Read:
+        """Return what `read` reads here, and only when that is as durable as what is committed.
+
+        A server in a cluster shows changes, after a failure, that its standbys have not got yet:
+        whoever says because of them that something is stored says it of one machine. `read` may be
+        called again.
         """
 
     def usage(self, user: str) -> Usage:

@@ -219,6 +219,10 @@ class WaitingStore:
         """Return the receipts of those of these messages that have one."""
         return self._read(lambda store: store.receipts(keys))
 
+    def settled(self, read: Callable[[], _Read]) -> _Read:
+        """Return what is read: what can be read here is durable."""
+        return read()
+
     def usage(self, user: str) -> Usage:
         """Return what a user was the first to deliver."""
         return self._read(lambda store: store.usage(user))

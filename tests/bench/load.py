@@ -130,8 +130,8 @@ class Load:
 
     def _run(self, crowd: Crowd, workers: Sequence[Worker], orphans: Orphans) -> bool:
         sshd = self.site.sshds[LOADED].pid
-        _await_idle(sshd)
-        before, server = crowd.arrived(), _processor(sshd)
+        await_idle(sshd)
+        before, server = crowd.arrived(), processor_seconds(sshd)
         tally = Tally()
         begun = time.monotonic()
         deadline = begun + self.seconds
@@ -144,10 +144,10 @@ class Load:
         for thread in threads:
             thread.join()
         seconds = time.monotonic() - begun
-        if not _await_idle(sshd):
+        if not await_idle(sshd):
             tally.failures.append("sessions of sshd are still there")
         left, killed = orphans.collect()
-        server = _processor(sshd) - server + left
+        server = processor_seconds(sshd) - server + left
         if killed:
             tally.failures.append(f"{killed} processes of the server did not end")
         if (there := crowd.arrived() - before) < tally.messages:
@@ -236,14 +236,14 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(len(ordered) * share / 100) - 1)]
 
 
-def _processor(pid: int) -> float:
+def processor_seconds(pid: int) -> float:
     """Return the CPU seconds of a process and of its children that have ended."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     ticks = sum(int(field) for field in fields[11:15])
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _await_idle(pid: int) -> bool:
+def await_idle(pid: int) -> bool:
     """Wait until a process has no children; return whether that is so."""
     deadline = time.monotonic() + IDLE_SECONDS
     children = Path(f"/proc/{pid}/task/{pid}/children")

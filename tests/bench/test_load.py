@@ -102,8 +102,8 @@ def loaded(tmp_path: Path) -> Load:
 
 @pytest.fixture(autouse=True)
 def _no_sshd(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load, "_await_idle", lambda _: True)
-    monkeypatch.setattr(load, "_processor", lambda _: 1.0)
+    monkeypatch.setattr(load, "await_idle", lambda _: True)
+    monkeypatch.setattr(load, "processor_seconds", lambda _: 1.0)
 
 
 def test_a_failure_is_named_and_fails_the_row(tmp_path: Path) -> None:

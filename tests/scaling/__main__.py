@@ -1,0 +1,49 @@
+"""`make scaling`: the figures of docs/scaling.md, on this machine."""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from tests.bench.machine import describe
+from tests.bench.msglog import compile_all
+from tests.scaling import growth, throughput, writers
+
+PARTS = ("throughput", "writers", "growth")
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.scaling", description=__doc__)
+    parser.add_argument("--part", action="append", choices=PARTS)
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each load")
+    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--front-ends", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--writers", type=int, nargs="+", default=[1, 2, 4, 8])
+    parser.add_argument("--short", type=int, default=10_000)
+    parser.add_argument("--long", type=int, default=10_000_000)
+    arguments = parser.parse_args()
+    parts = arguments.part or PARTS
+    compile_all()
+    with tempfile.TemporaryDirectory(prefix="msglog-scaling-") as name:
+        folder = Path(name)
+        for what, value in describe(folder).items():
+            say(f"{what}: {value}")
+        if "throughput" in parts:
+            say(throughput.HEAD)
+            for rate in throughput.measure(
+                folder, arguments.front_ends, arguments.clients, arguments.seconds
+            ):
+                say(rate.line())
+        if "writers" in parts:
+            for line in writers.measure(folder, arguments.writers, arguments.seconds / 4):
+                say(line)
+        if "growth" in parts:
+            for line in growth.measure(folder, (arguments.short, arguments.long)):
+                say(line)
+
+
+if __name__ == "__main__":
+    main()

@@ -37,13 +37,16 @@ def main() -> int:
         action="store_true",
         help="ANY 1 (*) instead of one named standby: shows how that loses messages",
     )
+    parser.add_argument("--logs", type=Path, help="a folder to keep the nodes' logs in")
     arguments = parser.parse_args()
     kinds = [Kind[name] for name in arguments.kind] if arguments.kind else schedule.ALL
     begun = time.monotonic()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="msglog-ha-")))
         timing = USUAL if arguments.usual else QUICK
-        cluster = stack.enter_context(running(timing=timing, named=not arguments.any))
+        cluster = stack.enter_context(
+            running(timing=timing, named=not arguments.any, logs=arguments.logs)
+        )
         url = cluster.url(folder / "pgpass")
         fronts = [
             stack.enter_context(front_end(folder / f"front{number}", url))

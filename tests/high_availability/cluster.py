@@ -28,6 +28,9 @@ from tests.high_availability.owner import (
 
 NODES = 3
 START_SECONDS = 180.0
+WHOLE_SECONDS = 600.0
+"""A node that is made anew copies all data, beside whatever else the machine does."""
+
 DATABASE = "msglog"
 RECIPE = Path(__file__).parents[2] / "docs" / "deploy" / "postgresql"
 INTERPRETER = "/usr/bin/python3"
@@ -117,7 +120,7 @@ class Cluster:
         address = f"127.0.0.1:{api}"
         config["name"] = name
         config["restapi"] |= {"listen": address, "connect_address": address}
-        config["etcd3"] = {"hosts": self.etcd.hosts}
+        config["etcd"] = {"hosts": self.etcd.hosts}
         dynamic = config["bootstrap"]["dcs"]
         dynamic |= self.timing
         parameters = dynamic["postgresql"]["parameters"]
@@ -215,7 +218,7 @@ class Cluster:
         except ClusterError:
             return False
 
-    def await_whole(self, seconds: float = START_SECONDS) -> float:
+    def await_whole(self, seconds: float = WHOLE_SECONDS) -> float:
         """Wait for all nodes to be in their places; return how long it took."""
         return wait_for("the cluster is not whole", self.is_whole, seconds)
 
@@ -248,8 +251,10 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def running(*, timing: dict[str, int] = QUICK, named: bool = True) -> Iterator[Cluster]:
-    """Run a cluster until the block ends."""
+def running(
+    *, timing: dict[str, int] = QUICK, named: bool = True, logs: Path | None = None
+) -> Iterator[Cluster]:
+    """Run a cluster until the block ends. logs: a folder to copy to what its processes have said."""
     with folder() as place:
         cluster = Cluster(place, timing, named)
         try:
@@ -257,3 +262,7 @@ def running(*, timing: dict[str, int] = QUICK, named: bool = True) -> Iterator[C
             yield cluster
         finally:
             cluster.close()
+            if logs is not None:
+                logs.mkdir(parents=True, exist_ok=True)
+                for log in place.glob("*.log"):
+                    shutil.copy(log, logs)

@@ -91,6 +91,7 @@ class Etcd:
             "--initial-cluster-token=msglog",
             "--heartbeat-interval=200",
             "--election-timeout=2000",
+            "--enable-v2",
             "--logger=zap",
         ]
         return start(words, self.folder / f"{name}.log")

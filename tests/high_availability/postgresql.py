@@ -93,12 +93,17 @@ def running_server(settings: Sequence[str] = FAST) -> Iterator[Server]:
         shutil.rmtree(folder)
 
 
+def allow_copies(server: Server) -> None:
+    """Have a server let in those who copy all of it."""
+    hba = server.folder / "data" / "pg_hba.conf"
+    hba.write_text(_FOLLOWERS + hba.read_text())
+    server.query("SELECT pg_reload_conf()")
+
+
 @contextlib.contextmanager
 def following(primary: Server) -> Iterator[Server]:
     """Run a server that follows another one until the block ends."""
-    hba = primary.folder / "data" / "pg_hba.conf"
-    hba.write_text(_FOLLOWERS + hba.read_text())
-    primary.query("SELECT pg_reload_conf()")
+    allow_copies(primary)
     folder = Path(tempfile.mkdtemp(prefix="msglog-", dir="/tmp"))
     try:
         make_cluster(folder)

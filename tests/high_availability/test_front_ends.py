@@ -1,8 +1,13 @@
 """Several real sshds over one database: what is made on one is there on the others at once."""
 
+import json
+import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +16,7 @@ from tests.high_availability.pushers import Done, Pusher, run
 from tests.postgres.databases import Databases
 
 FRONTS = 3
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +64,36 @@ def test_who_is_let_in_on_one_is_let_in_on_all_and_so_is_who_is_not(
     assert [do(ann, "ls-remote", url).status for url in ("origin", at_third)] == [0, 0]
     first.admin("user", "remove", "ann")
     assert [do(ann, "ls-remote", url).status for url in (at_second, at_third)] == [4, 4]
+
+
+def own_network() -> list[str]:
+    """Return the words that start a program in a network of its own; none where that is not allowed."""
+    program = shutil.which("unshare")
+    if program is None or os.geteuid() != 0:
+        return []
+    tried = subprocess.run([program, "--net", "true"], capture_output=True, check=False)
+    return [program, "--net"] if tried.returncode == 0 else []
+
+
+def test_front_ends_need_nothing_of_each_other_but_the_database(
+    fronts: list[FrontEnd], tmp_path: Path
+) -> None:
+    first = fronts[0]
+    user = make_person(first, "beth")
+    beth = make_pusher(user, first.address(user))
+    assert do(beth, "add", "-q", "by way of the first").status == 0
+    assert do(beth, "push", "-q", "origin").status == 0
+    store = (first.account / "account.address").read_text().strip()
+    words = [*own_network(), sys.executable, "-m", "tests.high_availability.isolated"]
+    done = subprocess.run(
+        [*words, str(tmp_path), store, str(user.home)],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    seen = json.loads(done.stdout)
+    assert [seen[name][0] for name in ("pull", "add", "push")] == [0, 0, 0]
+    if own_network():
+        assert seen["interfaces"] == ["lo"]
+    assert told(beth, "ls-remote", "origin").split("\t")[0] == seen["root"][1]

@@ -235,7 +235,8 @@ class Repository:
         When another writer is first, the keys are inserted again into what the log has become;
         raises StoreBusyError after a hundred such losses.
         """
-        for _ in range(_ATTEMPTS):
+
+        def attempt() -> list[Ref] | None:
             made = dict(nodes or {})
             updates: list[RefUpdate] = []
             results: list[Ref] = []
@@ -266,9 +267,17 @@ class Repository:
                 held_back=held_back,
                 quota=quota,
             )
-            if isinstance(self.store.commit(change), Committed):
+            return results if isinstance(self.store.commit(change), Committed) else None
+
+        results = attempt()
+        names = [*[insertion.ref for insertion in insertions], *(point or {})]
+        for _ in range(_ATTEMPTS - 1):
+            if results is not None:
                 return results
-        raise _busy(self.folder)
+            results = self.store.exclusively(names, attempt)
+        if results is None:
+            raise _busy(self.folder)
+        return results
 
     def merge_into(self, log: str, root: ObjectId, *, time: int, reason: str) -> Log:
         """Put all that an index of this store has into a log, which is made if need be."""

@@ -47,6 +47,7 @@ _BYTES_AT_ONCE = 8 << 20
 ENTER = "SELECT 1 FROM gates WHERE repository = $1 AND gate = $2 FOR SHARE"
 
 _FIND_REF = "SELECT root, count FROM refs WHERE repository = $1 AND name = $2"
+_LOCK_REF = f"{_FIND_REF} FOR UPDATE"
 _NEW_REF = """
 INSERT INTO refs (repository, name, root, count, version) VALUES ($1, $2, $3, $4, 1)
 ON CONFLICT (repository, name) DO NOTHING RETURNING version"""
@@ -130,15 +131,26 @@ def enter(number: int) -> Statement:
     return ENTER, (number, random.randrange(GATES))  # noqa: S311 - no secret
 
 
-class Writing:
-    """One change, which may be tried several times. number: of the repository."""
+def lock(number: int, refs: Sequence[str]) -> list[Statement]:
+    """Return what keeps others from moving some refs that are there; in an order that all keep."""
+    return [(_LOCK_REF, (number, name)) for name in sorted(refs)]
 
-    def __init__(self, link: Link, number: int, rows: Rows, commit: Commit) -> None:
+
+class Writing:
+    """One change, which may be tried several times. number: of the repository.
+
+    entered: the transaction that it is a part of has begun with `enter`.
+    """
+
+    def __init__(
+        self, link: Link, number: int, rows: Rows, commit: Commit, *, entered: bool = False
+    ) -> None:
         self._link = link
         self._number = number
         self._rows = rows
         self._commit = commit
         self._tokens: list[int] = []
+        self._has_entered = entered
 
     def write(self, attempt: Attempt) -> Lost | None:
         """Write all of the change, or roll back and return what it was lost to.
@@ -178,11 +190,11 @@ class Writing:
         if not commit.refs and not commit.agreed:
             return []
         order = sorted(range(len(commit.refs)), key=lambda at: commit.refs[at].name)
-        statements = [enter(self._number)]
+        statements = [] if self._has_entered else [enter(self._number)]
         statements += [self._move(commit.refs[at]) for at in order]
-        _, *cursors = self._link.all(statements)
+        cursors = self._link.all(statements)
         versions: dict[int, int | Lost] = {}
-        for at, cursor in zip(order, cursors, strict=True):
+        for at, cursor in zip(order, cursors[len(cursors) - len(order) :], strict=True):
             update, row = commit.refs[at], cursor.fetchone()
             is_there = row is not None
             if update.old is None and update.new is None:

@@ -223,6 +223,10 @@ class SqliteStore:
         """Return what is read: what can be read here is durable."""
         return read()
 
+    def exclusively(self, _: Sequence[str], work: Callable[[], _Result]) -> _Result:
+        """Do work: who loses here has not waited for the others."""
+        return work()
+
     def usage(self, user: str) -> Usage:
         """Return what a user was the first to deliver."""
         return sqlite_commit.usage(self._link, user)

@@ -260,6 +260,13 @@ class Store(Protocol):
         called again.
         """
 
+    def exclusively(self, refs: Sequence[str], work: Callable[[], _Read]) -> _Read:
+        """Return what `work` returns, and meanwhile move these refs for nobody else.
+
+        For one who has lost to others, where all would lose again and again to the one who is
+        first: what work reads and then commits is not lost to them. It may be called again.
+        """
+
     def usage(self, user: str) -> Usage:
         """Return what a user was the first to deliver."""
 

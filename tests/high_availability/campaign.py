@@ -88,6 +88,7 @@ class Campaign:
                 time.sleep(fault.after)
                 struck.append(strike(self.cluster, fault))
         finally:
+            self.cluster.rejoin_all()  # or nobody could come to an end
             crowd.finish()
         ends = [*[one.moment for one in struck[1:]], time.monotonic()]
         silences = [

@@ -98,6 +98,21 @@ def msglog_lines(unit: Path) -> Iterator[list[str]]:
                 yield called[1:]
 
 
+def check_unit(program: str, name: str, texts: dict[str, str], folder: Path) -> None:
+    """Have systemd-analyze look at a unit among others. texts: all of them, by their names."""
+    for other, text in texts.items():
+        (folder / other).write_text(text)
+    done = subprocess.run(
+        [program, "verify", "--man=no", str(folder / name)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": os.environ["PATH"], "SYSTEMD_UNIT_PATH": f"{folder}:"},
+    )
+    assert [line for line in done.stderr.splitlines() if "msglog" in line] == []
+    assert done.returncode == 0, done.stderr
+
+
 def test_each_service_has_a_timer_and_the_page_starts_it() -> None:
     assert [unit.stem for unit in SERVICES] == [unit.stem for unit in TIMERS]
     (start,) = [line for block in blocks() for line in block if line.startswith("systemctl enable")]
@@ -113,18 +128,8 @@ def test_systemd_takes_the_units(unit: Path, tmp_path: Path) -> None:
     program = shutil.which("systemd-analyze")
     if program is None:
         return
-    for one in UNITS:
-        text = one.read_text().replace(PROGRAM, MSGLOG)
-        (tmp_path / one.name).write_text(text)
-    done = subprocess.run(
-        [program, "verify", "--man=no", str(tmp_path / unit.name)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PATH": os.environ["PATH"], "SYSTEMD_UNIT_PATH": f"{tmp_path}:"},
-    )
-    assert [line for line in done.stderr.splitlines() if "msglog" in line] == []
-    assert done.returncode == 0, done.stderr
+    texts = {one.name: one.read_text().replace(PROGRAM, MSGLOG) for one in UNITS}
+    check_unit(program, unit.name, texts, tmp_path)
 
 
 @pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)

@@ -56,11 +56,16 @@ class LoadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What one command took: seconds of wall clock and of CPU, and its complaint, "" if it worked."""
+    """What one command took: seconds of wall clock and of CPU, and its complaint, "" if it worked.
+
+    status, said: how it ended, and the last line that it said of that.
+    """
 
     seconds: float
     processor: float
     complaint: str
+    status: int = 0
+    said: str = ""
 
 
 class Worker(Protocol):
@@ -222,13 +227,13 @@ def spend(command: Command, stdin: bytes = b"") -> Spent:
         seconds = time.perf_counter() - begun
         watchdog.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
-        complaint = ""
-        if process.returncode:
+        complaint, line, code = "", "", process.returncode
+        if code:
             said.seek(0)
             lines = said.read().decode("utf-8", "replace").strip().splitlines() or ["says nothing"]
-            words = " ".join(command.words[1:3])
-            complaint = f"{words}: exit status {process.returncode}: {lines[-1]}"
-        return Spent(seconds, usage.ru_utime + usage.ru_stime, complaint)
+            line = lines[-1]
+            complaint = f"{' '.join(command.words[1:3])}: exit status {code}: {line}"
+        return Spent(seconds, usage.ru_utime + usage.ru_stime, complaint, code, line)
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:

@@ -1,19 +1,18 @@
 """Clients that add and push while things break, and repeat a push that fails: nothing else, as a timer would."""
 
 import itertools
-import os
-import signal
-import subprocess
 import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryFile
+
+from tests.bench.command import Command
+from tests.bench.load import spend
 
 PATIENCE = 240.0
-"""Seconds after which a command counts as hanging."""
+"""Seconds after which who repeats a push gives up."""
 
 MOST_MESSAGES = 3
 PAUSE_SECONDS = 0.3
@@ -21,15 +20,6 @@ PAUSE_SECONDS = 0.3
 
 ALLOWED = {4: "the remote could not be reached, or ended the session"}
 """The exit statuses of a push that may be repeated while servers die."""
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A process to start. environment: the whole of it."""
-
-    words: tuple[str, ...]
-    folder: Path
-    environment: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,26 +125,7 @@ class Crowd:
 
 
 def run(command: Command, stdin: bytes = b"") -> Done:
-    """Run a command to its end, or end it and all its children after PATIENCE."""
-    with TemporaryFile() as said, TemporaryFile() as fed:
-        fed.write(stdin)
-        fed.seek(0)
-        begun = time.monotonic()
-        process = subprocess.Popen(
-            command.words,
-            cwd=command.folder,
-            env=command.environment,
-            stdin=fed,
-            stdout=subprocess.DEVNULL,
-            stderr=said,
-            start_new_session=True,
-        )
-        try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        ended = time.monotonic()
-        said.seek(0)
-        lines = said.read().decode("utf-8", "replace").strip().splitlines()
-        return Done(process.returncode, begun, ended, lines[-1] if lines else "")
+    """Run a command to its end, or end it and all its children when it hangs."""
+    begun = time.monotonic()
+    spent = spend(command, stdin)
+    return Done(spent.status, begun, time.monotonic(), spent.said)

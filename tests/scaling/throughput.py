@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.command import Command
 from tests.bench.load import await_idle, percentile, processor_seconds, spend
 from tests.bench.orphans import adopting
 from tests.high_availability.front_end import front_end, make_pushers
@@ -144,8 +143,7 @@ def push(pusher: Pusher, messages: int = MESSAGES) -> tuple[float, float]:
     lines = "".join(f"{time.monotonic_ns()} {TEXT}\n" for _ in range(messages)).encode()
     processor = seconds = 0.0
     for words, stdin in ((("add", "-q", "--batch"), lines), (("push", "-q", "origin"), b"")):
-        command = pusher.command(*words)
-        spent = spend(Command(command.words, command.folder, command.environment), stdin)
+        spent = spend(pusher.command(*words), stdin)
         if spent.complaint:
             raise LoadError(spent.complaint)
         processor += spent.processor

@@ -89,6 +89,13 @@ ha: $(VENV)/ready
 	@tests/high_availability/need-cluster
 	$(BIN)/python -m tests.high_availability --seed $(SEED) --runs $(RUNS) $(HA)
 
+# What more front ends, writers and longer logs cost, over SQLite and PostgreSQL: docs/scaling.md. A log of
+# ten million messages takes hours; SCALING takes more options, such as `SCALING='--long 1000000'`.
+scaling: $(VENV)/ready
+	@tests/ssh/need-sshd
+	@tests/postgres/need-postgres
+	$(BIN)/python -m tests.scaling $(SCALING)
+
 # Against git, fossil and muchsync on a private sshd; writes docs/performance.md. It names what is not
 # installed. BENCH takes more options, such as `BENCH='--rows add list --turns 5'`.
 bench: $(VENV)/ready

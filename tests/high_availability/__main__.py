@@ -32,11 +32,6 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=schedule.FAULTS, help="before the last one")
     parser.add_argument("--kind", action="append", choices=[kind.name for kind in Kind])
     parser.add_argument("--usual", action="store_true", help="Patroni's times as in the recipe")
-    parser.add_argument(
-        "--any",
-        action="store_true",
-        help="ANY 1 (*) instead of one named standby: shows how that loses messages",
-    )
     parser.add_argument("--logs", type=Path, help="a folder to keep the nodes' logs in")
     arguments = parser.parse_args()
     kinds = [Kind[name] for name in arguments.kind] if arguments.kind else schedule.ALL
@@ -44,9 +39,7 @@ def main() -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="msglog-ha-")))
         timing = USUAL if arguments.usual else QUICK
-        cluster = stack.enter_context(
-            running(timing=timing, named=not arguments.any, logs=arguments.logs)
-        )
+        cluster = stack.enter_context(running(timing=timing, logs=arguments.logs))
         url = cluster.url(folder / "pgpass")
         fronts = [
             stack.enter_context(front_end(folder / f"front{number}", url))

@@ -61,15 +61,10 @@ def recipe() -> dict[str, Any]:
 
 @dataclass
 class Cluster:
-    """Use `running`. timing: QUICK or USUAL.
-
-    named: Patroni names the standby that must have a commit, as in the recipe. Otherwise either one's word is
-    enough (`ANY 1 (*)`) and Patroni knows nothing of it, which loses commits: docs/adr/0019.
-    """
+    """Use `running`. timing: QUICK or USUAL."""
 
     folder: Path
     timing: dict[str, int]
-    named: bool
     etcd: Etcd = field(init=False)
     nodes: list[Node] = field(init=False)
     superuser: str = field(default_factory=lambda: secrets.token_hex(16))
@@ -129,10 +124,6 @@ class Cluster:
         parameters["archive_command"] = f"MSGLOG_WAL={archive} {script} %p %f"
         if self.timing:
             parameters["wal_sender_timeout"] = f"{self.timing['ttl'] // 2}s"
-        if not self.named:
-            parameters["synchronous_standby_names"] = "ANY 1 (*)"
-            for setting in ("mode", "mode_strict", "node_count"):
-                del dynamic[f"synchronous_{setting}"]
         postgresql = config["postgresql"]
         listen = f"127.0.0.1:{port}"
         place = self.folder / name
@@ -185,22 +176,10 @@ class Cluster:
         return found[0]
 
     def synchronous(self) -> list[Node]:
-        """Return the standbys that Patroni would promote: those that have all that was acknowledged.
-
-        With ANY, of which Patroni knows nothing, those whose word counts.
-        """
+        """Return the standbys that Patroni would promote: those that have all that was acknowledged."""
         primary = self.primary()
-        if primary is None:
-            return []
-        if self.named:
-            members = primary.status("cluster").get("members", [])
-            names = [one["name"] for one in members if one["role"] == "sync_standby"]
-        else:
-            names = self.query(
-                primary,
-                "SELECT application_name FROM pg_stat_replication WHERE sync_state = 'quorum'",
-                "postgres",
-            ).split()
+        members = [] if primary is None else primary.status("cluster").get("members", [])
+        names = [one["name"] for one in members if one["role"] == "sync_standby"]
         return [node for node in self.nodes if node.name in names]
 
     def is_whole(self) -> bool:
@@ -251,12 +230,10 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def running(
-    *, timing: dict[str, int] = QUICK, named: bool = True, logs: Path | None = None
-) -> Iterator[Cluster]:
+def running(*, timing: dict[str, int] = QUICK, logs: Path | None = None) -> Iterator[Cluster]:
     """Run a cluster until the block ends. logs: a folder to copy to what its processes have said."""
     with folder() as place:
-        cluster = Cluster(place, timing, named)
+        cluster = Cluster(place, timing)
         try:
             cluster.open()
             yield cluster

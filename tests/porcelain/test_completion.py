@@ -61,6 +61,15 @@ def filled(cli: CommandLine) -> list[tuple[str, list[str]]]:
     ]
 
 
+def run(
+    program: list[str], script: list[str], environment: dict[str, str]
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a script from a file: it is longer than one argument may be."""
+    file = Path(environment["HOME"], "script")
+    file.write_text("\n".join(script))
+    return subprocess.run([*program, file], capture_output=True, env=environment, check=True)
+
+
 def test_bash(empty: CommandLine, shell: dict[str, str]) -> None:
     script = [empty.ok("completion", "bash")]
     expected = filled(empty)
@@ -70,9 +79,7 @@ def test_bash(empty: CommandLine, shell: dict[str, str]) -> None:
             f"COMP_WORDS=({' '.join(map(shlex.quote, words))}); COMP_CWORD={len(words) - 1}"
         )
         script.append('_shtab_msglog 2>/dev/null; echo "${COMPREPLY[@]}"')
-    done = subprocess.run(
-        ["bash", "--norc", "-c", "\n".join(script)], capture_output=True, env=shell, check=True
-    )
+    done = run(["bash", "--norc"], script, shell)
     found = [line.split() for line in done.stdout.decode().splitlines()]
     assert [(line, words) for (line, _), words in zip(expected, found, strict=True)] == expected
     assert not Path("evil").exists()
@@ -82,9 +89,7 @@ def test_fish(empty: CommandLine, shell: dict[str, str]) -> None:
     expected = filled(empty)
     script = [empty.ok("completion", "fish")]
     script += [f"complete -C {shlex.quote(line)}; echo ." for line, _ in expected]
-    done = subprocess.run(
-        ["fish", "--no-config", "-c", "\n".join(script)], capture_output=True, env=shell, check=True
-    )
+    done = run(["fish", "--no-config"], script, shell)
     parts = done.stdout.decode().split(".\n")[:-1]
     found = [[row.partition("\t")[0] for row in part.splitlines()] for part in parts]
     assert [(line, words) for (line, _), words in zip(expected, found, strict=True)] == expected

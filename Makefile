@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: docs screenshots test check demo fuzz bench bench-full profiles container test-container demo-container damage shared-disks busy model cuts crash ha scaling clean
+.PHONY: docs screenshots test check tests-apart tests-together demo fuzz bench bench-full profiles container test-container demo-container damage shared-disks busy model cuts crash ha scaling clean
 
 SECONDS := 60
 FLIPS := 4000
@@ -26,8 +26,16 @@ check: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --numprocesses auto --dist worksteal
+	$(MAKE) --jobs 2 --output-sync tests-apart tests-together
 	$(MAKE) docs
+
+# Half of all tests each, by time.
+APART := $(addprefix tests/,bench busy crash cuts formats fuzz high_availability hostile model msglog)
+tests-apart: $(VENV)/ready
+	$(BIN)/pytest $(APART)
+
+tests-together: $(VENV)/ready
+	$(BIN)/pytest $(addprefix --ignore=,$(APART))
 
 demo: $(VENV)/ready
 	@tests/ssh/need-sshd

@@ -32,6 +32,7 @@ class Link:
         self._far = socket.create_connection(("127.0.0.1", target))
         self._fault = fault
         self._ending = threading.Lock()
+        self._has_ended = False
         self.streams = {
             way: Stream(fault if fault.direction == way else NOTHING) for way in (UP, DOWN)
         }
@@ -41,6 +42,9 @@ class Link:
             threading.Thread(target=self._carry, args=ends, daemon=True)
             for ends in ((UP, self._near, self._far), (DOWN, self._far, self._near))
         ]
+
+    def start(self) -> None:
+        """Begin to pass on."""
         for thread in self.threads:
             thread.start()
 
@@ -51,6 +55,7 @@ class Link:
     def end(self, *, reset: bool = False) -> None:
         """Close both ends, in order or by a reset, and so wake both threads."""
         with self._ending:
+            self._has_ended = True
             for end in (self._near, self._far):
                 with contextlib.suppress(OSError):
                     if reset:
@@ -87,7 +92,9 @@ class Link:
                 # Whoever fell silent has left at last: so does the other side.
                 self.end()
             else:
-                target.shutdown(socket.SHUT_WR)
+                with self._ending:
+                    if not self._has_ended:  # it may have ended by a reset, which this is not
+                        target.shutdown(socket.SHUT_WR)
         except OSError:
             self.end()
 
@@ -154,6 +161,9 @@ class FaultProxy:
             except OSError:
                 return
             try:
-                self.links.append(Link(near, self._target, self.fault))
+                link = Link(near, self._target, self.fault)
             except OSError:
                 near.close()
+                continue
+            self.links.append(link)
+            link.start()

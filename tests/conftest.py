@@ -1,5 +1,6 @@
-"""What all tests share: how Hypothesis runs, and one PostgreSQL."""
+"""What all tests share: how Hypothesis runs, Ctrl-C, and one PostgreSQL."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,10 @@ from hypothesis import HealthCheck, settings
 
 from tests.postgres.databases import Databases
 from tests.postgres.server import running_postgres
+
+# Who runs the tests in the background may have them ignore Ctrl-C, and so would all they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A machine that is busy is no failure: no test may depend on how long an example takes.
 settings.register_profile(

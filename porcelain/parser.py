@@ -166,10 +166,10 @@ class CommandParser(argparse.ArgumentParser):
 
         options = [name for name in self._option_string_actions if name.startswith("--")]
         near = difflib.get_close_matches(first.partition("=")[0], options, n=1)
-        raise CommandLineError(
-            f"unknown option {first!r}",
-            hint=f"Did you mean {near[0]}?" if near else f"See `{self.prog} --help`.",
-        )
+        hint = f"Did you mean {near[0]}?" if near else f"See `{self.prog} --help`."
+        if not near and len(first) > 2 and first[1] != "-" and self._get_positional_actions():
+            hint = "Text that begins with - stands after `--`."
+        raise CommandLineError(f"unknown option {first!r}", hint=hint)
 
     def format_help(self) -> str:
         """Return the help, with a usage that lists the arguments and not each option."""

@@ -157,7 +157,11 @@ def test_logs_are_named_where_there_are_several(filled: CommandLine) -> None:
         (["-n", "x", "pump"], 2, "'x' is not a number of messages"),
         (["--format", "%q", "pump"], 2, "there is no placeholder %q"),
         (['"pump'], 2, "a quotation mark is not closed"),
-        (["pump", "-failed"], 2, "unknown option '-failed'"),
+        (
+            ["pump", "-failed"],
+            2,
+            "unknown option '-failed'. Text that begins with - stands after `--`.",
+        ),
         ([], 2, "QUERY"),
     ],
 )

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.loopback import free_port
+
 ROOT = Path(__file__).parents[2]
 IMAGE = "localhost/msglog-under-test"
 BASE = "docker.io/library/debian:bookworm-slim"
@@ -88,13 +90,6 @@ def find_engine() -> Engine:
     ):
         return Engine("docker")
     raise EngineError("neither podman nor a docker engine is there: apt-get install podman runc")
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 @dataclass(slots=True)

@@ -5,10 +5,8 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from glob import glob
@@ -16,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 
+from tests.loopback import ServerLog, free_port
 from tests.postgres.certificates import SERVER_NAME, Authority
 
 START_SECONDS = 30.0
@@ -26,6 +25,9 @@ OWNER = "nobody"
 
 LOGIN = "msglog"
 DATABASE = "msglog"
+
+READY = b"ready to accept"
+"""What it says; a standby goes on with: read-only connections."""
 
 FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=on")
 """Nothing here outlives the machine."""
@@ -159,7 +161,7 @@ def running_postgres(*, settings: Sequence[str] = FAST) -> Iterator[Postgres]:
 def started(folder: Path, *, settings: Sequence[str] = FAST, port: int = 0) -> Iterator[Postgres]:
     """Run the server of a cluster until the block ends; port: 0 for any that is free."""
     for _ in range(ATTEMPTS):
-        number = port or _free_port()
+        number = port or free_port()
         words = [binary("postgres"), "-D", str(folder / "data"), "-k", str(folder)]
         words += ["-h", "127.0.0.1", "-p", str(number)]
         for setting in (
@@ -179,7 +181,7 @@ def started(folder: Path, *, settings: Sequence[str] = FAST, port: int = 0) -> I
             start_new_session=True,
             **_as_owner(),
         )
-        logger = _Log(process, folder / "log")
+        logger = ServerLog(process, folder / "log", READY)
         if logger.ready.wait(START_SECONDS) and process.poll() is None:
             break
         stop(process, logger)
@@ -193,28 +195,7 @@ def started(folder: Path, *, settings: Sequence[str] = FAST, port: int = 0) -> I
         stop(process, logger)
 
 
-class _Log(threading.Thread):
-    """Copies what the server says into a file, and tells when it is ready or has ended."""
-
-    def __init__(self, process: "subprocess.Popen[bytes]", path: Path) -> None:
-        super().__init__(daemon=True)
-        self.ready = threading.Event()
-        self._process = process
-        self._path = path
-        self.start()
-
-    def run(self) -> None:
-        assert self._process.stderr is not None
-        with self._path.open("wb") as file, self._process.stderr as stream:
-            for line in stream:
-                file.write(line)
-                file.flush()
-                if b"ready to accept" in line:  # a standby: read-only connections
-                    self.ready.set()
-        self.ready.set()
-
-
-def stop(process: "subprocess.Popen[bytes]", logger: _Log) -> None:
+def stop(process: "subprocess.Popen[bytes]", logger: ServerLog) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(process.pid, signal.SIGINT)  # a fast shutdown: sessions are ended
     try:
@@ -224,10 +205,3 @@ def stop(process: "subprocess.Popen[bytes]", logger: _Log) -> None:
             os.kill(process.pid, signal.SIGQUIT)
         process.wait()
     logger.join(STOP_SECONDS)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -5,12 +5,12 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.loopback import ServerLog, free_port
 
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
@@ -151,7 +151,7 @@ def running_sshd(
         Path("/run/sshd").mkdir(mode=0o755, parents=True, exist_ok=True)
     login = pwd.getpwuid(os.geteuid()).pw_name
     for _ in range(ATTEMPTS):
-        port = _free_port()
+        port = free_port()
         config = folder / "sshd_config"
         more = list(extra)
         if not any(line.startswith("SetEnv ") for line in (*first, *more)):
@@ -165,8 +165,8 @@ def running_sshd(
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        logger = _Log(process, folder / "log")
-        if logger.listening.wait(START_SECONDS) and process.poll() is None:
+        logger = ServerLog(process, folder / "log", b"Server listening on")
+        if logger.ready.wait(START_SECONDS) and process.poll() is None:
             break
         _stop(process, logger)
         if "already in use" not in (folder / "log").read_text():
@@ -187,28 +187,7 @@ def find_sshd() -> str:
     return program
 
 
-class _Log(threading.Thread):
-    """Copies what sshd says into a file, and tells when it listens or has ended."""
-
-    def __init__(self, process: subprocess.Popen[bytes], path: Path) -> None:
-        super().__init__(daemon=True)
-        self.listening = threading.Event()
-        self._process = process
-        self._path = path
-        self.start()
-
-    def run(self) -> None:
-        assert self._process.stderr is not None
-        with self._path.open("wb") as file, self._process.stderr as stream:
-            for line in stream:
-                file.write(line)
-                file.flush()
-                if b"Server listening on" in line:
-                    self.listening.set()
-        self.listening.set()
-
-
-def _stop(process: subprocess.Popen[bytes], logger: _Log) -> None:
+def _stop(process: subprocess.Popen[bytes], logger: ServerLog) -> None:
     # Sessions under way are in sshd's process group: none of them may outlive the tests.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGTERM)
@@ -218,13 +197,6 @@ def _stop(process: subprocess.Popen[bytes], logger: _Log) -> None:
         process.kill()
         process.wait()
     logger.join(STOP_SECONDS)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _quote(command: str) -> str:

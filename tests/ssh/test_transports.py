@@ -29,6 +29,7 @@ from plumbing.transport.selection import connect
 from plumbing.transport.settings import HostKeyQuestion, Settings
 from plumbing.transport.ssh import SshChannel
 from plumbing.transport.url import parse_url
+from tests.loopback import free_port
 from tests.ssh.sshd import Sshd, User, make_key
 
 COMMAND = "msglog receive-pack"
@@ -492,13 +493,6 @@ def test_a_host_known_by_another_type_of_key_is_asked_for_that_type(
 
 def test_a_host_name_that_does_not_exist(make_client: MakeClient) -> None:
     make_client().fail("ann@host.invalid")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def test_a_port_where_nobody_listens(make_client: MakeClient) -> None:

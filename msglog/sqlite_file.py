@@ -40,6 +40,12 @@ _CUTTING_SECONDS = 0.2
 
 _CUTTING_PAUSE = 0.01
 
+_FIRST_PAUSES = (0.001, 0.002, 0.005, 0.007, 0.007, 0.007)
+"""Mostly one other writes, and is done by then."""
+
+_LONGEST_PAUSE = 0.100
+_SHORTEST_PAUSE = 0.005
+
 SHARED = "mode=rw"
 """Others may have the file open, too."""
 
@@ -99,6 +105,43 @@ def connect(
         isolation_level=None,
         check_same_thread=False,
     )
+
+
+def begin_writing(connection: sqlite3.Connection) -> None:
+    """Begin a transaction as a writer, for as long as the connection has patience.
+
+    SQLite asks ever more seldom, so that among many writers those who have waited longest have the
+    least chance, and run out of patience while others come and go. Here who waits asks ever more
+    often: docs/adr/0002. Raises sqlite3.Error.
+    """
+    ((patience,),) = connection.execute("PRAGMA busy_timeout").fetchall()
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        started = time.monotonic()
+        attempt = 0
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                waited = time.monotonic() - started
+                if trouble(error) != Trouble.BUSY or waited * 1000 >= patience:
+                    raise
+            else:
+                return
+            time.sleep(pause(attempt, waited))
+            attempt += 1
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {patience}")
+
+
+def pause(attempt: int, waited: float) -> float:
+    """Return after how many seconds to ask again whether it is a writer's turn.
+
+    attempt: how many times it asked before. waited: seconds since the first time.
+    """
+    if attempt < len(_FIRST_PAUSES):
+        return _FIRST_PAUSES[attempt]
+    return max(_SHORTEST_PAUSE, _LONGEST_PAUSE / (1.0 + waited * waited))
 
 
 def make_in_memory() -> sqlite3.Connection:

@@ -14,6 +14,7 @@ from msglog.sqlite_file import (
     DatabaseError,
     Making,
     Trouble,
+    begin_writing,
     connect,
     copy_into,
     faults,
@@ -310,7 +311,11 @@ class Database:
         if self._is_within():
             yield
             return
-        self.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+        with self._translated():
+            if writing:
+                begin_writing(self._connection)
+            else:
+                self._connection.execute("BEGIN")
         try:
             yield
             self.execute("COMMIT")

@@ -22,6 +22,7 @@ from msglog.search import seal
 from msglog.search.folding import TOKENIZER
 from msglog.sqlite_file import (
     FAILURES,
+    begin_writing,
     connect,
     cut_wal,
     keep_log_short,
@@ -221,7 +222,7 @@ class Catalogue:
         if self.path:
             seal.unseal(self.path)
         with _translated(self.path):
-            self.connection.execute("BEGIN IMMEDIATE")
+            begin_writing(self.connection)
         before = wal_size(self.path) if self.path else 0
         try:
             with _translated(self.path):

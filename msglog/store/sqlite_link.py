@@ -9,6 +9,7 @@ from msglog.objectid import DIGEST_BYTES
 from msglog.sqlite_file import (
     FAILURES,
     Trouble,
+    begin_writing,
     cut_wal,
     keep_log_short,
     reason,
@@ -66,7 +67,7 @@ class Transaction:
     def __enter__(self) -> None:
         """Begin, as a writer."""
         with self._link.translated():
-            self._link.connection.execute("BEGIN IMMEDIATE")
+            begin_writing(self._link.connection)
         self._wal_size = wal_size(self._link.path)
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,11 +18,13 @@ from msglog.sqlite_file import (
     LOG_BYTES,
     Making,
     Trouble,
+    begin_writing,
     connect,
     cut_wal,
     keep_log_short,
     kind_of,
     mount_of,
+    pause,
     prepare,
     reason,
     trouble,
@@ -439,3 +442,68 @@ def test_the_log_is_cut_off_at_each_step_from_its_limit_on(
     first.execute("INSERT INTO t VALUES (1)")
     assert wal_size(path) < 1 << 14  # a header and a page
     assert first.execute("SELECT count(*) FROM t").fetchone() == (4,)
+
+
+def held(path: Path) -> sqlite3.Connection:
+    """Return a connection to a new file with a write-ahead log that keeps other writers out."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("BEGIN IMMEDIATE")
+    return connection
+
+
+def test_a_writer_gets_its_turn_when_the_other_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.db"
+    with closing(held(path)) as other, closing(connect(path)) as one:
+        asked: list[float] = []
+
+        def wait(seconds: float) -> None:
+            asked.append(seconds)
+            if len(asked) == 20:
+                other.execute("COMMIT")
+
+        monkeypatch.setattr(time, "sleep", wait)
+        begin_writing(one)
+        assert one.in_transaction
+        assert len(asked) == 20
+        assert one.execute("PRAGMA busy_timeout").fetchone() == (30_000,)
+
+
+def test_patience_with_other_writers_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.db"
+    moment = 0.0
+
+    def wait(seconds: float) -> None:
+        nonlocal moment
+        moment += seconds
+
+    monkeypatch.setattr(time, "sleep", wait)
+    monkeypatch.setattr(time, "monotonic", lambda: moment)
+    with closing(held(path)), closing(connect(path, patience=3)) as one:
+        with pytest.raises(sqlite3.OperationalError) as caught:
+            begin_writing(one)
+        assert trouble(caught.value) is Trouble.BUSY
+        assert 3.0 <= moment < 3.2
+        assert one.execute("PRAGMA busy_timeout").fetchone() == (3_000,)
+
+
+def test_what_is_no_waiting_is_said_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.db"
+    path.write_bytes(b"no database" * 100)
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it waits"))
+    with closing(connect(path)) as one:
+        with pytest.raises(sqlite3.DatabaseError) as caught:
+            begin_writing(one)
+        assert trouble(caught.value) is Trouble.FOREIGN
+
+
+def test_who_has_waited_longer_asks_more_often() -> None:
+    pauses = [pause(100, seconds / 10) for seconds in range(300)]
+    assert pauses == sorted(pauses, reverse=True)
+    assert pauses[-1] < pauses[0] / 10
+    newcomer = [pause(attempt, 0.0) for attempt in range(6)]
+    assert sum(newcomer) < pauses[0]

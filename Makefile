@@ -128,6 +128,7 @@ container: $(VENV)/ready
 
 # All that docs/deploy/container.md says, played: about three minutes.
 test-container: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --editable '.[container]'
 	MSGLOG_TEST_CONTAINER=1 $(BIN)/pytest tests/container
 
 demo-container: $(VENV)/ready

@@ -126,7 +126,7 @@ profiles: $(VENV)/ready
 container: $(VENV)/ready
 	$(BIN)/python -m tests.container.engine
 
-# All that docs/deploy/container.md says, played: about three minutes.
+# All that docs/deploy/container.md and debian.md say, played: six to eight minutes.
 test-container: $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --editable '.[container]'
 	MSGLOG_TEST_CONTAINER=1 $(BIN)/pytest tests/container

@@ -1,7 +1,7 @@
 """The recipe for Debian: its files are taken by those that read them, its commands are typed.
 
-systemd does not run here: units are looked at with `systemd-analyze` where there is one, and always
-with a reader of our own.
+systemd does not run here (it does in `tests/container/test_debian.py`): units are looked at with
+`systemd-analyze` where there is one, and always with a reader of our own.
 """
 
 import os

@@ -47,15 +47,17 @@ class FrontEnd:
         return name
 
 
-def run_admin(account: Path, *words: str) -> "subprocess.CompletedProcess[bytes]":
-    """Run `msglog admin` as whoever has the account."""
+def run_admin(
+    account: Path, *words: str, seconds: float | None = SECONDS
+) -> "subprocess.CompletedProcess[bytes]":
+    """Run `msglog admin` as whoever has the account; seconds: how long at most, None for ever."""
     place = ["--account", str(account), "--authorized-keys", str(account.parent / "unread")]
     environment = {"HOME": str(account.parent), "PATH": os.environ["PATH"]}
     return subprocess.run(
         [*PROGRAM, "admin", *words, *place],
         env=environment,
         capture_output=True,
-        timeout=SECONDS,
+        timeout=seconds,
         check=False,
     )
 

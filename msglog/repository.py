@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from pathlib import Path
 
+    from msglog.errors import LocalError
     from msglog.index.change import Index
     from msglog.index.node import NodeReader
     from msglog.key import Key
@@ -95,12 +96,16 @@ class Repository:
     """Logs in one store. The folder is where the store lies, for messages to people.
 
     notices: what opening it has to tell people, each on a line.
+    read_only: what a change raises, if it is known from the start that there can be none.
     """
 
-    def __init__(self, store: Store, folder: str | PathLike[str]) -> None:
+    def __init__(
+        self, store: Store, folder: str | PathLike[str], *, read_only: LocalError | None = None
+    ) -> None:
         self.store = store
         self.folder = os.fspath(folder)
         self.notices: list[str] = []
+        self._read_only = read_only
 
     @property
     def path(self) -> Path:
@@ -132,9 +137,17 @@ class Repository:
         A folder that would be that of a repository, if its account had folders, means that one.
         What waits there in `incoming` is taken in. Where locks do not work, nothing but additions
         can be written, which wait there, and is read with the others; see `msglog.store.waiting`.
+        One that this process may not write is read: see `msglog.store.read_only`.
         """
         path = os.path.join(folder, STORE_NAME)
         try:
+            if _is_read_only(folder, path):
+                from msglog.store.read_only import open_read_only  # noqa: PLC0415 - few need it
+
+                reading, notices = open_read_only(path)
+                repository = cls(reading, folder, read_only=reading.error)
+                repository.notices = notices
+                return repository
             repository = cls(SqliteStore.open(path), folder)
         except LocksError as error:
             from msglog.store.waiting import open_waiting  # noqa: PLC0415 - few need it
@@ -159,6 +172,11 @@ class Repository:
     def close(self) -> None:
         """Close the store."""
         self.store.close()
+
+    def check_writable(self) -> None:
+        """Raise ReadOnlyStoreError if nothing can be written; some other failures show later."""
+        if self._read_only is not None:
+            raise self._read_only
 
     def logs(self) -> list[Log]:
         """Return the logs by name."""
@@ -400,6 +418,12 @@ class Repository:
 def first_commit(time: int) -> Commit:
     """Return what a new repository begins with: the empty log `main`."""
     return Commit(time, "made", refs=[RefUpdate(log_ref(DEFAULT_LOG), None, _EMPTY)])
+
+
+def _is_read_only(folder: str | PathLike[str], path: str) -> bool:
+    """Tell whether there is a store that this process may not write, or not beside."""
+    may_write = os.access(path, os.W_OK) and os.access(folder, os.W_OK)
+    return not may_write and os.path.exists(path)
 
 
 def _open_elsewhere(folder: str) -> Repository | None:

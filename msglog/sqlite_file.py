@@ -55,6 +55,9 @@ PRIVATE = "mode=rw&nolock=1"
 COPY = "mode=rw&vfs=unix-dotfile"
 """A private one with a write-ahead log, which SQLite reads only where there are locks of a kind."""
 
+READ_ONLY = "mode=ro"
+"""To read what others may write, with their locks and the memory that they share."""
+
 STILL = "mode=ro&immutable=1"
 """To read a file as it is, without locks: what changes meanwhile looks damaged."""
 
@@ -83,6 +86,7 @@ class Trouble:
     BUSY: Final = "busy"
     FOREIGN: Final = "foreign"
     DAMAGED: Final = "damaged"
+    READ_ONLY: Final = "read-only"
     OTHER: Final = "other"
 
 
@@ -95,7 +99,7 @@ def connect(
 ) -> sqlite3.Connection:
     """Return a connection to a file that must exist; transactions are begun by hand.
 
-    how: SHARED, PRIVATE, COPY or STILL. patience: how many seconds it waits for other writers,
+    how: SHARED, PRIVATE, COPY, READ_ONLY or STILL. patience: how many seconds it waits for others,
     BUSY_SECONDS if it is None. Threads may share it if they take turns. Raises sqlite3.Error.
     """
     return sqlite3.connect(
@@ -441,6 +445,8 @@ def trouble(error: Exception) -> str:
         return Trouble.BUSY
     if code == sqlite3.SQLITE_NOTADB:
         return Trouble.FOREIGN
+    if code == sqlite3.SQLITE_READONLY:
+        return Trouble.READ_ONLY
     if code == sqlite3.SQLITE_CORRUPT or str(error).startswith(("no such", "Could not decode")):
         return Trouble.DAMAGED
     return Trouble.OTHER

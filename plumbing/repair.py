@@ -138,6 +138,7 @@ def _is_unsound(context: Context) -> bool:
     except (IntegrityError, ForeignStoreError):
         return True
     try:
+        repository.check_writable()
         repository.store.refs()
         return next(iter(repository.store.faults()), None) is not None
     except IntegrityError:

@@ -34,6 +34,7 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
     lists = not logs or one.view != FIRST_KEY  # of a view, to say how many messages are older
 
     def ask() -> Sequence[EarlyRequest]:
+        one.repository.check_writable()
         from msglog.wire.events import ListRefs  # noqa: PLC0415 - while the server gets ready
         from plumbing.fetching import fetch_request as request_of  # noqa: PLC0415 - as above
 

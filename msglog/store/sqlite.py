@@ -11,6 +11,7 @@ from msglog.key import Key, key_object_id, key_time, make_key
 from msglog.objectid import DIGEST_BYTES, ObjectId
 from msglog.sqlite_file import (
     PRIVATE,
+    READ_ONLY,
     SHARED,
     DatabaseError,
     Making,
@@ -118,8 +119,9 @@ class SqliteStore:
         """
         store = cls(_connect(file, how), path)
         try:
-            # So a write-ahead log is read without the memory that others would share.
-            store._link.select("PRAGMA locking_mode = EXCLUSIVE")
+            if how != READ_ONLY:
+                # So a write-ahead log is read without the memory that others would share.
+                store._link.select("PRAGMA locking_mode = EXCLUSIVE")
             sqlite_schema.bring_up_to_date(store._link)
             store._read_identity()
         except BaseException:

@@ -49,6 +49,10 @@ class StoreBusyError(StoreError):
     temporary = True
 
 
+class ReadOnlyStoreError(StoreError):
+    """The store can be read by this process, and not written."""
+
+
 class OverQuotaError(RefusedError):
     """A change would take a user over their quota; nothing of it was done."""
 

@@ -63,7 +63,7 @@ def configure(parser: ArgumentParser) -> None:
         "query",
         nargs="+",
         metavar="QUERY",
-        help='words, "phrases", author:, tag:, log:, since:, until:, NOT ...',
+        help='words, "phrases", author:, tag:, meta:, log:, since:, NOT ...',
     )
     add("-n", "--max-count", type=_count, metavar="N", help="at most N messages, the best")
     add("--log", action="append", default=[], metavar="NAME", help="in this log (in all logs)")
@@ -145,12 +145,13 @@ def _print(
     if chosen is None and context.stdout_terminal:
         chosen = settings.text("list.date")
     style = "oneline" if arguments.oneline else arguments.format or "snippet"
+    shown: list[Hit] = []
     make = choose_text(
         "oneline" if style == "snippet" else style,
         chosen,
         context,
         repository,
-        log="",  # a hit may be in several
+        log=lambda: ",".join(shown[-1].logs),
         opened=lambda: repository,
     )
     with (
@@ -164,7 +165,7 @@ def _print(
             head = _head(context, repository, chosen)
             show = _with_snippet(printer, snippets, head, width, several=several)
         else:
-            show = _without_score(make(printer), between="\n" if style == "full" else "")
+            show = _without_score(make(printer), shown, between="\n" if style == "full" else "")
         _write(output, repository, answer, show)
 
 
@@ -211,11 +212,15 @@ def _read(repository: Repository, answer: Answer) -> Iterator[tuple[Hit, bytes]]
             yield hit, data
 
 
-def _without_score(render: Render, *, between: str = "") -> Show:
-    """Return what shows a hit as `list` shows the message."""
+def _without_score(render: Render, shown: list[Hit], *, between: str = "") -> Show:
+    """Return what shows a hit as `list` shows the message.
+
+    shown: holds the hit that is being shown.
+    """
     before = iter(("",))
 
     def show(hit: Hit, data: bytes) -> str:
+        shown[:] = [hit]
         return next(before, between) + render(hit.key, data)
 
     return show

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from msglog.folder import Locked
+    from msglog.store.collection import BytesDone
 else:
     # The package around it imports datetime and collections, for conversions that nobody asks for.
     try:
@@ -26,6 +27,9 @@ else:
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/")
 
 _UNFINISHED = ".new-"
+
+_INSTRUCTIONS = 100_000
+"""After how many steps of its machine SQLite is to say that it gets on: some milliseconds."""
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for others, and a reader for whoever must be alone."""
@@ -163,7 +167,9 @@ def make_scratch() -> sqlite3.Connection:
     return connection
 
 
-def copy_into(connection: sqlite3.Connection, path: str) -> None:
+def copy_into(
+    connection: sqlite3.Connection, path: str, progress: BytesDone | None = None
+) -> None:
     """Write all of a database, as it is at one moment, into a new file, for its owner alone.
 
     By VACUUM: in one read, beside writers, and without the free pages, where what was deleted is
@@ -174,11 +180,32 @@ def copy_into(connection: sqlite3.Connection, path: str) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise sqlite3.OperationalError(error.strerror or str(error)) from error
+    if progress is not None:
+        connection.set_progress_handler(_watching(connection, path, progress), _INSTRUCTIONS)
     try:
         connection.execute("VACUUM INTO ?", (path,))  # which takes an empty file for none
     except BaseException:
         os.unlink(path)
         raise
+    finally:
+        if progress is not None:
+            connection.set_progress_handler(None, 0)
+
+
+def _watching(
+    connection: sqlite3.Connection, path: str, progress: BytesDone
+) -> Callable[[], None]:
+    """Return what tells how long a file has become that a database is copied into."""
+    pages, free, size = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    whole = (pages - free) * size
+
+    def tell() -> None:
+        progress(os.stat(path).st_size, whole)
+
+    return tell
 
 
 def mount_of(folder: str) -> bytes:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from msglog.errors import LocalError
     from msglog.key import Key
     from msglog.objectid import ObjectId
-    from msglog.store.collection import Collected, Condensed, Retention, StepsDone
+    from msglog.store.collection import BytesDone, Collected, Condensed, Retention, StepsDone
     from msglog.store.notice import Notice
     from msglog.store.sqlite import SqliteStore
     from msglog.store.store import Commit, Committed, Lost, Receipt, ReflogEntry, Refusal, Usage
@@ -216,9 +216,9 @@ class LayeredStore:
         del log
         raise self.error
 
-    def snapshot(self, path: str) -> None:
+    def snapshot(self, path: str, *, progress: BytesDone | None = None) -> None:
         """Raise the error: what cannot be locked cannot be read as it is at one moment."""
-        del path
+        del path, progress
         raise self.error
 
     def notice(self) -> Notice:

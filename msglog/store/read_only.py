@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias, TypeVar
 
+    from msglog.store.collection import BytesDone
     from msglog.store.store import Ref
 
     _Read = TypeVar("_Read")
@@ -103,13 +104,13 @@ def _why(path: str) -> str:
 class ReadOnlyStore(LayeredStore):
     """A Store of which others may change the file, and we may not."""
 
-    def snapshot(self, path: str) -> None:
+    def snapshot(self, path: str, *, progress: BytesDone | None = None) -> None:
         """Write all into a new file, without what waits."""
 
         def write(store: SqliteStore) -> None:
             with suppress(FileNotFoundError):  # of a try before
                 os.unlink(path)
-            store.snapshot(path)
+            store.snapshot(path, progress=progress)
 
         self._read(write)
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from typing import TypeVar
 
-    from msglog.store.collection import Collected, Condensed, Retention, StepsDone
+    from msglog.store.collection import BytesDone, Collected, Condensed, Retention, StepsDone
     from msglog.store.sqlite_notice import SqliteNotice
     from msglog.store.store import (
         Commit,
@@ -356,10 +356,10 @@ class SqliteStore:
         with self._link.transaction():
             self._link.connection.execute("DELETE FROM agreed WHERE log = ?", (log,))
 
-    def snapshot(self, path: str) -> None:
+    def snapshot(self, path: str, *, progress: BytesDone | None = None) -> None:
         """Write all into a new file, which has no free pages."""
         with self._link.translated():
-            copy_into(self._link.connection, path)
+            copy_into(self._link.connection, path, progress)
 
     def notice(self) -> SqliteNotice:
         """Return what tells of the commits of other connections."""

@@ -46,13 +46,12 @@ from msglog.store.store import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeAlias, TypeVar
+    from typing import TypeVar
 
     from msglog.store.collection import BytesDone
     from msglog.store.store import Ref
 
     _Read = TypeVar("_Read")
-    _State: TypeAlias = tuple[tuple[int, ...], ...]
 
 ASK_SECONDS = 1.0
 """How often who waits for changes looks for them."""
@@ -65,6 +64,8 @@ _KIND = slice(18, 20)
 """Where the header says how the file is written: <https://www.sqlite.org/fileformat.html>, 1.3.3."""
 
 _HEADER_BYTES = 100
+_SIZE = 2
+"""Where the size stands in what is known of a file."""
 
 _NEVER_WRITTEN = frozenset(b"cramfs erofs fuse.squashfuse iso9660 romfs squashfs udf".split())
 """File systems that nobody writes to once they are made, or not where they are in use."""
@@ -144,16 +145,30 @@ class RefsNotice:
 
 
 @dataclass(frozen=True, slots=True)
+class _State:
+    """What tells that a store was written to: the file, and what writers make beside it.
+
+    Of each its device and number, and but for the memory its size and when it was changed; nothing
+    of what is not there.
+    """
+
+    file: tuple[int, ...]
+    log: tuple[int, ...]
+    memory: tuple[int, ...]
+    journal: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Opened:
     """A store as it is read just now.
 
-    state: what was beside it. Once that is another, the store is to be opened anew. Empty where
+    state: what was beside it. Once that is another, the store is to be opened anew. None where
     SQLite itself sees to it that what is read is whole.
     lock: what is held meanwhile. copy: the folder to remove in the end, or "".
     """
 
     store: SqliteStore
-    state: _State = ()
+    state: _State | None = None
     lock: SharedLock | None = None
     copy: str = ""
 
@@ -198,7 +213,7 @@ class _Still:
         self._opened.close()
 
     def _is_as_it_was(self) -> bool:
-        return not self._opened.state or self._opened.state == _state(self._path)
+        return self._opened.state in (None, _state(self._path))
 
     def _open_anew(self) -> None:
         self._opened.close()
@@ -219,7 +234,7 @@ class _Still:
     def _try_to_open(self) -> _Opened:
         """Open the store; raises ReadOnlyStoreError where that may go well in a moment."""
         if kind_of(self._mount) in _NEVER_WRITTEN:
-            return self._open_as_it_is(None)
+            return self._open_as_it_is(_state(self._path), None)
         if self._is_local:
             lock = self._lock()
             try:
@@ -246,11 +261,11 @@ class _Still:
         try:
             return _Opened(self._open_file(READ_ONLY))
         except ReadOnlyStoreError:
-            if not _size(f"{self._path}-journal"):
+            if not _has_content(_state(self._path).journal):
                 raise
         lock = self._lock()
         try:
-            return self._open_copy(lock)
+            return self._open_copy(_state(self._path), lock)
         finally:
             lock.free()
 
@@ -270,36 +285,34 @@ class _Still:
 
     def _open_under(self, lock: SharedLock) -> _Opened:
         """Open the store while nobody can switch its journal, end its log or write without one."""
-        path = self._path
+        state = _state(self._path)  # one look for all: what is there from now on is another one
         if not _has_log(lock.read(_HEADER_BYTES, 0)):
             try:
                 return _Opened(self._open_file(READ_ONLY))
             except (ReadOnlyStoreError, StoreFormatError) as error:
                 if isinstance(error, ForeignStoreError):
                     raise
-                return self._open_copy(lock)  # what a journal takes back, or an older format
-        if os.path.exists(f"{path}-wal") and os.path.exists(f"{path}-shm"):
+                return self._open_copy(state, lock)  # what a journal takes back, or an older format
+        if state.log and state.memory:
             return _Opened(self._open_file(READ_ONLY))
-        if _size(f"{path}-wal"):
-            return self._open_copy(lock)
-        return self._open_as_it_is(lock)
+        if _has_content(state.log):
+            return self._open_copy(state, lock)
+        return self._open_as_it_is(state, lock)
 
-    def _open_as_it_is(self, lock: SharedLock | None) -> _Opened:
+    def _open_as_it_is(self, state: _State, lock: SharedLock | None) -> _Opened:
         """Open the file without regard to anybody; lock: None if nobody can write it at all."""
-        state = _state(self._path)
-        if lock is None and any(_size(f"{self._path}{one}") for one in ("-wal", "-journal")):
-            return self._open_copy(None)
+        if lock is None and (_has_content(state.log) or _has_content(state.journal)):
+            return self._open_copy(state, None)
         try:
             store = self._open_file(STILL)
         except ForeignStoreError:
             raise
         except StoreFormatError:
-            return self._open_copy(lock)
-        return _Opened(store, state if lock else (), lock)
+            return self._open_copy(state, lock)
+        return _Opened(store, state if lock else None, lock)
 
-    def _open_copy(self, lock: SharedLock | None) -> _Opened:
+    def _open_copy(self, state: _State, lock: SharedLock | None) -> _Opened:
         """Open a copy of a file that can be had only by writing: from a log, or an older format."""
-        state = _state(self._path)
         folder = tempfile.mkdtemp(prefix="msglog-")
         try:
             copy = os.path.join(folder, os.path.basename(self._path))
@@ -313,7 +326,7 @@ class _Still:
             if isinstance(error, IntegrityError) and state != _state(self._path):
                 raise self._written_meanwhile() from error
             raise
-        opened = _Opened(store, state if lock else (), None, folder)
+        opened = _Opened(store, state if lock else None, None, folder)
         if lock is not None and state != _state(self._path):
             opened.close()
             raise self._written_meanwhile()
@@ -341,8 +354,7 @@ def _has_log(header: bytes) -> bool:
 
 
 def _state(path: str) -> _State:
-    """Return what tells that a store was written to: the file, and what writers make beside it."""
-    return tuple(_status(f"{path}{suffix}") for suffix in ("", "-wal", "-shm", "-journal"))
+    return _State(*[_status(f"{path}{suffix}") for suffix in ("", "-wal", "-shm", "-journal")])
 
 
 def _status(path: str) -> tuple[int, ...]:
@@ -350,16 +362,12 @@ def _status(path: str) -> tuple[int, ...]:
         status = os.stat(path)
     except OSError:
         return ()
-    # Of the shared memory the times say nothing.
     changed = () if path.endswith("-shm") else (status.st_size, status.st_mtime_ns)
     return (status.st_dev, status.st_ino, *changed)
 
 
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0
+def _has_content(status: tuple[int, ...]) -> bool:
+    return len(status) > _SIZE and status[_SIZE] > 0
 
 
 def _wait(attempt: int) -> None:

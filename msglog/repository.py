@@ -29,7 +29,7 @@ from msglog.store.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from os import PathLike
     from pathlib import Path
 
@@ -97,6 +97,8 @@ class Repository:
 
     notices: what opening it has to tell people, each on a line.
     read_only: what a change raises, if it is known from the start that there can be none.
+    follow: is given the keys that the look-up by id is to learn, and how many they are if that is
+    known, and gives them back as they are learned.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class Repository:
         self.folder = os.fspath(folder)
         self.notices: list[str] = []
         self._read_only = read_only
+        self.follow: Callable[[Iterator[Key], int | None], Iterator[Key]] | None = None
 
     @property
     def path(self) -> Path:
@@ -372,24 +375,24 @@ class Repository:
         ObjectIdError for what cannot be the beginning of an id.
         """
         digits = parse_abbreviation(abbreviation)
-        for label, known, root in self._to_look_up():
-            self._learn(label, known, root)
+        for label, known, ref in self._to_look_up():
+            self._learn(label, known, ref)
         return self.store.look_up(digits, limit)
 
     def not_looked_up(self, limit: int) -> list[Key] | None:
         """Return the keys that the look-up by id has yet to learn, None if they are over limit."""
         found: list[Key] = []
-        for _, known, root in self._to_look_up():
+        for _, known, ref in self._to_look_up():
             try:
-                found += islice(self.difference(known, root), limit + 1 - len(found))
+                found += islice(self.difference(known, ref.root), limit + 1 - len(found))
             except MissingObjectError:  # as in `_learn`
                 return None
             if len(found) > limit:
                 return None
         return found
 
-    def _to_look_up(self) -> Iterator[tuple[str, ObjectId, ObjectId]]:
-        """Yield what the look-up by id lags behind: its label, the root it knows, and the new."""
+    def _to_look_up(self) -> Iterator[tuple[str, ObjectId, Ref]]:
+        """Yield what the look-up by id lags behind: its label, the root it knows, and the ref."""
         refs = self.store.refs()
         for name, ref in refs.items():  # logs come before tracking refs
             label = name.removeprefix(LOG_PREFIX)
@@ -398,16 +401,19 @@ class Repository:
                 own = refs.get(log_ref(name.removeprefix(REMOTE_PREFIX).partition("/")[2]), _EMPTY)
                 known = own.root
             if known != ref.root:
-                yield label, known, ref.root
+                yield label, known, ref
 
-    def _learn(self, label: str, known: ObjectId, root: ObjectId) -> None:
+    def _learn(self, label: str, known: ObjectId, ref: Ref) -> None:
         """Have the look-up by id learn what it does not know of an index."""
+        follow = self.follow or _as_they_are
         try:
-            self.store.extend_index(label, root, self.difference(known, root))
+            total = ref.count if known == EMPTY_ROOT else None
+            keys = follow(self.difference(known, ref.root), total)
+            self.store.extend_index(label, ref.root, keys)
         except MissingObjectError:
             # Another look-up has gone on from what was known, and gc has removed that since; or it
             # was gone when somebody who had slept for long took note of it.
-            self.store.extend_index(label, root, self.keys(root))
+            self.store.extend_index(label, ref.root, follow(self.keys(ref.root), ref.count))
 
     def abbreviation_length(self) -> int:
         """Return how many hex digits tell all ids here apart, by git's rule of thumb."""
@@ -418,6 +424,10 @@ class Repository:
 def first_commit(time: int) -> Commit:
     """Return what a new repository begins with: the empty log `main`."""
     return Commit(time, "made", refs=[RefUpdate(log_ref(DEFAULT_LOG), None, _EMPTY)])
+
+
+def _as_they_are(keys: Iterator[Key], _: int | None) -> Iterator[Key]:
+    return keys
 
 
 def _is_read_only(folder: str | PathLike[str], path: str) -> bool:

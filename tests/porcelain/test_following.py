@@ -34,7 +34,7 @@ def book(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[msglog.Logbo
 
 
 def numbers(entries: list[msglog.Entry]) -> list[int]:
-    return [int(entry.body.rpartition(" ")[2]) for entry in entries]
+    return [int(entry.body.partition("message ")[2].partition(":")[0]) for entry in entries]
 
 
 @pytest.mark.parametrize("pull", [False, True])

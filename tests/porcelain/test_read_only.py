@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import msglog
+from porcelain.surroundings import ProcessSurroundings
 from tests.porcelain.conftest import CommandLine, Result
 from tests.reading_only import by_modes, can_mount, with_mount
 
@@ -170,3 +172,24 @@ def test_the_index_of_words_is_made_elsewhere(filled: CommandLine, place: Place)
     (done,) = place(filled, runs(filled, ("search", "pump", "--format", "%h")))
     assert done.status == 0
     assert done.out.count("\n") == 2  # with what the index beside the store does not know yet
+
+
+@PLACE
+def test_programs_read_it_and_watch_it(filled: CommandLine, place: Place) -> None:
+    own = filled.folder.parent / "own"
+
+    def work() -> list[Result]:
+        around = ProcessSurroundings(filled.environment)
+        with msglog.open(filled.folder, surroundings=around) as book:
+            assert book.log().count() == 2
+            assert [one.entry.body for one in book.search("pump")] == ["the pump failed"]
+            assert [one.body for one in book.watch(newest=1, timeout=0)] == ["the beam is back"]
+            with pytest.raises(msglog.LocalError, match="can only be read"):
+                book.add("mine")
+        with msglog.init(own, surroundings=around) as book:
+            coming = book.watch(str(filled.folder), newest=1, pull=True, timeout=0)
+            assert [one.body for one in coming] == ["the beam is back"]
+            assert book.log().count() == 2
+        return []
+
+    assert place(filled, work) == []

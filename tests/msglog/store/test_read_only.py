@@ -67,8 +67,9 @@ def opened(folder: Path) -> Repository:
 
 
 def by_mode(folder: Path, work: Callable[[], list[str]]) -> list[str]:
+    for path in folder.iterdir():
+        path.chmod(0o444)
     folder.chmod(0o555)
-    (folder / "store.db").chmod(0o444)
     try:
         return by_modes(work)
     finally:

@@ -1,8 +1,8 @@
-"""The lock that SQLite's readers hold on a file, held by us: while it is, nobody writes to the file.
+"""The lock that SQLite's readers hold on a file, held by us: meanwhile, nobody writes to it.
 
 But what is in a write-ahead log may be moved into it by who has the log open. The lock belongs to
 an open file (fcntl_locking(2): F_OFD_SETLK), not to the process as SQLite's own do, and stands with
-them. Which bytes are locked: SQLite's `os.h`, SHARED_FIRST and SHARED_SIZE, part of its file format.
+them. Which bytes are locked is part of the file format (`os.h`: SHARED_FIRST, SHARED_SIZE).
 """
 
 from __future__ import annotations

@@ -104,9 +104,7 @@ class Surroundings(Protocol):
         remote: None for the repository itself. newest, pull, timeout: see `msglog.logbook`.
         """
 
-    def clone(
-        self, url: str, folder: str | None, *, since: str | None, logs: Sequence[str]
-    ) -> str:
+    def clone(self, url: str, folder: str | None, *, since: str | None, logs: Sequence[str]) -> str:
         """Make a repository of all that is at a URL; return its folder.
 
         folder: that it will lie in; None for one named after the URL. since, logs: only that.

@@ -53,9 +53,7 @@ _REASON = "repair"
 _EVERYTHING: Path = (0, b"")
 
 
-def repair(
-    context: Context, remote: str, *, give_up: bool, display: Display | None = None
-) -> None:
+def repair(context: Context, remote: str, *, give_up: bool, display: Display | None = None) -> None:
     """Mend the repository of a context, and say what was done; remote: a name or URL, or "".
 
     display: where it is shown how far that has come.

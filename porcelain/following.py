@@ -116,9 +116,7 @@ def follow_remote(
         logs = watched_logs(arguments.logs)
         if not arguments.logs and one.scope is not None:
             logs = watched_logs(one.scope.patterns, expected=False)
-        watch: Watch = (
-            pulled_watch(one, logs, newest) if pull else RemoteWatch(logs, newest=newest)
-        )
+        watch: Watch = pulled_watch(one, logs, newest) if pull else RemoteWatch(logs, newest=newest)
         following = _Following(one, watch, Patience(timeout))
         first = list(_messages(following.answer()))
         going = _go_on_there(opened.pop_all(), following, first)

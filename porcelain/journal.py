@@ -8,7 +8,7 @@ from __future__ import annotations
 from msglog.annotation import TYPE_CHECKING
 from msglog.message import Message
 from porcelain.import_source import bad_row, good_row, lines, named_uuid, text_of
-from porcelain.journal_export import entries
+from porcelain.journal_export import entries, is_exported
 from porcelain.json_lines import json_fields
 from porcelain.syslog import FACILITIES, SEVERITIES, as_number, facts
 
@@ -34,7 +34,7 @@ def journal_rows(file: IO[bytes], first: bytes, reading: Reading, *, author: str
 
     The same entry is the same message in both. author: of those that name no host.
     """
-    if first.lstrip()[:1] in (b"{", b""):
+    if not is_exported(first):
         for number, line in lines(file, first, reading):
             yield bad_row(number, "it is too long") if line is None else _json(number, line, author)
         return

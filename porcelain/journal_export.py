@@ -32,6 +32,11 @@ class _CutOffError(IntegrityError):
     """The file ends within an entry."""
 
 
+def is_exported(first: bytes) -> bool:
+    """Tell whether a first line is one of an entry in this form."""
+    return _NAME.fullmatch(first.rstrip(b"\n").partition(b"=")[0]) is not None
+
+
 def entries(
     file: IO[bytes], first: bytes, reading: Reading, *, wanted: Collection[str]
 ) -> Iterator[tuple[int, Fields | str]]:

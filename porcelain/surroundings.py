@@ -188,9 +188,7 @@ def _asked(
     remote: str, logs: Sequence[str], *, since: str | None = None, whole: bool = False
 ) -> Namespace:
     """Return what a command line would have said."""
-    return Namespace(
-        remote=remote, logs=list(logs), since=since, whole=whole, dry_run=False
-    )
+    return Namespace(remote=remote, logs=list(logs), since=since, whole=whole, dry_run=False)
 
 
 class _Log(BytesIO):

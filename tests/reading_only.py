@@ -37,9 +37,10 @@ def in_child(work: Callable[[], Result], *, prepare: Callable[[], None]) -> Resu
     with open(reading, "rb") as file:
         data = file.read()
     os.waitpid(child, 0)
-    done, value = pickle.loads(data)
-    assert done, value
-    return value
+    said = pickle.loads(data)
+    assert said[0], said[1]
+    result: Result = said[1]
+    return result
 
 
 def by_modes(work: Callable[[], Result]) -> Result:

@@ -173,14 +173,19 @@ class _Copying:
             closing(self._source.open_repository(name)) as repository,
         ):
             repository.store.snapshot(str(folder / STORE_NAME), progress=stage.update_bytes)
-        with self._stage(f"{name}: Checking") as stage:
-            with closing(Repository.open(folder)) as snapshot:
-                self._check(snapshot, stage.update)
+        with (
+            self._stage(f"{name}: Checking") as stage,
+            closing(Repository.open(folder)) as snapshot,
+        ):
+            self._check(snapshot, stage.update)
         with self._stage(f"{name}: Storing") as stage:
             self._target.put_repository(name, str(folder), progress=stage.update_bytes)
-        with self._stage(f"{name}: Checking the copy") as stage:
-            with closing(self._target.look()) as there, closing(there.open_repository(name)) as copy:
-                return self._check(copy, stage.update)
+        with (
+            self._stage(f"{name}: Checking the copy") as stage,
+            closing(self._target.look()) as there,
+            closing(there.open_repository(name)) as copy,
+        ):
+            return self._check(copy, stage.update)
 
 
 def _refs(account: Account, name: str) -> dict[str, Ref]:

@@ -295,7 +295,7 @@ class _Parser:
 
 
 def _meta(filter_name: str, lexeme: str) -> Meta:
-    """Return what NAME, NAME=VALUE or NAME="VALUE" says, or either in quotation marks as a whole."""
+    """Return what NAME, NAME=VALUE or NAME="VALUE" says, or either in quotation marks."""
     whole, prefix = _value(lexeme)
     name, equals, text = whole.partition("=")
     if not name:

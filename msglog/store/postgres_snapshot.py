@@ -94,9 +94,7 @@ def write(
         raise StoreError(f"cannot make {path}", why=error.strerror or str(error)) from error
 
 
-def _write(
-    link: Link, number: int, identity: bytes, path: str, progress: BytesDone | None
-) -> None:
+def _write(link: Link, number: int, identity: bytes, path: str, progress: BytesDone | None) -> None:
     SqliteStore.create(path, identity=identity, first=Commit(0, "copied")).close()
     file = File(connect(path), path)
 

@@ -25,12 +25,12 @@ from msglog.shared_disk import locks_are_local
 from msglog.shared_lock import NoLockError, SharedLock, read_beginning
 from msglog.sqlite_file import (
     BUSY_SECONDS,
-    COPY,
     LOCAL_KINDS,
     READ_ONLY,
     STILL,
     DatabaseError,
     LocksError,
+    how_to_copy,
     kind_of,
     mount_of,
 )
@@ -274,11 +274,11 @@ class _Still:
             return SharedLock(self._path, BUSY_SECONDS)
         except TimeoutError as error:
             raise StoreBusyError(
-                f"{self._path} is busy", why=error.strerror, hint="Try again in a moment."
+                f"{self._path} is busy", why=error.strerror or "", hint="Try again in a moment."
             ) from error
         except NoLockError as error:
             raise LocksError(
-                f"locks do not work where {self._path} lies", why=error.strerror
+                f"locks do not work where {self._path} lies", why=error.strerror or ""
             ) from error
         except OSError as error:
             raise StoreError(f"cannot use {self._path}", why=error.strerror or "") from error
@@ -320,7 +320,7 @@ class _Still:
             for suffix in ("-wal", "-journal"):
                 with suppress(FileNotFoundError):
                     shutil.copyfile(self._path + suffix, copy + suffix)
-            store = SqliteStore.open_alone(copy, COPY, path=self._path)
+            store = SqliteStore.open_alone(copy, how_to_copy(copy), path=self._path)
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, IntegrityError) and state != _state(self._path):

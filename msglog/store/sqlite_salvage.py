@@ -263,9 +263,7 @@ def _shown(row: tuple[Any, ...]) -> str:
 # The sound one.
 
 
-def _fill(
-    link: Link, path: str, found: Salvage, time: int, counted: Callable[[int], None]
-) -> None:
+def _fill(link: Link, path: str, found: Salvage, time: int, counted: Callable[[int], None]) -> None:
     insert = link.connection.executemany
     dictionaries = _put_dictionaries(link, path)
     nodes = _put_objects(link, path, dictionaries, counted)

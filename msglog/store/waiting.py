@@ -16,7 +16,7 @@ from msglog.errors import IntegrityError
 from msglog.incoming import about_damage, drop
 from msglog.layout import INCOMING_NAME
 from msglog.refname import LOG_PREFIX
-from msglog.sqlite_file import COPY, STILL
+from msglog.sqlite_file import STILL, how_to_copy
 from msglog.store.layered import LayeredStore
 from msglog.store.sqlite import SqliteStore
 from msglog.store.store import Committed, Lost, StoreError, StoreFormatError
@@ -84,7 +84,7 @@ def _open_copy(path: str) -> tuple[SqliteStore, str]:
             except FileNotFoundError:
                 if not suffix:
                     raise
-        return SqliteStore.open_alone(copy, COPY, path=path), folder
+        return SqliteStore.open_alone(copy, how_to_copy(copy), path=path), folder
     except BaseException:
         shutil.rmtree(folder)
         raise

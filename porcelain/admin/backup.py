@@ -69,9 +69,7 @@ def run(arguments: Namespace, context: Context) -> int:
     return 0
 
 
-def _gather(
-    account: Account, name: str, folder: str, context: Context
-) -> tuple[int, list[str]]:
+def _gather(account: Account, name: str, folder: str, context: Context) -> tuple[int, list[str]]:
     try:
         repository = account.open_repository(name)
         try:

@@ -52,7 +52,9 @@ class Place:
 
     def __post_init__(self) -> None:
         for name in ("server", "client"):
-            Repository.create(self.folder / name / ".msglog", identity=name.encode() * 2 + b"abcd", time=0).close()
+            Repository.create(
+                self.folder / name / ".msglog", identity=name.encode() * 2 + b"abcd", time=0
+            ).close()
         far = self.folder / "far"
         far.write_text(
             FAR.format(python=sys.executable, program=PROGRAM, folder=self.folder / "server")
@@ -74,7 +76,17 @@ class Place:
         """Give a process that watches and has begun to."""
         inside = self.folder / ("server" if here else "client")
         process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, "watch", "." if here else "ann@far", *words, "-n", "1", "--json"],
+            [
+                sys.executable,
+                "-c",
+                PROGRAM,
+                "watch",
+                "." if here else "ann@far",
+                *words,
+                "-n",
+                "1",
+                "--json",
+            ],
             cwd=inside,
             env={
                 "HOME": str(self.folder),
@@ -130,7 +142,9 @@ def measure_writers(place: Place) -> None:
                 tell_who_waits(store)
                 times.append(time.perf_counter() - began)
             taken.append(f"{median(times) * 1e6:.1f}")
-    print(f"a writer, nobody ever / nobody / {WATCHERS} waiting: {' / '.join(taken)} us", flush=True)
+    print(
+        f"a writer, nobody ever / nobody / {WATCHERS} waiting: {' / '.join(taken)} us", flush=True
+    )
 
 
 def measure_delays(place: Place) -> None:

@@ -13,10 +13,21 @@ from porcelain.journal import journal_rows
 from porcelain.journal_export import entries
 
 WANTED = ("MESSAGE", "_PID")
-NAMES = (
-    "MESSAGE MESSAGE_ID PRIORITY SYSLOG_FACILITY SYSLOG_IDENTIFIER SYSLOG_PID _COMM _HOSTNAME"
-    " _PID _SYSTEMD_UNIT _SYSTEMD_USER_UNIT _CMDLINE COREDUMP"
-).split()
+NAMES = [
+    "MESSAGE",
+    "MESSAGE_ID",
+    "PRIORITY",
+    "SYSLOG_FACILITY",
+    "SYSLOG_IDENTIFIER",
+    "SYSLOG_PID",
+    "_COMM",
+    "_HOSTNAME",
+    "_PID",
+    "_SYSTEMD_UNIT",
+    "_SYSTEMD_USER_UNIT",
+    "_CMDLINE",
+    "COREDUMP",
+]
 
 
 def sized(name: bytes, value: bytes) -> bytes:

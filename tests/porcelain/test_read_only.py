@@ -129,9 +129,7 @@ def test_what_writes_says_in_one_line_that_it_cannot(filled: CommandLine, place:
 
 
 @PLACE
-def test_it_is_pulled_from_and_cloned(
-    filled: CommandLine, place: Place, tmp_path: Path
-) -> None:
+def test_it_is_pulled_from_and_cloned(filled: CommandLine, place: Place, tmp_path: Path) -> None:
     for name in ("one", "two"):
         filled.ok("-C", str(tmp_path), "init", "-q", name)
     source = str(filled.folder)

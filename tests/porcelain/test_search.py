@@ -57,7 +57,7 @@ def authors(cli: CommandLine, *arguments: str) -> list[str]:
         (["meta:k"], "joanna"),
         (["meta:K=1.0"], "joanna"),
         (["meta:k=2 OR tag:beam"], "ann"),
-        (["pump", "-meta:k"], "bob ann"),
+        (["--", "pump", "-meta:k"], "bob ann"),
     ],
 )
 def test_what_is_found(filled: CommandLine, arguments: list[str], expected: str) -> None:

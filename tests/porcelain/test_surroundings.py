@@ -171,7 +171,9 @@ def test_nothing_is_printed_and_nobody_asked(
     assert world.server.repository.log("main").count == 1
 
 
-def test_a_part_of_a_log_is_pulled_from_then_on(tmp_path: Path, around: ProcessSurroundings) -> None:
+def test_a_part_of_a_log_is_pulled_from_then_on(
+    tmp_path: Path, around: ProcessSurroundings
+) -> None:
     days = [datetime(2026, 1, day, tzinfo=UTC) for day in range(1, 6)]
     with msglog.init(tmp_path / "there", author="bob", surroundings=around) as there:
         there.create_log("lab")

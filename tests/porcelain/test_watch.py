@@ -19,8 +19,8 @@ from msglog.account.access import InvalidPatternError
 from msglog.account.role import Role
 from msglog.dataclass import replace
 from msglog.errors import NotAuthorisedError
-from msglog.refname import InvalidNameError
 from msglog.horizon import known_horizons
+from msglog.refname import InvalidNameError
 from msglog.repository import Repository, UnknownLogError
 from plumbing.news import CannotWatchError, NothingLeftError
 from plumbing.service import Service

@@ -89,7 +89,12 @@ def by_mode_of_the_folder(folder: Path, work: Callable[[], list[str]]) -> list[s
         folder.chmod(0o755)
 
 
-PLACES = [by_mode, by_mode_of_the_file, by_mode_of_the_folder, *([with_mount] if can_mount() else [])]
+PLACES = [
+    by_mode,
+    by_mode_of_the_file,
+    by_mode_of_the_folder,
+    *([with_mount] if can_mount() else []),
+]
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda one: one.__name__)
@@ -149,7 +154,7 @@ def test_what_was_read_while_somebody_came_is_read_again(
     with closing(opened(folder)) as reader:
         store = reader.store
         assert isinstance(store, ReadOnlyStore)
-        seen = []
+        seen: list[int] = []
 
         def work(inner: object) -> int:
             count = len(inner.refs())  # type: ignore[attr-defined]
@@ -210,9 +215,7 @@ def rollback(path: str) -> None:
         connection.execute("PRAGMA journal_mode = DELETE").fetchall()
 
 
-def test_a_file_with_a_rollback_journal_is_read_beside_its_writers(
-    folder: Path, path: str
-) -> None:
+def test_a_file_with_a_rollback_journal_is_read_beside_its_writers(folder: Path, path: str) -> None:
     rollback(path)
     with closing(opened(folder)) as reader:
         assert len(read(reader)) == COUNT

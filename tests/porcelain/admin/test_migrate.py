@@ -187,7 +187,9 @@ def test_an_account_that_never_rests_is_not_copied(home: Home, tmp_path: Path) -
         closing(Account.open(home.account)) as account,
         pytest.raises(migration.StillWrittenError, match="the repository main was changed"),
     ):
-        migrate(account, target, tmp_path / "scratch", write_and_check, lambda _: nullcontext(Quiet()))
+        migrate(
+            account, target, tmp_path / "scratch", write_and_check, lambda _: nullcontext(Quiet())
+        )
     target.discard()
     assert not (tmp_path / "copy").exists()
 

@@ -292,8 +292,8 @@ class Logbook:
 
         remote: a name or a URL. since: only what was written then or later, from now on; whole:
         older messages too, from now on. Raises what ends the exchange: RemoteError,
-        NotAuthorisedError, IntegrityError and their kin. What one of several logs was refused is in its `error`.
-        Nobody is asked anything: an unknown host key is refused.
+        NotAuthorisedError, IntegrityError and their kin. What one of several logs was refused is in
+        its `error`. Nobody is asked anything: an unknown host key is refused.
         """
         return self._around().pull(self.path, remote, logs, since=_since(since), whole=whole)
 

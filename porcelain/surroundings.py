@@ -119,9 +119,11 @@ class ProcessSurroundings:
         self, folder: str, arguments: Namespace, work: Callable[[Exchange], object]
     ) -> list[Exchanged]:
         found: dict[str, Exchanged] = {}
-        with self._heard(folder) as context:
-            with exchange(arguments, context, partial(_Noted, found)) as one:
-                work(one)
+        with (
+            self._heard(folder) as context,
+            exchange(arguments, context, partial(_Noted, found)) as one,
+        ):
+            work(one)
         return list(found.values())
 
     def watch(

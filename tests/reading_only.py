@@ -28,7 +28,7 @@ def in_child(work: Callable[[], Result], *, prepare: Callable[[], None]) -> Resu
         try:
             prepare()
             said: Any = (True, work())
-        except BaseException:  # whatever it is, the child ends here
+        except BaseException:  # noqa: BLE001 - whatever it is, the child ends here
             said = (False, traceback.format_exc())
         with open(writing, "wb") as file:
             pickle.dump(said, file)

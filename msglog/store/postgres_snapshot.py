@@ -177,7 +177,7 @@ def numbered(link: Link, name: str) -> int:
     return rows[0][0] if rows else 0
 
 
-def _replace(
+def _replace(  # noqa: PLR0917 - a part of `load`
     link: Link, number: int, name: str, path: str, identity: bytes, progress: BytesDone | None
 ) -> None:
     link.take_time()

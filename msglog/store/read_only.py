@@ -61,7 +61,7 @@ _PAUSE_SECONDS = 0.02
 _COPIED_AT_ONCE = 1 << 20
 _WITH_LOG = b"\x02\x02"
 _KIND = slice(18, 20)
-"""Where the header says how the file is written: <https://www.sqlite.org/fileformat.html>, 1.3.3."""
+"""Where the header says how the file is written (sqlite.org/fileformat.html, 1.3.3)."""
 
 _HEADER_BYTES = 100
 _SIZE = 2

@@ -359,7 +359,7 @@ class SqliteStore:
     def snapshot(self, path: str, *, progress: BytesDone | None = None) -> None:
         """Write all into a new file, which has no free pages."""
         with self._link.translated():
-            copy_into(self._link.connection, path, progress)
+            copy_into(self._link.connection, path, progress=progress)
 
     def notice(self) -> SqliteNotice:
         """Return what tells of the commits of other connections."""

@@ -190,7 +190,7 @@ def test_meta_must_all_be_there(tmp_path: Path) -> None:
     assert bodies(log.meta("run")) == ["7", "7.0", "True", "'7'", "'x'"]
     assert bodies(log.meta("run", 7)) == ["7", "7.0"]
     assert bodies(log.meta("run", 1)) == []
-    assert bodies(log.meta("run", True)) == ["True"]
+    assert bodies(log.meta("run", value=True)) == ["True"]
     assert bodies(log.meta("run", "7")) == ["'7'"]
     assert bodies(log.meta("run").meta("other", 1).meta("run", "x")) == ["'x'"]
     assert bodies(log.meta("none")) == []

@@ -87,7 +87,7 @@ def test_every_cut_is_told() -> None:
         assert read(data[:end]) == expected, end
 
 
-def test_a_size_that_nobody_has_is_a_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_size_that_nobody_has_is_a_cut() -> None:
     assert read(b"MESSAGE\n" + b"\xff" * 8 + b"abc\n\n") == [(1, "it is cut off")]
 
 
@@ -133,7 +133,7 @@ def json_line(fields: dict[str, list[bytes]]) -> bytes:
     return json.dumps(one).encode() + b"\n"
 
 
-def exported(fields: dict[str, list[bytes]], sizes: bool) -> bytes:
+def exported(fields: dict[str, list[bytes]], *, sizes: bool) -> bytes:
     parts = []
     for name, values in fields.items():
         for value in values:
@@ -145,7 +145,7 @@ def exported(fields: dict[str, list[bytes]], sizes: bool) -> bytes:
 
 @given(made=ENTRIES, sizes=st.booleans())
 def test_an_entry_is_the_same_message_in_both_forms(
-    made: list[tuple[bytes, bytes, dict[str, list[bytes]]]], sizes: bool
+    made: list[tuple[bytes, bytes, dict[str, list[bytes]]]], *, sizes: bool
 ) -> None:
     whole = [
         {"__CURSOR": [cursor], "__REALTIME_TIMESTAMP": [time], **fields}
@@ -153,7 +153,7 @@ def test_an_entry_is_the_same_message_in_both_forms(
     ]
     forms = (
         b"".join(map(json_line, whole)),
-        b"".join(exported(one, sizes) for one in whole),
+        b"".join(exported(one, sizes=sizes) for one in whole),
     )
     rows = []
     for data in forms:

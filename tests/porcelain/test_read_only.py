@@ -1,7 +1,7 @@
 """Commands in a repository that can only be read: what reads works, what writes says so."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,11 +40,11 @@ PLACE = pytest.mark.parametrize("place", PLACES, ids=lambda one: one.__name__)
 
 
 @pytest.fixture
-def filled(cli: CommandLine) -> Iterator[CommandLine]:
+def filled(cli: CommandLine) -> CommandLine:
     cli.ok("logs", "new", "other")
     for body in ("the pump failed", "the beam is back"):
         cli.ok("add", body, "--tag", "lab")
-    yield cli
+    return cli
 
 
 def runs(cli: CommandLine, *commands: tuple[str, ...]) -> Callable[[], list[Result]]:

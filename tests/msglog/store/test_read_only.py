@@ -147,9 +147,7 @@ def test_who_begins_to_write_is_noticed_and_read_with(folder: Path) -> None:
     assert names(folder) == {"store.db"}
 
 
-def test_what_was_read_while_somebody_came_is_read_again(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_read_while_somebody_came_is_read_again(folder: Path) -> None:
     """A whole life of another process, with a checkpoint, within one reading."""
     with closing(opened(folder)) as reader:
         store = reader.store
@@ -381,7 +379,7 @@ def test_whatever_would_write_is_refused(folder: Path) -> None:
         for change in (
             lambda: store.commit(Commit(NOW, "agreed", agreed=agreed)),
             lambda: store.forget_agreed("main"),
-            lambda: store.condense(),
+            store.condense,
         ):
             with pytest.raises(ReadOnlyStoreError, match="can only be read") as caught:
                 change()

@@ -25,7 +25,6 @@ SECONDS = 60.0
 ROUNDS = 100
 WATCHERS = 100
 REPEATS = 2000
-TICKS = os.sysconf("SC_CLK_TCK")
 PROGRAM = "import sys; from porcelain.cli import run; sys.exit(run())"
 FAR = """#!/bin/sh
 SSH_ORIGINAL_COMMAND="$2"; export SSH_ORIGINAL_COMMAND
@@ -114,9 +113,9 @@ def server_of(process: "subprocess.Popen[bytes]") -> int:
 
 
 def processor(pid: int) -> float:
-    """Return the seconds of the processor that a process has taken."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    """Return the seconds of the processor that the threads of a process have taken."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(one.read_text().split()[0]) for one in threads) / 1e9
 
 
 def memory(pid: int, what: str) -> int:
@@ -176,7 +175,7 @@ def measure_waiting(place: Place, seconds: float) -> None:
         for name, pid in pids.items():
             used = (processor(pid) - before[name]) * 60 / seconds
             print(
-                f"waiting, {name}: {used * 1e3:.0f} ms of the processor a minute,"
+                f"waiting, {name}: {used * 1e3:.1f} ms of the processor a minute,"
                 f" {memory(pid, 'VmRSS')} MiB, {memory(pid, 'RssAnon')} its own",
                 flush=True,
             )

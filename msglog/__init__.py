@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from msglog.logbook import Logbook, clone, init
     from msglog.logbook import open_logbook as open  # noqa: A004 - `msglog.open`, as `gzip.open`
     from msglog.query import Query
+    from msglog.search.found import Found
     from msglog.surroundings import Exchanged
     from msglog.version import __version__
 
@@ -35,6 +36,7 @@ __all__ = [
     "Draft",
     "Entry",
     "Exchanged",
+    "Found",
     "IntegrityError",
     "LocalError",
     "LogHandler",
@@ -62,6 +64,7 @@ _MODULES = {
     "inspection": ("Damage",),
     "logbook": ("Logbook", "clone", "init", "open"),
     "query": ("Query",),
+    "search.found": ("Found",),
     "surroundings": ("Exchanged",),
     "version": ("__version__",),
 }

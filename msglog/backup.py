@@ -21,8 +21,10 @@ from msglog.key import SECOND
 from msglog.layout import CONFIG_NAME, STORE_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import IO, BinaryIO
+
+    from msglog.store.collection import BytesDone
 
 MANIFEST_NAME = "msglog-backup.json"
 SUMS_NAME = "SHA256SUMS"
@@ -77,15 +79,22 @@ class Manifest:
 
 
 class _Hashing:
-    """A file of which everything that is read is hashed."""
+    """A file of which everything that is read is hashed.
 
-    def __init__(self, file: IO[bytes]) -> None:
+    before: bytes of other files that were read before; tell: is told how many that is now.
+    """
+
+    def __init__(self, file: IO[bytes], tell: Callable[[int], None], before: int) -> None:
         self._file = file
         self._hash = sha256()
+        self._tell = tell
+        self.size = before
 
     def read(self, size: int = -1) -> bytes:
         data = self._file.read(size)
         self._hash.update(data)
+        self.size += len(data)
+        self._tell(self.size)
         return data
 
     def digest(self) -> str:
@@ -95,9 +104,11 @@ class _Hashing:
 class _Writer:
     """An archive that is being written. time: of its files, in seconds since 1970 UTC."""
 
-    def __init__(self, archive: tarfile.TarFile, time: int) -> None:
+    def __init__(self, archive: tarfile.TarFile, time: int, tell: Callable[[int], None]) -> None:
         self._archive = archive
         self._time = time
+        self._tell = tell
+        self._size = 0
         self._sums: list[str] = []
 
     def put(self, name: str, content: IO[bytes], size: int) -> None:
@@ -105,8 +116,9 @@ class _Writer:
         entry.size = size
         entry.mtime = self._time
         entry.mode = 0o600
-        reading = _Hashing(content)
+        reading = _Hashing(content, self._tell, self._size)
         self._archive.addfile(entry, cast("IO[bytes]", reading))
+        self._size = reading.size
         self._sums.append(f"{reading.digest()}  {name}\n")
 
     def finish(self) -> None:
@@ -115,15 +127,22 @@ class _Writer:
 
 
 def write(
-    file: BinaryIO, manifest: Manifest, folder: str, names: Sequence[str], *, time: int
+    file: BinaryIO,
+    manifest: Manifest,
+    folder: str,
+    names: Sequence[str],
+    *,
+    time: int,
+    progress: BytesDone = lambda _done, _whole: None,
 ) -> None:
     """Write a backup of these files of a folder, which do not change meanwhile.
 
     time: microseconds since 1970 UTC. Raises OSError.
     """
+    whole = sum(os.path.getsize(os.path.join(folder, name)) for name in names)
     # A tar archive has no times before 1970.
     with tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as archive:
-        writer = _Writer(archive, max(time, 0) // SECOND)
+        writer = _Writer(archive, max(time, 0) // SECOND, lambda done: progress(done, whole))
         said = manifest.encode()
         writer.put(MANIFEST_NAME, BytesIO(said), len(said))
         for name in names:
@@ -132,14 +151,16 @@ def write(
         writer.finish()
 
 
-def unpack(file: BinaryIO, folder: str, *, label: str) -> tuple[Manifest, list[str]]:
+def unpack(
+    file: BinaryIO, folder: str, *, label: str, tell: Callable[[int], None] = lambda _: None
+) -> tuple[Manifest, list[str]]:
     """Take a backup apart into a folder, which is there and empty; return what files there are.
 
-    label: what to call the backup in errors. All digests are checked, and what is written is
-    durable. Raises ForeignFileError,
-    BackupFormatError, DamagedBackupError, and OSError where the folder cannot be written.
+    label: what to call the backup in errors. tell: is told how many bytes were read. All digests
+    are checked, and what is written is durable. Raises ForeignFileError, BackupFormatError,
+    DamagedBackupError, and OSError where the folder cannot be written.
     """
-    reader = _Reader(folder, label)
+    reader = _Reader(folder, label, tell)
     try:
         with tarfile.open(fileobj=file, mode="r|") as archive:
             for entry in archive:
@@ -159,9 +180,11 @@ def unpack(file: BinaryIO, folder: str, *, label: str) -> tuple[Manifest, list[s
 class _Reader:
     """An archive that is being read: each file is written into the folder as it comes."""
 
-    def __init__(self, folder: str, label: str) -> None:
+    def __init__(self, folder: str, label: str, tell: Callable[[int], None]) -> None:
         self._folder = folder
         self._label = label
+        self._tell = tell
+        self._size = 0
         self.manifest: Manifest | None = None
         self._sums: dict[str, str] = {}
         self._listed: bytes | None = None
@@ -189,13 +212,14 @@ class _Reader:
         path = os.path.join(self._folder, name)
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        reading = _Hashing(content)
+        reading = _Hashing(content, self._tell, self._size)
         with open(os.open(path, flags, 0o600), "wb") as file:
             while part := reading.read(_PART):
                 size -= len(part)
                 file.write(part)
             file.flush()
             os.fsync(file.fileno())
+        self._size = reading.size
         if size:
             raise self.damaged("it is cut off")
         return reading.digest()

@@ -13,9 +13,10 @@ from msglog.message_scan import scan
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import TypeAlias
 
+    from msglog.message import MetaValue
     from msglog.objectid import ObjectId
     from msglog.repository import Repository
 
@@ -39,6 +40,7 @@ class Criteria:
     first, last: the keys between which they are, both included. received: they came from elsewhere
     at that time or later, in microseconds since 1970 UTC. authors, bodies: one of several patterns
     must match. tags: all must be there. limit: only the newest so many. reverse: oldest first.
+    meta: names that all must be there, each with its value unless that is None.
     """
 
     first: Key = FIRST_KEY
@@ -49,20 +51,25 @@ class Criteria:
     tags: frozenset[str] = frozenset()
     limit: int | None = None
     reverse: bool = False
+    meta: tuple[tuple[str, MetaValue | None], ...] = ()
 
     @property
     def filtered(self) -> bool:
         """Whether messages have to be read to know which are meant."""
-        return bool(self.authors or self.bodies or self.tags)
+        return bool(self.authors or self.bodies or self.tags or self.meta)
 
     def matches(self, data: bytes) -> bool:
         """Tell whether a message is one of these, if its time is."""
         plain = scan(data)
         if plain is not None:
+            if self.meta:
+                return False  # an ordinary message has none
             _, _, _, author, body, tags, _ = plain
         else:
             message = decode_object(data)
             if isinstance(message, Foreign):
+                return False
+            if not all(_has(message.meta, name, value) for name, value in self.meta):
                 return False
             author, body, tags = message.author, message.body, message.tags
         return (
@@ -190,6 +197,14 @@ def _first_of(parts: Iterator[Part], limit: int) -> Iterator[Part]:
             return
         yield keys[:limit], objects[:limit]
         limit -= len(keys)
+
+
+def _has(meta: Mapping[str, MetaValue], name: str, value: MetaValue | None) -> bool:
+    """Tell whether a name is there, with a value unless it is None: 7 is 7.0, and True is not 1."""
+    if value is None or name not in meta:
+        return name in meta
+    found = meta[name]
+    return found == value and isinstance(found, bool) == isinstance(value, bool)
 
 
 def _any_matches(patterns: tuple[re.Pattern[str], ...], text: str) -> bool:

@@ -19,7 +19,7 @@ from msglog.store.store import REPOSITORY_ID_BYTES, StoreError
 from msglog.when import Moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from os import PathLike
     from types import TracebackType
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from msglog.message import MetaValue
     from msglog.objectid import ObjectId
     from msglog.query import Query
+    from msglog.search.found import Found
     from msglog.surroundings import Exchanged, Surroundings
 
 
@@ -117,6 +118,16 @@ class Logbook:
         with self._shared.using() as repository:
             repository.create_log(name, time=now())
 
+    def rename_log(self, name: str, new: str) -> None:
+        """Give a log another name; raises UnknownLogError, LogExistsError or InvalidNameError."""
+        with self._shared.using() as repository:
+            repository.rename_log(name, new, time=now())
+
+    def delete_log(self, name: str) -> None:
+        """Forget a log; its messages stay until `msglog gc`. Raises UnknownLogError."""
+        with self._shared.using() as repository:
+            repository.delete_log(name, time=now())
+
     def add(
         self,
         body: str,
@@ -198,6 +209,44 @@ class Logbook:
             data = repository.store.read_messages([key])[key]
             return read_entry(key, data, _log_of(repository, key))
 
+    def search(
+        self, query: str, *, logs: Sequence[str] = (), limit: int | None = None
+    ) -> Iterator[Found]:
+        """Find messages by their words and more, best first; a query is as `msglog search` has it.
+
+        logs: where to look; everywhere if there are none. First the index of words is brought up to
+        date, which the first time takes a minute for a million messages; other threads wait for
+        that. Messages are read when they are gone through. Raises UsageError for what cannot be
+        understood, LocalError where no index can be made.
+        """
+        from msglog.search.found import find  # noqa: PLC0415 - seldom wanted
+
+        caches = self._around().caches
+        return find(self._shared, query, logs=logs, limit=limit, caches=caches)
+
+    def watch(
+        self,
+        remote: str | None = None,
+        *logs: str,
+        newest: int = 0,
+        pull: bool = False,
+        timeout: float | None = None,
+    ) -> Generator[Entry]:
+        """Yield messages as they come from now on, at a remote or, without one, into this logbook.
+
+        logs: names and patterns such as `lab/*`; all if there are none. newest: how many of each to
+        begin with. pull: take what comes from a remote into our logs, as `pull` does. timeout: end
+        when nothing has come for so many seconds; of a remote it may take half a minute longer.
+        `close` ends it at once.
+
+        A connection that is cut is made again, and nothing is lost or shown twice. Raises what
+        `pull` raises, now or later; UnknownLogError for a log that there is not.
+        """
+        came = self._around().watch(
+            self.path, remote, logs, newest=newest, pull=pull, timeout=timeout
+        )
+        return (read_entry(key, data, log) for log, key, data in came)
+
     def verify(self) -> Iterator[Damage]:
         """Yield what is damaged, having checked every message, index and ref: `msglog verify`."""
         from msglog.inspection import inspect  # noqa: PLC0415 - seldom wanted
@@ -232,18 +281,31 @@ class Logbook:
         with self._shared.using() as repository:
             return compare_all(repository, list(remotes.values()))
 
-    def pull(self, remote: str = DEFAULT_REMOTE, *logs: str) -> list[Exchanged]:
+    def pull(
+        self,
+        remote: str = DEFAULT_REMOTE,
+        *logs: str,
+        since: datetime | str | None = None,
+        whole: bool = False,
+    ) -> list[Exchanged]:
         """Take what a remote has and we lack into our logs; without names, into all.
 
-        remote: a name or a URL. Raises what ends the exchange: RemoteError, NotAuthorisedError,
-        IntegrityError and their kin. What one of several logs was refused is in its `error`.
-        Nobody is asked anything: an unknown host key is refused.
+        remote: a name or a URL. since: only what was written then or later, from now on; whole:
+        older messages too, from now on. Raises what ends the exchange: RemoteError,
+        NotAuthorisedError, IntegrityError and their kin. What one of several logs was refused is in
+        its `error`. Nobody is asked anything: an unknown host key is refused.
         """
-        return self._around().pull(self.path, remote, logs)
+        return self._around().pull(self.path, remote, logs, since=_since(since), whole=whole)
 
-    def fetch(self, remote: str = DEFAULT_REMOTE, *logs: str) -> list[Exchanged]:
+    def fetch(
+        self,
+        remote: str = DEFAULT_REMOTE,
+        *logs: str,
+        since: datetime | str | None = None,
+        whole: bool = False,
+    ) -> list[Exchanged]:
         """Take what a remote has and we lack, as `pull` does, but leave our logs as they are."""
-        return self._around().fetch(self.path, remote, logs)
+        return self._around().fetch(self.path, remote, logs, since=_since(since), whole=whole)
 
     def push(self, remote: str = DEFAULT_REMOTE, *logs: str) -> list[Exchanged]:
         """Give a remote what we have and it lacks; without names, of all our logs.
@@ -306,20 +368,35 @@ def clone(
     url: str,
     path: str | PathLike[str] | None = None,
     *,
+    since: datetime | str | None = None,
+    logs: Sequence[str] = (),
     author: str | None = None,
     surroundings: Surroundings | None = None,
 ) -> Logbook:
     """Make a repository of all that is at a URL, with it as the remote `origin`, and open it.
 
     path: the folder that it will lie in; None for one in the current folder, named after the URL.
+    since: only what was written then or later. logs: only these, by names or patterns.
     Raises as `Logbook.pull` does, and CloneFolderError where a repository is already.
     """
     if surroundings is None:
         from msglog.surroundings import find_surroundings  # noqa: PLC0415 - only for this
 
         surroundings = find_surroundings()
-    folder = surroundings.clone(url, None if path is None else os.fspath(path))
+    folder = surroundings.clone(
+        url, None if path is None else os.fspath(path), since=_since(since), logs=logs
+    )
     return Logbook(folder, author=author, surroundings=surroundings)
+
+
+def _since(when: datetime | str | None) -> str | None:
+    """Return a time as `--since` takes it."""
+    if when is None or isinstance(when, str):
+        return when
+    from msglog.timestamp import rfc3339  # noqa: PLC0415 - few have a view
+
+    moment = moment_of(when)
+    return rfc3339(moment.time, moment.offset)
 
 
 def _folder_of(path: str | PathLike[str]) -> str:

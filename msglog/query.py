@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from msglog.entry import Entry
+    from msglog.message import MetaValue
     from msglog.shared_repository import SharedRepository
 
 _EVERYTHING = Criteria()
@@ -67,6 +68,13 @@ class Query:
     def tag(self, *tags: str) -> Query:
         """Return those that have all of these tags."""
         return self._with(replace(self._criteria, tags=self._criteria.tags | set(tags)))
+
+    def meta(self, name: str, value: MetaValue | None = None) -> Query:
+        """Return those that have this name in meta, and this value unless it is None.
+
+        7 is 7.0, and neither is True or the text "7".
+        """
+        return self._with(replace(self._criteria, meta=(*self._criteria.meta, (name, value))))
 
     def limit(self, count: int) -> Query:
         """Return the newest so many of them, in the same order; raises LimitError below 0."""

@@ -29,10 +29,11 @@ from msglog.store.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from os import PathLike
     from pathlib import Path
 
+    from msglog.errors import LocalError
     from msglog.index.change import Index
     from msglog.index.node import NodeReader
     from msglog.key import Key
@@ -95,12 +96,19 @@ class Repository:
     """Logs in one store. The folder is where the store lies, for messages to people.
 
     notices: what opening it has to tell people, each on a line.
+    read_only: what a change raises, if it is known from the start that there can be none.
+    follow: is given the keys that the look-up by id is to learn, and how many they are if that is
+    known, and gives them back as they are learned.
     """
 
-    def __init__(self, store: Store, folder: str | PathLike[str]) -> None:
+    def __init__(
+        self, store: Store, folder: str | PathLike[str], *, read_only: LocalError | None = None
+    ) -> None:
         self.store = store
         self.folder = os.fspath(folder)
         self.notices: list[str] = []
+        self._read_only = read_only
+        self.follow: Callable[[Iterator[Key], int | None], Iterator[Key]] | None = None
 
     @property
     def path(self) -> Path:
@@ -132,9 +140,17 @@ class Repository:
         A folder that would be that of a repository, if its account had folders, means that one.
         What waits there in `incoming` is taken in. Where locks do not work, nothing but additions
         can be written, which wait there, and is read with the others; see `msglog.store.waiting`.
+        One that this process may not write is read: see `msglog.store.read_only`.
         """
         path = os.path.join(folder, STORE_NAME)
         try:
+            if _is_read_only(folder, path):
+                from msglog.store.read_only import open_read_only  # noqa: PLC0415 - few need it
+
+                reading, notices = open_read_only(path)
+                repository = cls(reading, folder, read_only=reading.error)
+                repository.notices = notices
+                return repository
             repository = cls(SqliteStore.open(path), folder)
         except LocksError as error:
             from msglog.store.waiting import open_waiting  # noqa: PLC0415 - few need it
@@ -159,6 +175,11 @@ class Repository:
     def close(self) -> None:
         """Close the store."""
         self.store.close()
+
+    def check_writable(self) -> None:
+        """Raise ReadOnlyStoreError if nothing can be written; some other failures show later."""
+        if self._read_only is not None:
+            raise self._read_only
 
     def logs(self) -> list[Log]:
         """Return the logs by name."""
@@ -354,24 +375,24 @@ class Repository:
         ObjectIdError for what cannot be the beginning of an id.
         """
         digits = parse_abbreviation(abbreviation)
-        for label, known, root in self._to_look_up():
-            self._learn(label, known, root)
+        for label, known, ref in self._to_look_up():
+            self._learn(label, known, ref)
         return self.store.look_up(digits, limit)
 
     def not_looked_up(self, limit: int) -> list[Key] | None:
         """Return the keys that the look-up by id has yet to learn, None if they are over limit."""
         found: list[Key] = []
-        for _, known, root in self._to_look_up():
+        for _, known, ref in self._to_look_up():
             try:
-                found += islice(self.difference(known, root), limit + 1 - len(found))
+                found += islice(self.difference(known, ref.root), limit + 1 - len(found))
             except MissingObjectError:  # as in `_learn`
                 return None
             if len(found) > limit:
                 return None
         return found
 
-    def _to_look_up(self) -> Iterator[tuple[str, ObjectId, ObjectId]]:
-        """Yield what the look-up by id lags behind: its label, the root it knows, and the new."""
+    def _to_look_up(self) -> Iterator[tuple[str, ObjectId, Ref]]:
+        """Yield what the look-up by id lags behind: its label, the root it knows, and the ref."""
         refs = self.store.refs()
         for name, ref in refs.items():  # logs come before tracking refs
             label = name.removeprefix(LOG_PREFIX)
@@ -380,16 +401,19 @@ class Repository:
                 own = refs.get(log_ref(name.removeprefix(REMOTE_PREFIX).partition("/")[2]), _EMPTY)
                 known = own.root
             if known != ref.root:
-                yield label, known, ref.root
+                yield label, known, ref
 
-    def _learn(self, label: str, known: ObjectId, root: ObjectId) -> None:
+    def _learn(self, label: str, known: ObjectId, ref: Ref) -> None:
         """Have the look-up by id learn what it does not know of an index."""
+        follow = self.follow or _as_they_are
         try:
-            self.store.extend_index(label, root, self.difference(known, root))
+            total = ref.count if known == EMPTY_ROOT else None
+            keys = follow(self.difference(known, ref.root), total)
+            self.store.extend_index(label, ref.root, keys)
         except MissingObjectError:
             # Another look-up has gone on from what was known, and gc has removed that since; or it
             # was gone when somebody who had slept for long took note of it.
-            self.store.extend_index(label, root, self.keys(root))
+            self.store.extend_index(label, ref.root, follow(self.keys(ref.root), ref.count))
 
     def abbreviation_length(self) -> int:
         """Return how many hex digits tell all ids here apart, by git's rule of thumb."""
@@ -400,6 +424,16 @@ class Repository:
 def first_commit(time: int) -> Commit:
     """Return what a new repository begins with: the empty log `main`."""
     return Commit(time, "made", refs=[RefUpdate(log_ref(DEFAULT_LOG), None, _EMPTY)])
+
+
+def _as_they_are(keys: Iterator[Key], _: int | None) -> Iterator[Key]:
+    return keys
+
+
+def _is_read_only(folder: str | PathLike[str], path: str) -> bool:
+    """Tell whether there is a store that this process may not write, or not beside."""
+    may_write = os.access(path, os.W_OK) and os.access(folder, os.W_OK)
+    return not may_write and os.path.exists(path)
 
 
 def _open_elsewhere(folder: str) -> Repository | None:

@@ -134,7 +134,7 @@ def why_not(folder: str, mount: bytes, deadline: float = PROBE_SECONDS) -> str:
     if not os.access(folder, os.W_OK):
         return ""
     if not os.path.exists(os.path.join(folder, TRUST_NAME)):
-        why = _known(mount)
+        why = locks_are_local(mount)
         if why:
             return why
     memory, state = _memory(folder, mount)
@@ -154,7 +154,8 @@ def why_not(folder: str, mount: bytes, deadline: float = PROBE_SECONDS) -> str:
     return why
 
 
-def _known(mount: bytes) -> str:
+def locks_are_local(mount: bytes) -> str:
+    """Return why locks are known not to reach other machines, by what a mount says, or ""."""
     kind = kind_of(mount)
     if kind in _LOCAL_KINDS:
         return f"those of {kind.decode()} do not reach other machines"

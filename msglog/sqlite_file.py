@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from msglog.folder import Locked
+    from msglog.store.collection import BytesDone
 else:
     # The package around it imports datetime and collections, for conversions that nobody asks for.
     try:
@@ -26,6 +27,9 @@ else:
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/")
 
 _UNFINISHED = ".new-"
+
+_INSTRUCTIONS = 100_000
+"""After how many steps of its machine SQLite is to say that it gets on: some milliseconds."""
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for others, and a reader for whoever must be alone."""
@@ -55,6 +59,9 @@ PRIVATE = "mode=rw&nolock=1"
 COPY = "mode=rw&vfs=unix-dotfile"
 """A private one with a write-ahead log, which SQLite reads only where there are locks of a kind."""
 
+READ_ONLY = "mode=ro"
+"""To read what others may write, with their locks and the memory that they share."""
+
 STILL = "mode=ro&immutable=1"
 """To read a file as it is, without locks: what changes meanwhile looks damaged."""
 
@@ -83,6 +90,7 @@ class Trouble:
     BUSY: Final = "busy"
     FOREIGN: Final = "foreign"
     DAMAGED: Final = "damaged"
+    READ_ONLY: Final = "read-only"
     OTHER: Final = "other"
 
 
@@ -95,7 +103,7 @@ def connect(
 ) -> sqlite3.Connection:
     """Return a connection to a file that must exist; transactions are begun by hand.
 
-    how: SHARED, PRIVATE, COPY or STILL. patience: how many seconds it waits for other writers,
+    how: SHARED, PRIVATE, COPY, READ_ONLY or STILL. patience: how many seconds it waits for others,
     BUSY_SECONDS if it is None. Threads may share it if they take turns. Raises sqlite3.Error.
     """
     return sqlite3.connect(
@@ -144,6 +152,17 @@ def pause(attempt: int, waited: float) -> float:
     return max(_SHORTEST_PAUSE, _LONGEST_PAUSE / (1.0 + waited * waited))
 
 
+def how_to_copy(path: str) -> str:
+    """Return how to open a copy of ours: what a journal takes back is not seen in all ways.
+
+    With COPY each journal looks like that of a writer at work (so up to SQLite 3.40 at least).
+    """
+    try:
+        return PRIVATE if os.stat(f"{path}-journal").st_size else COPY
+    except FileNotFoundError:
+        return COPY
+
+
 def make_in_memory() -> sqlite3.Connection:
     """Return a connection to an empty database that is nowhere."""
     return sqlite3.connect(":memory:", isolation_level=None)
@@ -159,7 +178,7 @@ def make_scratch() -> sqlite3.Connection:
     return connection
 
 
-def copy_into(connection: sqlite3.Connection, path: str) -> None:
+def copy_into(connection: sqlite3.Connection, path: str, progress: BytesDone | None = None) -> None:
     """Write all of a database, as it is at one moment, into a new file, for its owner alone.
 
     By VACUUM: in one read, beside writers, and without the free pages, where what was deleted is
@@ -170,11 +189,30 @@ def copy_into(connection: sqlite3.Connection, path: str) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise sqlite3.OperationalError(error.strerror or str(error)) from error
+    if progress is not None:
+        connection.set_progress_handler(_watching(connection, path, progress), _INSTRUCTIONS)
     try:
         connection.execute("VACUUM INTO ?", (path,))  # which takes an empty file for none
     except BaseException:
         os.unlink(path)
         raise
+    finally:
+        if progress is not None:
+            connection.set_progress_handler(None, 0)
+
+
+def _watching(connection: sqlite3.Connection, path: str, progress: BytesDone) -> Callable[[], None]:
+    """Return what tells how long a file has become that a database is copied into."""
+    pages, free, size = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    whole = (pages - free) * size
+
+    def tell() -> None:
+        progress(os.stat(path).st_size, whole)
+
+    return tell
 
 
 def mount_of(folder: str) -> bytes:
@@ -441,6 +479,8 @@ def trouble(error: Exception) -> str:
         return Trouble.BUSY
     if code == sqlite3.SQLITE_NOTADB:
         return Trouble.FOREIGN
+    if code == sqlite3.SQLITE_READONLY:
+        return Trouble.READ_ONLY
     if code == sqlite3.SQLITE_CORRUPT or str(error).startswith(("no such", "Could not decode")):
         return Trouble.DAMAGED
     return Trouble.OTHER

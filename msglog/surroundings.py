@@ -12,11 +12,12 @@ from msglog.dataclass import dataclass
 from msglog.errors import LocalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from msglog.comparison import Refused
     from msglog.config import Remote
     from msglog.errors import MsglogError
+    from msglog.key import Key
 
 GROUP = "msglog.surroundings"
 NAME = "process"
@@ -66,10 +67,20 @@ class Surroundings(Protocol):
     def remove_remote(self, folder: str, name: str) -> None:
         """Forget a remote and what was known of it."""
 
-    def pull(self, folder: str, remote: str, logs: Sequence[str]) -> list[Exchanged]:
-        """Take what a remote has and we lack into our logs."""
+    def caches(self) -> str:
+        """Return the folder for what can be made anew, which need not be there."""
 
-    def fetch(self, folder: str, remote: str, logs: Sequence[str]) -> list[Exchanged]:
+    def pull(
+        self, folder: str, remote: str, logs: Sequence[str], *, since: str | None, whole: bool
+    ) -> list[Exchanged]:
+        """Take what a remote has and we lack into our logs.
+
+        since, whole: only what was written then or later, or all, from now on.
+        """
+
+    def fetch(
+        self, folder: str, remote: str, logs: Sequence[str], *, since: str | None, whole: bool
+    ) -> list[Exchanged]:
         """Take what a remote has and we lack, and leave our logs as they are."""
 
     def push(self, folder: str, remote: str, logs: Sequence[str]) -> list[Exchanged]:
@@ -78,10 +89,25 @@ class Surroundings(Protocol):
     def sync(self, folder: str, remote: str, logs: Sequence[str]) -> list[Exchanged]:
         """Pull and push, over one connection."""
 
-    def clone(self, url: str, folder: str | None) -> str:
+    def watch(
+        self,
+        folder: str,
+        remote: str | None,
+        logs: Sequence[str],
+        *,
+        newest: int,
+        pull: bool,
+        timeout: float | None,
+    ) -> Generator[tuple[str, Key, bytes]]:
+        """Begin to watch logs; return what yields new messages: their log, key and bytes.
+
+        remote: None for the repository itself. newest, pull, timeout: see `msglog.logbook`.
+        """
+
+    def clone(self, url: str, folder: str | None, *, since: str | None, logs: Sequence[str]) -> str:
         """Make a repository of all that is at a URL; return its folder.
 
-        folder: that it will lie in; None for one named after the URL.
+        folder: that it will lie in; None for one named after the URL. since, logs: only that.
         """
 
 

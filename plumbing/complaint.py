@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from msglog.errors import IntegrityError, LocalError, MsglogError, NotAuthorisedError, RemoteError
-from msglog.store.store import StoreBusyError
+from msglog.store.store import ReadOnlyStoreError, StoreBusyError
 from msglog.wire import batch
 from msglog.wire.events import PeerError
 
@@ -35,6 +35,8 @@ def peer_error(error: MsglogError) -> PeerError:
             return PeerError("too-much", error.what)
         case StoreBusyError():
             return PeerError("busy", "the server is busy")
+        case ReadOnlyStoreError():
+            return PeerError("storage", "the repository can only be read")
         case LocalError():
             return PeerError("storage", "the server cannot write or read its store")
         case RemoteError():

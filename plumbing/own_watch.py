@@ -102,14 +102,15 @@ def own_watch(repository: Repository, logs: WatchedLogs, *, newest: int = 0) -> 
 class PulledWatch:
     """The watched logs of a remote, taken into ours as `pull` does it, and shown from there.
 
-    fetch: takes a log of the remote into ours, and returns what root it has there.
+    fetch: takes a log of the remote into ours, and returns what root it has there; it is told how
+    many messages the remote says that the log has.
     """
 
     def __init__(
         self,
         logs: WatchedLogs,
         repository: Repository,
-        fetch: Callable[[Session, str], ObjectId],
+        fetch: Callable[[Session, str, int | None], ObjectId],
         *,
         newest: int = 0,
     ) -> None:
@@ -136,8 +137,9 @@ class PulledWatch:
         wanted = [ref.log for ref in refs if self._there.get(ref.log) != ref.root]
         if not self._has_begun:
             wanted += sorted(self._logs.names - listed)  # the remote says why it does not tell
+        counts = {ref.log: ref.count for ref in refs}
         for log in wanted:
-            self._take(session, log)
+            self._take(session, log, counts.get(log))
         self._is_new, self._has_begun = False, True
         yield from self._own.news()
         for log in gone:
@@ -147,9 +149,9 @@ class PulledWatch:
         if not self._there and not self._logs.may_grow:
             raise NothingLeftError("nothing is left to watch")
 
-    def _take(self, session: Session, log: str) -> None:
+    def _take(self, session: Session, log: str, count: int | None) -> None:
         try:
-            self._there[log] = self._fetch(session, log)
+            self._there[log] = self._fetch(session, log, count)
         except UnknownRemoteLogError:
             if not self._has_begun and log in self._logs.names:
                 raise

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from msglog.repository import Repository
     from plumbing.context import Context
     from plumbing.session import Session
+    from plumbing.verify import Display
 
 LOST_AND_FOUND = "lost-found"
 """The log for messages of which it is not certain that they belong to a log given up in part."""
@@ -52,13 +53,14 @@ _REASON = "repair"
 _EVERYTHING: Path = (0, b"")
 
 
-def repair(context: Context, remote: str, *, give_up: bool) -> None:
+def repair(context: Context, remote: str, *, give_up: bool, display: Display | None = None) -> None:
     """Mend the repository of a context, and say what was done; remote: a name or URL, or "".
 
+    display: where it is shown how far that has come.
     Raises NoRepositoryError, StoreError, and what connecting to the remote raises; then nothing is
     worse than before.
     """
-    report = _Report(context)
+    report = _Report(context, display)
     if _is_unsound(context):
         _mend_store(context, report)
     try:
@@ -99,11 +101,19 @@ def _source(session: Session, config: Config, remote: str) -> Source:
 class _Report:
     """Says what was done, in a line each."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, display: Display | None = None) -> None:
         self._context = context
+        self._display = display
+
+    def count(self, done: int, total: int | None = None) -> None:
+        """Say how many messages of how many were looked at, fetched or put back."""
+        if self._display is not None:
+            self._display.update(done, total)
 
     def say(self, what: str, *, ref: str | None = None) -> None:
         """Say what was done, to a ref or to the whole store."""
+        if self._display is not None:
+            self._display.hide()
         if self._context.json:
             self._context.write(to_json({"ref": ref, "repair": what}))
         else:
@@ -126,6 +136,7 @@ def _mend_store(context: Context, report: _Report) -> None:
         suffix=suffix,
         identity=context.random(REPOSITORY_ID_BYTES),
         time=context.now(),
+        counted=report.count,
     )
     report.say(f"made a new file of what could be read; the damaged one is {aside}")
     for doubt in doubts:
@@ -138,6 +149,7 @@ def _is_unsound(context: Context) -> bool:
     except (IntegrityError, ForeignStoreError):
         return True
     try:
+        repository.check_writable()
         repository.store.refs()
         return next(iter(repository.store.faults()), None) is not None
     except IntegrityError:
@@ -252,6 +264,7 @@ class Mending:
             part = ordered[start : start + _AT_ONCE]
             data = self._store.find_messages(part)
             found.update([key for key in part if message_fault(key, data.get(key))])
+            self._report.count(start + len(part), len(ordered))
         return found
 
     def _fetch(self, log: str, gaps: Iterable[Path], bad: set[Key]) -> set[Key]:
@@ -265,6 +278,7 @@ class Mending:
             if new:
                 self._store.commit(Commit(self._context.now(), _REASON, messages=new))
             fetched.update(messages)
+            self._report.count(len(fetched), len(bad) or None)
         return fetched
 
     def _complete(

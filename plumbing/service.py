@@ -19,9 +19,11 @@ from msglog.index.walk import count, difference
 from msglog.key import FIRST_KEY
 from msglog.refname import log_ref
 from msglog.repository import UnknownLogError, overlay
+from msglog.sqlite_file import LocksError
 from msglog.store.store import (
     Agreement,
     MissingObjectError,
+    ReadOnlyStoreError,
     Ref,
     StoreBusyError,
 )
@@ -420,14 +422,17 @@ class Service:
         if sent is None or sent.root != event.root:
             raise ForgedTransferError("an acknowledgement does not fit what was sent")
         self._permissions.check()
-        self._repository.commit(
-            [],
-            time=self._clock(),
-            reason="fetched",
-            nodes={**self._made, **sent.made},
-            agreed=[Agreement(self._peer, sent.log, sent.view, sent.root)],
-        )
-        self._made.clear()
+        try:
+            self._repository.commit(
+                [],
+                time=self._clock(),
+                reason="fetched",
+                nodes={**self._made, **sent.made},
+                agreed=[Agreement(self._peer, sent.log, sent.view, sent.root)],
+            )
+            self._made.clear()
+        except (ReadOnlyStoreError, LocksError):
+            pass  # so the next transfer may begin further back, and brings the same
         self._durable_batches += 1
 
     def _get_nodes(self, event: GetNodes) -> Iterator[bytes]:

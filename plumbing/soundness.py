@@ -7,6 +7,8 @@ from msglog.errors import IntegrityError
 from msglog.inspection import Inspection
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from msglog.repository import Repository
 
 
@@ -14,19 +16,28 @@ class UnsoundRepositoryError(IntegrityError):
     """A repository that must be whole is damaged."""
 
 
-def check_sound(repository: Repository, *, hint: str = "") -> int:
+def check_sound(
+    repository: Repository,
+    *,
+    hint: str = "",
+    counted: Callable[[int, int], None] = lambda _done, _total: None,
+) -> int:
     """Return how many messages all logs have, if everything in the repository is sound.
 
-    Raises UnsoundRepositoryError with the first thing that is not, and a hint.
+    counted: told now and then how many messages of how many were checked. Raises
+    UnsoundRepositoryError with the first thing that is not, and a hint.
     """
     for fault in repository.store.faults():
         raise UnsoundRepositoryError("the repository is damaged", why=fault, hint=hint)
-    inspection = Inspection(repository)
-    for name, ref in repository.store.refs().items():
+    refs = repository.store.refs()
+    total, before = sum(ref.count for ref in refs.values()), 0
+    inspection = Inspection(repository, lambda checked: counted(before + checked, total))
+    for name, ref in refs.items():
         for damage in inspection.check_ref(name, ref, remember=True):
             raise UnsoundRepositoryError(
                 "the repository is damaged",
                 why=f"{name}: {damage.kind} {damage.name}: {damage.why}",
                 hint=hint,
             )
+        before += ref.count
     return sum(log.count for log in repository.logs())

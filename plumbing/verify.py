@@ -42,12 +42,22 @@ class Display(Protocol):
         """Make room for a line on standard output."""
 
 
-def run(arguments: Namespace, context: Context, display: Display | None = None) -> int:
-    """Check all that refs reach; print a line for each ref and each damage; exit status 0 or 1."""
+def run(
+    arguments: Namespace,
+    context: Context,
+    display: Display | None = None,
+    mending: Display | None = None,
+) -> int:
+    """Check all that refs reach; print a line for each ref and each damage; exit status 0 or 1.
+
+    mending: where it is shown how far a repair has come, which is before that.
+    """
     if arguments.repair is not None:
         from plumbing.repair import repair  # noqa: PLC0415 - seldom wanted
 
-        repair(context, arguments.repair, give_up=arguments.give_up)
+        repair(context, arguments.repair, give_up=arguments.give_up, display=mending)
+        if mending is not None:
+            mending.hide()
     elif arguments.give_up:
         raise UsageError("--give-up goes with --repair")
     try:

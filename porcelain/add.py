@@ -56,6 +56,7 @@ def configure(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, context: Context) -> int:
     """Add what the arguments, a file, standard input, the editor or a command say."""
     repository = open_repository(context)
+    repository.check_writable()
     repository.log(arguments.log)
     if arguments.run is not None or arguments.lines is not None:
         return _run_command(arguments, context, repository)

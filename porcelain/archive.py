@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from contextlib import ExitStack, contextmanager, suppress
 
 from msglog import backup
@@ -23,6 +24,7 @@ from porcelain.output_file import (
     remove_unfinished,
     working_folder,
 )
+from porcelain.progress import Progress
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -90,7 +92,7 @@ def write_backup(
         with working_folder(inside, context) as folder:
             manifest, names = gather(folder)
             counted = _Counting(context.stdout)
-            backup.write(counted.as_file(), manifest, folder, names, time=context.now())
+            _write(counted.as_file(), manifest, folder, names, context)
             return counted.size
     path = os.path.realpath(os.path.join(context.directory, archive))
     remove_unfinished(path)
@@ -100,13 +102,22 @@ def write_backup(
         unfinished = os.path.join(folder, "backup.tar")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         with open(os.open(unfinished, flags, 0o600), "wb") as file:
-            backup.write(file, manifest, folder, names, time=context.now())
+            _write(file, manifest, folder, names, context)
             file.flush()
             os.fsync(file.fileno())
             size = file.tell()
         put_in_place(unfinished, path, force=force)
         folders.sync(os.path.dirname(path))
     return size
+
+
+def _write(
+    file: BinaryIO, manifest: backup.Manifest, folder: str, names: list[str], context: Context
+) -> None:
+    with Progress(context, "Writing") as progress:
+        backup.write(
+            file, manifest, folder, names, time=context.now(), progress=progress.update_bytes
+        )
 
 
 class _Counting:
@@ -125,17 +136,20 @@ class _Counting:
 
 
 def gather_repository(
-    repository: Repository, folder: str, prefix: str = ""
+    repository: Repository, folder: str, context: Context, *, prefix: str = "", label: str = ""
 ) -> tuple[int, list[str]]:
     """Put checked copies of a repository's files into a folder, under prefix.
 
+    label: what to call it while that is done, which is shown.
     Return how many messages its logs have, and the names of the files. Raises
     UnsoundRepositoryError if it is damaged, and then leaves an older backup alone.
     """
     place = os.path.join(folder, prefix)
     os.makedirs(place, mode=0o700, exist_ok=True)
-    repository.store.snapshot(os.path.join(place, STORE_NAME))
-    count = check_repository(place, hint=_UNSOUND_HINT)
+    with Progress(context, f"{label}Copying") as progress:
+        copy = os.path.join(place, STORE_NAME)
+        repository.store.snapshot(copy, progress=progress.update_bytes)
+    count = check_repository(place, context, hint=_UNSOUND_HINT, label=label)
     names = [f"{prefix}{STORE_NAME}"]
     with suppress(FileNotFoundError):
         shutil.copyfile(
@@ -145,10 +159,17 @@ def gather_repository(
     return count, names
 
 
-def check_repository(folder: str, identity: str | None = None, *, hint: str = "") -> int:
+def check_repository(
+    folder: str,
+    context: Context,
+    identity: str | None = None,
+    *,
+    hint: str = "",
+    label: str = "",
+) -> int:
     """Check all that the repository in a folder has; return how many messages its logs have.
 
-    identity: what it must be, in hex. hint: what to do where it is damaged.
+    identity: what it must be, in hex. hint: what to do where it is damaged. label: what to call it.
     """
     copy = Repository.open(folder)
     try:
@@ -156,7 +177,8 @@ def check_repository(folder: str, identity: str | None = None, *, hint: str = ""
             raise backup.DamagedBackupError(
                 "the backup is damaged", why="it is of another repository"
             )
-        return check_sound(copy, hint=hint)
+        with Progress(context, f"{label}Checking") as progress:
+            return check_sound(copy, hint=hint, counted=progress.update)
     finally:
         copy.close()
 
@@ -188,7 +210,7 @@ def restore(
             _check_place(place, replace=replace)
         folder = cleanup.enter_context(_restoring(context, place, dry_run=dry_run))
         label = "the backup" if archive == STANDARD else archive
-        manifest, names = backup.unpack(file, folder, label=label)
+        manifest, names = _unpack(file, folder, label, context)
         if manifest.kind != kind:
             what, command = _KINDS[manifest.kind]
             raise backup.ForeignFileError(
@@ -199,6 +221,19 @@ def restore(
         if not dry_run:
             aside = _exchange(folder, place, context, replace=replace)
     return Replaced(manifest, aside)
+
+
+def _unpack(
+    file: BinaryIO, folder: str, label: str, context: Context
+) -> tuple[backup.Manifest, list[str]]:
+    whole = None
+    with suppress(OSError, ValueError):  # what has no descriptor has no size that could be shown
+        found = os.fstat(file.fileno())
+        whole = found.st_size if stat.S_ISREG(found.st_mode) else None
+    with Progress(context, "Reading") as progress:
+        return backup.unpack(
+            file, folder, label=label, tell=lambda done: progress.update_bytes(done, whole)
+        )
 
 
 _KINDS = {

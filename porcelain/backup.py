@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+
 from msglog.annotation import TYPE_CHECKING
 from msglog.backup import REPOSITORY
 from msglog.repository import Repository
@@ -38,11 +41,14 @@ def run(arguments: Namespace, context: Context) -> int:
 
     def gather(folder: str) -> tuple[Manifest, list[str]]:
         nonlocal count
-        count, names = gather_repository(repository, folder)
+        count, names = gather_repository(repository, folder, context)
         return make_manifest(REPOSITORY, repository.store.identity.hex(), context), names
 
+    beside = repository.folder
+    if not os.access(beside, os.W_OK):
+        beside = tempfile.gettempdir()
     try:
-        size = write_backup(context, archive, repository.folder, gather, force=arguments.force)
+        size = write_backup(context, archive, beside, gather, force=arguments.force)
     finally:
         repository.close()
     said = f"{plural(count, 'message')}, {shown_size(size)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from functools import partial
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError
@@ -11,10 +12,14 @@ from msglog.layout import STORE_NAME
 from porcelain.places import FOLDER, user_directory
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from msglog.key import Key
     from msglog.repository import Repository
     from plumbing.context import Context
 
 _WRITABLE_BY_ALL = 0o002
+_MANY = 10_000
 
 
 class NoRepositoryError(LocalError):
@@ -67,11 +72,27 @@ def open_repository(context: Context) -> Repository:
     from msglog.repository import Repository  # noqa: PLC0415 - who talks to a remote dials first
 
     repository = Repository.open(find_repository(context))
+    repository.follow = partial(_followed, context)
     if repository.notices:
         from porcelain.printing import tell_all  # noqa: PLC0415 - rarely is there anything to say
 
         tell_all(context, repository.notices)
     return repository
+
+
+def _followed(context: Context, keys: Iterator[Key], total: int | None) -> Iterator[Key]:
+    """Show how far the look-up by id has come, where it has much to learn."""
+    few = total is not None and total < _MANY
+    return keys if few else _shown(context, keys, total)
+
+
+def _shown(context: Context, keys: Iterator[Key], total: int | None) -> Iterator[Key]:
+    from porcelain.progress import Progress  # noqa: PLC0415 - once after a large clone
+
+    with Progress(context, "Learning ids") as progress:
+        for number, key in enumerate(keys):
+            progress.update(number, total)
+            yield key
 
 
 def _is_repository(folder: str) -> bool:

@@ -51,6 +51,7 @@ def run(arguments: Namespace, context: Context) -> int:
     repository = Repository.open(path)
     count = sum(log.count for log in repository.logs())
     repository.close()
+    repository.check_writable()
     if not arguments.yes:
         _ask(context, path, count)
     # Out of the way first: whatever happens next, no half of it is found as a repository.

@@ -27,6 +27,7 @@ def give(one: Exchange, logs: Sequence[str]) -> None:
     met = one.target.repository
 
     def ask() -> Sequence[EarlyRequest]:
+        one.repository.check_writable()
         from plumbing.pushing import push_requests  # noqa: PLC0415 - while the server gets ready
 
         for log in list(logs) or _own_logs(one):

@@ -74,6 +74,7 @@ def run(arguments: Namespace, context: Context) -> int:
     tally = _Tally()
     with ExitStack() as cleanup:
         cleanup.callback(repository.close)
+        repository.check_writable()
         repository.log(arguments.log)
         source = open_source(arguments, context, cleanup)
         name = one_line(source.name)

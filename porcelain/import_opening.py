@@ -99,6 +99,8 @@ def _guess(first: bytes, name: str) -> str:
 
     if first.startswith(MAGIC):
         return SQLITE
+    if first.startswith(b"__CURSOR="):
+        return JOURNAL
     if first.lstrip()[:1] in (b"{", b""):
         if b'"__CURSOR"' in first and b'"__REALTIME_TIMESTAMP"' in first:
             return JOURNAL

@@ -1,4 +1,4 @@
-"""Entries of systemd's journal, as `journalctl -o json` prints them, as rows of `import`.
+"""Entries of systemd's journal, as `journalctl -o json` or `-o export` prints them, for `import`.
 
 Source: https://systemd.io/JOURNAL_EXPORT_FORMATS/ and systemd.journal-fields(7).
 """
@@ -8,34 +8,49 @@ from __future__ import annotations
 from msglog.annotation import TYPE_CHECKING
 from msglog.message import Message
 from porcelain.import_source import bad_row, good_row, lines, named_uuid, text_of
+from porcelain.journal_export import entries, is_exported
 from porcelain.json_lines import json_fields
 from porcelain.syslog import FACILITIES, SEVERITIES, as_number, facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import IO, Any
 
     from porcelain.import_source import Reading, Row
 
 _CURSOR, _TIME, _MESSAGE = "__CURSOR", "__REALTIME_TIMESTAMP", "MESSAGE"
+_WANTED = frozenset(
+    f"{_CURSOR} {_TIME} {_MESSAGE} MESSAGE_ID PRIORITY SYSLOG_FACILITY SYSLOG_IDENTIFIER SYSLOG_PID"
+    " _COMM _HOSTNAME _PID _SYSTEMD_UNIT _SYSTEMD_USER_UNIT".split()
+)
+"""What is read of an entry; others have some hundred fields more."""
+
 _TIME_DIGITS_LIMIT = 19
 _HINT = "say --all to journalctl"
 
 
 def journal_rows(file: IO[bytes], first: bytes, reading: Reading, *, author: str) -> Iterator[Row]:
-    """Yield the entries of a file, one a line; first: its first line, which was read already.
+    """Yield the entries of a file in either form; first: its first line, which was read already.
 
-    author: of those that name no host.
+    The same entry is the same message in both. author: of those that name no host.
     """
-    for number, line in lines(file, first, reading):
-        yield bad_row(number, "it is too long") if line is None else _row(number, line, author)
+    if not is_exported(first):
+        for number, line in lines(file, first, reading):
+            yield bad_row(number, "it is too long") if line is None else _json(number, line, author)
+        return
+    for number, fields in entries(file, first, reading, wanted=_WANTED):
+        yield bad_row(number, fields) if isinstance(fields, str) else _row(number, fields, author)
 
 
-def _row(number: int, line: bytes, author: str) -> Row:
+def _json(number: int, line: bytes, author: str) -> Row:
     try:
         fields = json_fields(line)
     except ValueError as error:
         return bad_row(number, str(error))
+    return _row(number, fields, author)
+
+
+def _row(number: int, fields: Mapping[str, Any], author: str) -> Row:
     cursor, time = fields.get(_CURSOR), fields.get(_TIME)
     if not isinstance(cursor, str) or not cursor:
         return bad_row(number, f"it has no {_CURSOR}")
@@ -72,7 +87,7 @@ def _choice(names: tuple[str, ...], text: str) -> str:
     return names[number] if isinstance(number, int) and number < len(names) else text
 
 
-def _text(fields: dict[str, Any], name: str) -> str:
+def _text(fields: Mapping[str, Any], name: str) -> str:
     """Return a field as text; several values one below the other; "" for what is not there."""
     value = fields.get(name)
     if not isinstance(value, list) or _is_bytes(value):

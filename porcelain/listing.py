@@ -45,13 +45,14 @@ def choose_text(
     context: Context,
     repository: Repository,
     *,
-    log: str,
+    log: str | Callable[[], str],
     opened: Callable[[], Repository],
 ) -> Callable[[Printer], Render]:
     """Return what makes the text of messages for a printer, having looked at all that is wrong.
 
     style: oneline, full or a format. date: how times are shown, if somebody has said so.
-    log: whose messages they are. opened: gives the repository, which may be opened anew meanwhile.
+    log: whose messages they are, or what tells that of each. opened: gives the repository, which
+    may be opened anew meanwhile.
     Raises FormatError and DateStyleError.
     """
     length = repository.abbreviation_length()

@@ -61,6 +61,10 @@ class Progress:
         if self._wanted:
             self._show(size, whole)
 
+    def update_bytes(self, size: int, whole: int | None = None) -> None:
+        """Say that so many of whole bytes are done, where nothing else is counted."""
+        self.update(0, size=size, whole=whole)
+
     def hide(self) -> None:
         """Take away what is shown, until the next step: something else is to be said."""
         if self._bar is not None:

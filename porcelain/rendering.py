@@ -176,7 +176,8 @@ _NO_META: dict[str, MetaValue] = {}
 class Format:
     """A compiled --format: named fields, or git's placeholders, for what messages have.
 
-    date: shows times where no style is said; dates: returns what does in a style.
+    date: shows times where no style is said; dates: returns what does in a style. log: the log of
+    the messages, or what tells that of the one which is being shown.
     """
 
     def __init__(
@@ -185,7 +186,7 @@ class Format:
         *,
         date: Date = readable,
         dates: Callable[[str], Date] = lambda _: readable,
-        log: str = "",
+        log: str | Callable[[], str] = "",
     ) -> None:
         self._parts: list[str | _Field] = []
         self._date = date
@@ -208,7 +209,7 @@ class Format:
         if name.startswith(_DATE):
             return _date_field(self._dates(name[len(_DATE) : -1]))
         if name == "(log)":
-            return self._log
+            return self._log if isinstance(self._log, str) else _log_field(self._log)
         if len(name) == 3 and name[0] == "x":
             return chr(int(name[1:], 16))
         if name not in _FIELDS:
@@ -237,6 +238,13 @@ class Format:
 def _meta_field(name: str) -> _Field:
     def field(_key: Key, message: Message, _length: int) -> str:
         return meta_text(message.meta[name]) if name in message.meta else ""
+
+    return field
+
+
+def _log_field(log: Callable[[], str]) -> _Field:
+    def field(_key: Key, _message: Message, _length: int) -> str:
+        return log()
 
     return field
 

@@ -30,7 +30,7 @@ def run(arguments: Namespace, context: Context) -> int:
 
     def check(folder: str, manifest: Manifest, _names: list[str]) -> None:
         nonlocal count
-        count = check_repository(folder, manifest.identity)
+        count = check_repository(folder, context, manifest.identity)
 
     done = restore(
         context,

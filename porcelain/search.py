@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import closing, suppress
+from contextlib import closing
 from itertools import islice
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import NegativeAnswer
 from msglog.key import key_object_id
-from msglog.layout import SEARCH_NAME
 from msglog.message import Foreign, decode_object
-from msglog.refname import check_log_name
 from msglog.search.answer import search
 from msglog.search.condition import condition, shown_words
-from msglog.search.query import All, Either, InLog, QueryError, log_patterns, parse
+from msglog.search.found import READ_AT_ONCE, index_places, read_hits
+from msglog.search.question import question
 from msglog.search.snippet import Snippets
-from msglog.store.store import MissingObjectError
 from msglog.timestamp import readable_on
 from porcelain.abbreviation import UniquePrefixes
 from porcelain.dates import date_style
@@ -48,8 +45,6 @@ if TYPE_CHECKING:
     Show: TypeAlias = Callable[[Hit, bytes], str]
 
 _INDENT = "    "
-_READ_AT_ONCE = 32
-_READ_BYTES = 1 << 20
 
 
 class NothingFoundError(NegativeAnswer):
@@ -63,7 +58,7 @@ def configure(parser: ArgumentParser) -> None:
         "query",
         nargs="+",
         metavar="QUERY",
-        help='words, "phrases", author:, tag:, log:, since:, until:, NOT ...',
+        help='words, "phrases", author:, tag:, meta:, log:, since:, NOT ...',
     )
     add("-n", "--max-count", type=_count, metavar="N", help="at most N messages, the best")
     add("--log", action="append", default=[], metavar="NAME", help="in this log (in all logs)")
@@ -82,7 +77,7 @@ def run(arguments: Namespace, context: Context) -> int:
             answer = search(
                 repository,
                 condition(query),
-                places=_places(context, repository),
+                places=index_places(repository, lambda: cache_directory(context)),
                 limit=arguments.max_count,
                 tell=progress.update,
                 anew=arguments.reindex,
@@ -101,36 +96,8 @@ def run(arguments: Namespace, context: Context) -> int:
 
 def _query(arguments: Namespace, context: Context, repository: Repository) -> Query:
     """Return what is asked for; raises UsageError for what is wrong in a filter."""
-    query = parse(joined(arguments.query), read_time(context))
-    if arguments.log:
-        chosen = [InLog(check_log_name(name)) for name in arguments.log]
-        query = All([Either(chosen), *(query.parts if isinstance(query, All) else [query])])
-    patterns = list(log_patterns(query))
-    if patterns:
-        _check_logs(patterns, repository)
-    return query
-
-
-def _check_logs(patterns: list[str], repository: Repository) -> None:
-    from fnmatch import fnmatchcase  # noqa: PLC0415 - only with a filter by log
-
-    names = [log.name for log in repository.logs()]
-    for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in names):
-            raise QueryError(
-                f"there is no log {pattern!r}", hint="See `msglog logs` for those that there are."
-            )
-
-
-def _places(context: Context, repository: Repository) -> list[str]:
-    """Return where the index may be: beside the store, or in the user's folder of caches."""
-    beside = os.path.join(repository.folder, SEARCH_NAME)
-    if os.access(beside if os.path.lexists(beside) else repository.folder, os.W_OK):
-        return [beside]
-    folder = cache_directory(context)
-    with suppress(OSError):
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-    return [os.path.join(folder, f"search-{repository.store.identity.hex()}.db")]
+    text = joined(arguments.query)
+    return question(repository, text, logs=arguments.log, read_time=read_time(context))
 
 
 def _print(
@@ -145,12 +112,13 @@ def _print(
     if chosen is None and context.stdout_terminal:
         chosen = settings.text("list.date")
     style = "oneline" if arguments.oneline else arguments.format or "snippet"
+    shown: list[Hit] = []
     make = choose_text(
         "oneline" if style == "snippet" else style,
         chosen,
         context,
         repository,
-        log="",  # a hit may be in several
+        log=lambda: ",".join(shown[-1].logs),
         opened=lambda: repository,
     )
     with (
@@ -164,7 +132,7 @@ def _print(
             head = _head(context, repository, chosen)
             show = _with_snippet(printer, snippets, head, width, several=several)
         else:
-            show = _without_score(make(printer), between="\n" if style == "full" else "")
+            show = _without_score(make(printer), shown, between="\n" if style == "full" else "")
         _write(output, repository, answer, show)
 
 
@@ -191,31 +159,21 @@ def _write(context: Context, repository: Repository, answer: Answer, show: Show)
 
 
 def _read(repository: Repository, answer: Answer) -> Iterator[tuple[Hit, bytes]]:
-    """Yield what was found with its bytes: a few at a time, and few of them if they are large.
-
-    What gc has removed since it was found is left out.
-    """
+    """Yield what was found with its bytes, a few at a time."""
     hits = iter(answer)
-    while batch := list(islice(hits, _READ_AT_ONCE)):
-        objects = {}
-        with suppress(MissingObjectError):
-            keys = sorted(hit.key for hit in batch)
-            objects = dict(zip(keys, repository.store.read_some(keys, _READ_BYTES), strict=False))
-        for hit in batch:
-            data = objects.pop(hit.key, None)
-            if data is None:
-                try:
-                    data = repository.store.read_messages([hit.key])[hit.key]
-                except MissingObjectError:
-                    continue
-            yield hit, data
+    while batch := list(islice(hits, READ_AT_ONCE)):
+        yield from read_hits(repository, batch)
 
 
-def _without_score(render: Render, *, between: str = "") -> Show:
-    """Return what shows a hit as `list` shows the message."""
+def _without_score(render: Render, shown: list[Hit], *, between: str = "") -> Show:
+    """Return what shows a hit as `list` shows the message.
+
+    shown: holds the hit that is being shown.
+    """
     before = iter(("",))
 
     def show(hit: Hit, data: bytes) -> str:
+        shown[:] = [hit]
         return next(before, between) + render(hit.key, data)
 
     return show

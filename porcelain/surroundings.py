@@ -23,16 +23,19 @@ from porcelain.authorship import default_author, settings_if_any
 from porcelain.cli import make_context
 from porcelain.exchange import Exchange, exchange
 from porcelain.giving import give
+from porcelain.places import cache_directory
 from porcelain.remote import add_remote, remove_remote
 from porcelain.settings import load_settings
 from porcelain.taking import take
+from porcelain.watch import NothingToPullError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
     from typing import Any, BinaryIO
 
     from msglog.config import Config, Remote
     from msglog.errors import MsglogError
+    from msglog.key import Key
     from msglog.store.store import Refusal
     from plumbing.context import Context
     from plumbing.opening import Target
@@ -69,17 +72,39 @@ class ProcessSurroundings:
         finally:
             repository.close()
 
-    def pull(self, folder: str, remote: str, logs: Sequence[str]) -> list[Exchanged]:
-        """Take what a remote has and we lack into our logs."""
-        return self._exchange(folder, remote, logs, lambda one: take(one, logs, pull=True))
+    def caches(self) -> str:
+        """Return the folder for what can be made anew."""
+        return cache_directory(self._context(None))
 
-    def fetch(self, folder: str, remote: str, logs: Sequence[str]) -> list[Exchanged]:
+    def pull(
+        self,
+        folder: str,
+        remote: str,
+        logs: Sequence[str],
+        *,
+        since: str | None = None,
+        whole: bool = False,
+    ) -> list[Exchanged]:
+        """Take what a remote has and we lack into our logs."""
+        asked = _asked(remote, logs, since=since, whole=whole)
+        return self._exchange(folder, asked, lambda one: take(one, logs, pull=True))
+
+    def fetch(
+        self,
+        folder: str,
+        remote: str,
+        logs: Sequence[str],
+        *,
+        since: str | None = None,
+        whole: bool = False,
+    ) -> list[Exchanged]:
         """Take what a remote has and we lack, and leave our logs as they are."""
-        return self._exchange(folder, remote, logs, lambda one: take(one, logs, pull=False))
+        asked = _asked(remote, logs, since=since, whole=whole)
+        return self._exchange(folder, asked, lambda one: take(one, logs, pull=False))
 
     def push(self, folder: str, remote: str, logs: Sequence[str]) -> list[Exchanged]:
         """Give a remote what we have and it lacks."""
-        return self._exchange(folder, remote, logs, lambda one: give(one, logs))
+        return self._exchange(folder, _asked(remote, logs), lambda one: give(one, logs))
 
     def sync(self, folder: str, remote: str, logs: Sequence[str]) -> list[Exchanged]:
         """Pull and push, over one connection."""
@@ -88,19 +113,50 @@ class ProcessSurroundings:
             take(one, logs, pull=True)
             give(one, logs)
 
-        return self._exchange(folder, remote, logs, both)
+        return self._exchange(folder, _asked(remote, logs), both)
 
     def _exchange(
-        self, folder: str, remote: str, logs: Sequence[str], work: Callable[[Exchange], object]
+        self, folder: str, arguments: Namespace, work: Callable[[Exchange], object]
     ) -> list[Exchanged]:
         found: dict[str, Exchanged] = {}
-        with self._heard(folder) as context:
-            arguments = Namespace(remote=remote, logs=list(logs))
-            with exchange(arguments, context, partial(_Noted, found)) as one:
-                work(one)
+        with (
+            self._heard(folder) as context,
+            exchange(arguments, context, partial(_Noted, found)) as one,
+        ):
+            work(one)
         return list(found.values())
 
-    def clone(self, url: str, folder: str | None) -> str:
+    def watch(
+        self,
+        folder: str,
+        remote: str | None,
+        logs: Sequence[str],
+        *,
+        newest: int,
+        pull: bool,
+        timeout: float | None,
+    ) -> Generator[tuple[str, Key, bytes]]:
+        """Begin to watch logs of a remote, or of the repository itself."""
+        from porcelain import following  # noqa: PLC0415 - seldom wanted
+
+        if remote is None:
+            if pull:
+                raise NothingToPullError("what is to be pulled comes from a remote")
+            repository = Repository.open(folder)
+            return following.follow_here(repository, logs, newest=newest, timeout=timeout)
+        context = self._context(folder, _Log())
+        return following.follow_remote(
+            _asked(remote, logs), context, newest=newest, pull=pull, timeout=timeout
+        )
+
+    def clone(
+        self,
+        url: str,
+        folder: str | None,
+        *,
+        since: str | None = None,
+        logs: Sequence[str] = (),
+    ) -> str:
         """Make a repository of all that is at a URL; return its folder."""
         made: list[Exchange] = []
 
@@ -109,7 +165,7 @@ class ProcessSurroundings:
             return made[0]
 
         with self._heard(None) as context:
-            given = Namespace(url=url, folder=folder, since=None, patterns=[])
+            given = Namespace(url=url, folder=folder, since=since, patterns=list(logs))
             clone.run(given, context, begin)
         return made[0].folder
 
@@ -128,6 +184,23 @@ class ProcessSurroundings:
         finally:
             for line in said.getvalue().decode(errors="replace").splitlines():
                 logging.getLogger("msglog").warning("%s", line.removeprefix("msglog: "))
+
+
+def _asked(
+    remote: str, logs: Sequence[str], *, since: str | None = None, whole: bool = False
+) -> Namespace:
+    """Return what a command line would have said."""
+    return Namespace(remote=remote, logs=list(logs), since=since, whole=whole, dry_run=False)
+
+
+class _Log(BytesIO):
+    """A standard error whose lines go to the log of the program."""
+
+    def write(self, data: Any, /) -> int:  # noqa: ANN401 - whatever BytesIO takes
+        """Log what is said, a line each."""
+        for line in bytes(data).decode(errors="replace").splitlines():
+            logging.getLogger("msglog").warning("%s", line.removeprefix("msglog: "))
+        return len(bytes(data))
 
 
 class _Noted(Exchange):

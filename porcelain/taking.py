@@ -34,6 +34,7 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
     lists = not logs or one.view != FIRST_KEY  # of a view, to say how many messages are older
 
     def ask() -> Sequence[EarlyRequest]:
+        one.repository.check_writable()
         from msglog.wire.events import ListRefs  # noqa: PLC0415 - while the server gets ready
         from plumbing.fetching import fetch_request as request_of  # noqa: PLC0415 - as above
 
@@ -88,7 +89,7 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
     def finish(log: str) -> None:
         with shown[log]:
             fetched = answered[log].run()
-        seen[log] = _look_back(one, fetched, counts.get(log))
+        seen[log] = look_back(one, fetched, counts.get(log))
         _report(one, fetched, seen[log], pull=pull)
 
     try:
@@ -101,7 +102,7 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
             one.each(some, take_answer)
             one.each([log for log in some if log in answered], finish)
     finally:
-        _remember(one, seen)
+        remember(one, seen)
     if listed and not logs and not any(one.shares(ref.log) for ref in listed):
         note(one.context, f"msglog: {one_line(one.target.shown)} has no log that is shared")
     return session
@@ -125,7 +126,7 @@ def _known_logs(one: Exchange) -> list[str]:
     return [DEFAULT_LOG] if one.tracking(DEFAULT_LOG).local().count else []
 
 
-def _look_back(one: Exchange, fetched: Fetched, listed: int | None) -> Horizon | None:
+def look_back(one: Exchange, fetched: Fetched, listed: int | None) -> Horizon | None:
     """Return what the remote has from before the view, of so many that it lists; None: no view."""
     if one.view == FIRST_KEY:
         return None
@@ -136,7 +137,7 @@ def _look_back(one: Exchange, fetched: Fetched, listed: int | None) -> Horizon |
     return Horizon(one.view, None if listed is None else max(listed - there, 0))
 
 
-def _remember(one: Exchange, seen: dict[str, Horizon | None]) -> None:
+def remember(one: Exchange, seen: dict[str, Horizon | None]) -> None:
     """Take note of what was seen, if any remote has ever had a view."""
     recorded = os.path.join(one.folder, VIEWS_NAME)
     if one.target.name and seen and (one.view != FIRST_KEY or os.path.exists(recorded)):
@@ -152,7 +153,7 @@ def _report(one: Exchange, fetched: Fetched, horizon: Horizon | None, *, pull: b
     fields = {verb: fetched.messages, "lost": fetched.lost, "count": count, "root": root.hex()}
     text = f"{fetched.messages} {verb}, {count} in all, root {root.hex()[:12]}"
     if horizon is not None:
-        from porcelain.scope import json_since, shown  # noqa: PLC0415 - as in _look_back
+        from porcelain.scope import json_since, shown  # noqa: PLC0415 - as in look_back
 
         fields |= {"since": json_since(horizon.view, one.context), "older": horizon.older}
         text += f", since {shown(horizon.view, one.context)}"

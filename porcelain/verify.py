@@ -19,5 +19,5 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, context: Context) -> int:
     """Check all that refs reach, showing how far that has come; exit status 0 or 1."""
-    with Progress(context, "Verifying") as progress:
-        return verify.run(arguments, context, progress)
+    with Progress(context, "Mending") as mending, Progress(context, "Verifying") as progress:
+        return verify.run(arguments, context, progress, mending)

@@ -46,7 +46,7 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, context: Context) -> int:
     """Watch until something ends it."""
-    logs = _watched(arguments.logs)
+    logs = watched_logs(arguments.logs)
     if arguments.remote != HERE:
         _check_is_remote(arguments, context)
         return _watch_remote(arguments, context, logs)
@@ -75,7 +75,11 @@ def _check_is_remote(arguments: Namespace, context: Context) -> None:
         ) from error
 
 
-def _watched(patterns: Sequence[str]) -> WatchedLogs:
+def watched_logs(patterns: Sequence[str], *, expected: bool = True) -> WatchedLogs:
+    """Return the logs that names and patterns mean; raises UsageError for what cannot be one.
+
+    expected: those that are meant by their names have to be there.
+    """
     from msglog.account.access import WILDCARD, check_pattern  # noqa: PLC0415 - for this command
     from msglog.refname import check_log_name  # noqa: PLC0415 - as above
     from plumbing.watched_logs import WatchedLogs  # noqa: PLC0415 - as above
@@ -84,7 +88,7 @@ def _watched(patterns: Sequence[str]) -> WatchedLogs:
         if WILDCARD in pattern:
             check_pattern(pattern)
         check_log_name(pattern.replace(WILDCARD, "a"))  # as the protocol has it
-    return WatchedLogs(tuple(dict.fromkeys(patterns)))
+    return WatchedLogs(tuple(dict.fromkeys(patterns)), expected=expected)
 
 
 def _watch_here(arguments: Namespace, context: Context, logs: WatchedLogs) -> int:
@@ -102,7 +106,7 @@ def _watch_here(arguments: Namespace, context: Context, logs: WatchedLogs) -> in
 
 
 def _watch_remote(arguments: Namespace, context: Context, logs: WatchedLogs) -> int:
-    from plumbing.watched_logs import WatchedLogs  # noqa: PLC0415 - as in `_watched`
+    from plumbing.watched_logs import WatchedLogs  # noqa: PLC0415 - as in `watched_logs`
     from plumbing.watching import RemoteWatch  # noqa: PLC0415 - not for this repository
     from porcelain.exchange import exchange_with  # noqa: PLC0415 - as above
     from porcelain.vigil import RemoteVigil  # noqa: PLC0415 - as above
@@ -112,23 +116,24 @@ def _watch_remote(arguments: Namespace, context: Context, logs: WatchedLogs) -> 
             logs = WatchedLogs(one.scope.patterns, expected=False)
         watch: Watch
         if arguments.pull:
-            watch = _pulled(one, logs, arguments.max_count)
+            watch = pulled_watch(one, logs, arguments.max_count)
         else:
             watch = RemoteWatch(logs, newest=arguments.max_count)
         display = _display(arguments, context, logs, one.repository)
         return RemoteVigil(one, watch, display).run()
 
 
-def _pulled(one: Exchange, logs: WatchedLogs, newest: int) -> Watch:
+def pulled_watch(one: Exchange, logs: WatchedLogs, newest: int) -> Watch:
     """Return a watch that takes each log of a remote into ours."""
     from plumbing.own_watch import PulledWatch  # noqa: PLC0415 - only with --pull
     from porcelain.printing import note  # noqa: PLC0415 - as above
 
     known: set[str] = set()
 
-    def fetch(session: Session, log: str) -> ObjectId:
+    def fetch(session: Session, log: str, count: int | None) -> ObjectId:
         from plumbing.fetching import Fetcher  # noqa: PLC0415 - once the server has answered
         from porcelain.progress import Progress  # noqa: PLC0415 - as above
+        from porcelain.taking import look_back, remember  # noqa: PLC0415 - as above
 
         with Progress(one.context, f"Pulling {log}") as progress:
             fetched = Fetcher(session, one.tracking(log), pull=True, progress=progress.update).run()
@@ -136,6 +141,7 @@ def _pulled(one: Exchange, logs: WatchedLogs, newest: int) -> Watch:
             text = f"{log}: {fetched.messages} pulled, {fetched.local.count} in all"
             note(one.context, f"msglog: {text}")
         known.add(log)
+        remember(one, {log: look_back(one, fetched, count)})
         one.warn_of_loss(log, fetched.lost, pushed=False)
         return fetched.root
 

@@ -21,7 +21,9 @@ from msglog.repository import Repository
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
+    from msglog.store.collection import BytesDone
     from msglog.store.store import Ref
 
 ROUNDS = 3
@@ -40,7 +42,7 @@ class Target(Protocol):
     def put_tables(self, file: str) -> None:
         """Have the tables that a file of SQLite has; in the place of any that were put before."""
 
-    def put_repository(self, name: str, folder: str) -> None:
+    def put_repository(self, name: str, folder: str, *, progress: BytesDone) -> None:
         """Have the repository that lies in a folder of SQLite, which may be moved."""
 
     def look(self) -> Account:
@@ -48,6 +50,16 @@ class Target(Protocol):
 
     def finish(self) -> None:
         """Let everybody use it."""
+
+
+class Stage(Protocol):
+    """One part of the work, while it is done."""
+
+    def update(self, done: int, total: int | None = None) -> None:
+        """Say that done of total messages were checked."""
+
+    def update_bytes(self, size: int, whole: int | None = None) -> None:
+        """Say that so many of whole bytes were copied."""
 
 
 class FolderTarget:
@@ -69,8 +81,9 @@ class FolderTarget:
         """Move the file to where it belongs."""
         os.replace(file, self._unfinished / DATABASE_NAME)
 
-    def put_repository(self, name: str, folder: str) -> None:
-        """Move the folder to where it belongs."""
+    def put_repository(self, name: str, folder: str, *, progress: BytesDone) -> None:
+        """Move the folder to where it belongs, at once."""
+        del progress
         place = self._unfinished / REPOSITORIES_NAME / name
         make(place, mode=_MODE)
         os.replace(os.path.join(folder, STORE_NAME), place / STORE_NAME)
@@ -97,15 +110,21 @@ class FolderTarget:
 
 
 def migrate(
-    source: Account, target: Target, scratch: Path, check: Callable[[Repository], int]
+    source: Account,
+    target: Target,
+    scratch: Path,
+    check: Callable[[Repository, Callable[[int, int], None]], int],
+    stage: Callable[[str], AbstractContextManager[Stage]],
 ) -> dict[str, int]:
     """Copy an account, and return how many messages each of its repositories has.
 
-    scratch: a folder for what is on the way. check: raises for a repository that is not sound.
+    scratch: a folder for what is on the way. check: raises for a repository that is not sound, and
+    tells how far it has come. stage: gives what shows a part of the work, by what it is called.
     Raises StillWrittenError, and then nothing is finished.
     """
     counts: dict[str, int] = {}
     copied: dict[str, dict[str, Ref]] = {}
+    copying = _Copying(source, target, scratch / "repository", check, stage)
     for _ in range(ROUNDS):
         tables = str(scratch / DATABASE_NAME)
         source.database.snapshot(tables)
@@ -113,7 +132,7 @@ def migrate(
         Path(tables).unlink(missing_ok=True)
         for name in source.repository_names():
             if copied.get(name) != _refs(source, name):
-                counts[name] = _copy(source, name, target, scratch / "repository", check)
+                counts[name] = copying.copy(name)
             with closing(target.look()) as there:
                 copied[name] = _refs(there, name)
         changed = _difference(source, target, copied)
@@ -127,18 +146,46 @@ def migrate(
     )
 
 
-def _copy(
-    source: Account, name: str, target: Target, folder: Path, check: Callable[[Repository], int]
-) -> int:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=_MODE)
-    with closing(source.open_repository(name)) as repository:
-        repository.store.snapshot(str(folder / STORE_NAME))
-    with closing(Repository.open(folder)) as snapshot:
-        check(snapshot)
-    target.put_repository(name, str(folder))
-    with closing(target.look()) as there, closing(there.open_repository(name)) as copy:
-        return check(copy)
+class _Copying:
+    """Copies repositories one after the other."""
+
+    def __init__(
+        self,
+        source: Account,
+        target: Target,
+        folder: Path,
+        check: Callable[[Repository, Callable[[int, int], None]], int],
+        stage: Callable[[str], AbstractContextManager[Stage]],
+    ) -> None:
+        self._source = source
+        self._target = target
+        self._folder = folder
+        self._check = check
+        self._stage = stage
+
+    def copy(self, name: str) -> int:
+        """Copy one, and return how many messages it has."""
+        folder = self._folder
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=_MODE)
+        with (
+            self._stage(f"{name}: Copying") as stage,
+            closing(self._source.open_repository(name)) as repository,
+        ):
+            repository.store.snapshot(str(folder / STORE_NAME), progress=stage.update_bytes)
+        with (
+            self._stage(f"{name}: Checking") as stage,
+            closing(Repository.open(folder)) as snapshot,
+        ):
+            self._check(snapshot, stage.update)
+        with self._stage(f"{name}: Storing") as stage:
+            self._target.put_repository(name, str(folder), progress=stage.update_bytes)
+        with (
+            self._stage(f"{name}: Checking the copy") as stage,
+            closing(self._target.look()) as there,
+            closing(there.open_repository(name)) as copy,
+        ):
+            return self._check(copy, stage.update)
 
 
 def _refs(account: Account, name: str) -> dict[str, Ref]:

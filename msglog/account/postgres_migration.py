@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from msglog.account.account import Account
+    from msglog.store.collection import BytesDone
 
 _UNFINISHED = 0
 """In the place of the format: `PostgresTables.check_format` takes it for nothing of ours."""
@@ -40,9 +41,9 @@ class PostgresTarget:
         """Load the tables."""
         PostgresTables(self._session).load(file)
 
-    def put_repository(self, name: str, folder: str) -> None:
+    def put_repository(self, name: str, folder: str, *, progress: BytesDone) -> None:
         """Load the repository."""
-        load(Link(self._session, ERRORS), name, f"{folder}/{STORE_NAME}")
+        load(Link(self._session, ERRORS), name, f"{folder}/{STORE_NAME}", progress)
 
     def look(self) -> Account:
         """Return the account, over a connection of its own."""

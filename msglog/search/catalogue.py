@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from msglog.search.condition import Condition
 
-FORMAT = 1
+FORMAT = 2
 """To be raised when anything changes that is written here, or what is indexed of a message."""
 
 _APPLICATION = 0x6D736C73
@@ -55,7 +55,7 @@ _TABLES = (
     "CREATE TABLE unread (id INTEGER PRIMARY KEY)",
 )
 _TEXT = (
-    "CREATE VIRTUAL TABLE text USING fts5(body, author, tags, content='',"
+    "CREATE VIRTUAL TABLE text USING fts5(body, author, tags, meta, content='',"
     f' tokenize="{TOKENIZER}")'
 )
 _OUTSIDE = frozenset(
@@ -287,7 +287,7 @@ class Catalogue:
         names = {log.number: name for name, log in self.logs().items()}
         # A message is found once in each log that has it; so many entries are always enough.
         enough = -1 if limit is None else min(limit * len(names), _MANY)
-        score = "-bm25(text, 1.0, 0.0, 0.0)" if asked.ranked else "0.0"
+        score = "-bm25(text, 1.0, 0.0, 0.0, 0.0)" if asked.ranked else "0.0"
         if asked.match:
             sql = (
                 f"SELECT e.key, e.log, {score} AS score FROM text CROSS JOIN entry AS e"  # noqa: S608

@@ -6,15 +6,19 @@ conditions on the entries. All text of the user is quoted or a parameter.
 
 from __future__ import annotations
 
+import re
+from math import isfinite
+
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 from msglog.key import LAST_KEY, Key, first_key_at, key_object_id
-from msglog.search.folding import tag_word
+from msglog.search.folding import name_word, number_word, tag_word, value_word
 from msglog.search.query import (
     BODY,
     All,
     Either,
     InLog,
+    Meta,
     Not,
     Since,
     Tag,
@@ -30,6 +34,9 @@ if TYPE_CHECKING:
     from msglog.search.query import Query
 
     Value: TypeAlias = str | bytes
+
+
+_NUMBER = re.compile(r"-?[0-9]{1,40}((?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,8 @@ def _expression(query: Query) -> str | None:
             return f"{{{column}}} : {_quoted(text, prefix=prefix)}"
         case Tag(text, prefix):
             return f"{{tags}} : {_quoted(tag_word(text), prefix=prefix)}"
+        case Meta():
+            return f"{{meta}} : {_of_meta(query)}"
         case Either(parts):
             return _joined(parts, " OR ")
         case All(parts):
@@ -99,6 +108,25 @@ def _expression(query: Query) -> str | None:
             return None if unwanted is None else f"({wanted} NOT {unwanted})"
         case _:
             return None
+
+
+def _of_meta(wanted: Meta) -> str:
+    if wanted.text is None:
+        return _quoted(name_word(wanted.name), prefix=wanted.prefix)
+    word = _quoted(value_word(wanted.name, wanted.text), prefix=wanted.prefix)
+    number = None if wanted.prefix else _number(wanted.text)
+    if number is None:
+        return word
+    return f"({word} OR {_quoted(number_word(wanted.name, number), prefix=False)})"
+
+
+def _number(text: str) -> float | None:
+    """Return the number that a text is, if it is one that meta can have."""
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        return None
+    number = float(text) if match[1] else int(text)
+    return number if isfinite(number) else None
 
 
 def _joined(parts: Sequence[Query], operator: str) -> str | None:

@@ -9,6 +9,13 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from msglog.annotation import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from msglog.message import MetaValue
+
 TOKENIZER = "unicode61 remove_diacritics 2 categories 'L* N* M* Co'"
 """For FTS5. Marks belong to words: in Hindi and others they are vowels."""
 
@@ -55,3 +62,48 @@ def tag_word(tag: str) -> str:
     Case does not count. The word of a tag begins with the word of each beginning of the tag.
     """
     return f"x{unicodedata.normalize('NFKC', tag).casefold().encode('utf-8', 'replace').hex()}"
+
+
+VALUE_CHARACTERS = 1_000
+"""How many characters of a value of meta are indexed and compared."""
+
+
+def meta_words(meta: Mapping[str, MetaValue]) -> str:
+    """Return the words that stand for all names and values of a message's meta."""
+    words = []
+    for name, value in meta.items():
+        words += [name_word(name), value_word(name, meta_value_text(value))]
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            words.append(number_word(name, value))
+    return " ".join(words)
+
+
+def meta_value_text(value: MetaValue) -> str:
+    """Return a value of meta as it is written."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else repr(value)
+
+
+def name_word(name: str) -> str:
+    """Return the one word that stands for a name in meta, or for the beginning of one."""
+    return f"n{_folded(name).hex()}"
+
+
+def value_word(name: str, text: str) -> str:
+    """Return the one word that stands for a value of a name, or for the beginning of one.
+
+    Case does not count. No name and value have the word of another name and value.
+    """
+    return f"v{_folded(name).hex()}z{_folded(text).hex()}"
+
+
+def number_word(name: str, number: float) -> str:
+    """Return the one word that stands for a number of a name, whether it is 20 or 20.0."""
+    text = str(int(number)) if number == int(number) else repr(number)
+    return f"d{_folded(name).hex()}z{text.encode().hex()}"
+
+
+def _folded(text: str) -> bytes:
+    folded = unicodedata.normalize("NFKC", text[:VALUE_CHARACTERS]).casefold()
+    return folded[:VALUE_CHARACTERS].encode("utf-8", "replace")

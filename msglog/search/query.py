@@ -60,6 +60,18 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
+class Meta:
+    """A name in meta, or a name and its value, without regard to case.
+
+    text: None if any value will do. prefix: the beginning of the value, or of the name.
+    """
+
+    name: str
+    text: str | None = None
+    prefix: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class InLog:
     """The name of a log, where `*` stands for any characters."""
 
@@ -101,26 +113,27 @@ class Either:
     parts: Sequence[Query]
 
 
-Query: TypeAlias = "Words | Tag | InLog | Since | Until | Not | All | Either"
+Query: TypeAlias = "Words | Tag | Meta | InLog | Since | Until | Not | All | Either"
 
 _FILTERS = {
     "author": "author",
     "by": "author",
     "tag": "tag",
+    "meta": "meta",
     "log": "log",
     "since": "since",
     "after": "since",
     "until": "until",
     "before": "until",
 }
-_NAMES = "author:, tag:, log:, since: and until:"
+_NAMES = "author:, tag:, meta:, log:, since: and until:"
 _FILTER = re.compile(r"([A-Za-z]+):(?!/)")
 _LOG_PATTERN = re.compile(r"[a-z0-9._/*-]+")
 _LEXEME = re.compile(
     r"""
       (?P<space>\s+)
     | (?P<open>-?\()
-    | (?P<term>-?(?:[A-Za-z]+:)?"(?P<quoted>[^"]*)"\*?)
+    | (?P<term>-?(?:(?i:meta):[^\s"=]+=|[A-Za-z]+:)?"(?P<quoted>[^"]*)"\*?)
     | (?P<word>[^\s"]+)
     | (?P<quote>")
     """,
@@ -267,6 +280,8 @@ class _Parser:
             if found is None:
                 raise QueryError(f"no author can be called {value!r}")
             return found
+        if known == "meta":
+            return _meta(name, value)
         text, prefix = _value(value)
         if not text:
             raise QueryError(f"{name}: has no value")
@@ -277,6 +292,18 @@ class _Parser:
         if known == "since":
             return Since(self._read_time(text, False))  # noqa: FBT003 - a Callable has no keywords
         return Until(self._read_time(text, True))  # noqa: FBT003 - as above
+
+
+def _meta(filter_name: str, lexeme: str) -> Meta:
+    """Return what NAME, NAME=VALUE or NAME="VALUE" says, or either in quotation marks."""
+    whole, prefix = _value(lexeme)
+    name, equals, text = whole.partition("=")
+    if not name:
+        hint = f"Write {filter_name}:NAME or {filter_name}:NAME=VALUE."
+        raise QueryError(f"{filter_name}: has no name", hint=hint)
+    if not equals:
+        return Meta(name, None, prefix)
+    return Meta(name, text if lexeme[0] == '"' else _unquoted(text), prefix)
 
 
 def _in_log(pattern: str) -> InLog:
@@ -291,10 +318,11 @@ def _in_log(pattern: str) -> InLog:
 def _value(lexeme: str) -> tuple[str, bool]:
     """Return a text without its quotation marks, and whether it is cut off by `*`."""
     prefix = lexeme.endswith("*")
-    text = lexeme[:-1] if prefix else lexeme
-    if len(text) > 1 and text[0] == text[-1] == '"':
-        text = text[1:-1]
-    return text, prefix
+    return _unquoted(lexeme[:-1] if prefix else lexeme), prefix
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
 def _words(column: str, lexeme: str) -> Words | None:

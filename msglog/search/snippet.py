@@ -43,7 +43,10 @@ class Snippets:
 
     def __init__(self, wanted: str) -> None:
         self._wanted = wanted
-        self._connection = sqlite3.connect(":memory:", isolation_level=None)
+        # A program may go through what it has found in another thread than it began in.
+        self._connection = sqlite3.connect(
+            ":memory:", isolation_level=None, check_same_thread=False
+        )
         self._connection.execute(
             f'CREATE VIRTUAL TABLE text USING fts5(body, tokenize="{TOKENIZER}")'
         )

@@ -16,7 +16,7 @@ from msglog.key import FIRST_KEY
 from msglog.message import Message, decode_object
 from msglog.message_scan import scan
 from msglog.search.catalogue import BusyCatalogueError, IndexedLog
-from msglog.search.folding import fold, tag_word
+from msglog.search.folding import fold, meta_words, tag_word
 from msglog.store.store import MissingObjectError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ _LONG = 100_000
 _SMALL = 5_000
 _WAIT = 0.05
 _UNREAD_AT_ONCE = 1_000
-_INSERT_TEXT = "INSERT INTO text (rowid, body, author, tags) VALUES (?, ?, ?, ?)"
+_INSERT_TEXT = "INSERT INTO text (rowid, body, author, tags, meta) VALUES (?, ?, ?, ?, ?)"
 
 
 def catch_up(
@@ -253,7 +253,7 @@ class _Upkeep:
         insert = self._catalogue.connection.executemany
         insert("INSERT INTO entry VALUES (?, ?, ?)", zip(ids, repeat(log), keys, strict=False))
         characters = 0
-        texts: list[tuple[int, str, str, str]] = []
+        texts: list[tuple[int, str, str, str, str]] = []
         for entry, data in zip(ids, _objects(self._repository, keys), strict=True):
             if data is None:
                 self._execute("INSERT INTO unread VALUES (?)", (entry,))
@@ -340,14 +340,16 @@ def _objects(repository: Repository, keys: Sequence[Key]) -> Iterator[bytes | No
             yield None
 
 
-def _texts(data: bytes) -> tuple[str, str, str]:
+def _texts(data: bytes) -> tuple[str, str, str, str]:
     """Return what is indexed of a message; what this version cannot understand has no words."""
     plain = scan(data)
     if plain is not None:
         _, _, _, author, body, tags, _ = plain
+        meta = ""
     else:
         message = decode_object(data)
         if not isinstance(message, Message):
-            return "", "", ""
+            return "", "", "", ""
         author, body, tags = message.author, message.body, message.tags
-    return fold(body), fold(author), " ".join(map(tag_word, tags))
+        meta = meta_words(message.meta)
+    return fold(body), fold(author), " ".join(map(tag_word, tags)), meta

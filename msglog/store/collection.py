@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 StepsDone: TypeAlias = "Callable[[int, int], None]"
 """Is told how many steps of how many are done, now and then."""
 
+BytesDone: TypeAlias = "Callable[[int, int | None], None]"
+"""Is told how many bytes of how many are done, now and then; None: nobody knows how many."""
+
 REMEMBERED = 90 * DAY
 """How long past values of refs, and agreed roots, are remembered, in microseconds; as git does."""
 

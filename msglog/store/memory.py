@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from msglog.key import Key
     from msglog.objectid import ObjectId
-    from msglog.store.collection import Retention, StepsDone
+    from msglog.store.collection import BytesDone, Retention, StepsDone
     from msglog.store.memory_notice import MemoryNotice
     from msglog.store.store import (
         Agreement,
@@ -318,8 +318,9 @@ class MemoryStore:
         for place in [place for place in self._agreed if place[1] == log]:
             del self._agreed[place]
 
-    def snapshot(self, path: str) -> None:
-        """Write all into a new file of SQLite."""
+    def snapshot(self, path: str, *, progress: BytesDone | None = None) -> None:
+        """Write all into a new file of SQLite, at once."""
+        del progress
         from msglog.store.memory_snapshot import Contents, write  # noqa: PLC0415 - seldom wanted
 
         write(

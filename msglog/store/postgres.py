@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from msglog.postgres_link import Attempt, Link, Row
-    from msglog.store.collection import Collected, Condensed, Retention, StepsDone
+    from msglog.store.collection import BytesDone, Collected, Condensed, Retention, StepsDone
     from msglog.store.postgres_notice import PostgresNotice
     from msglog.store.store import Commit, Lost
 
@@ -381,11 +381,11 @@ class PostgresStore:
         sql = "DELETE FROM agreed WHERE repository = $1 AND log = $2"
         self._link.run(lambda _: self._link.execute(sql, self._number, log))
 
-    def snapshot(self, path: str) -> None:
+    def snapshot(self, path: str, *, progress: BytesDone | None = None) -> None:
         """Write all, as it is at one moment, into a new file of SQLite."""
         from msglog.store.postgres_snapshot import write  # noqa: PLC0415 - seldom wanted
 
-        write(self._link, self._number, self._identity, path)
+        write(self._link, self._number, self._identity, path, progress)
 
     def notice(self) -> PostgresNotice:
         """Return what tells of the commits of all connections, over one of its own."""

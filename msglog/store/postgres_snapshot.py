@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from msglog.postgres_link import Attempt, Link, Row
+    from msglog.store.collection import BytesDone
 
 _SEED = 1
 """A snapshot's receipts are numbered from here on."""
+
+_TOLD_EVERY = 256
 
 _OUT: Sequence[tuple[str, str, str]] = (
     (
@@ -77,23 +80,28 @@ _OUT: Sequence[tuple[str, str, str]] = (
 """What is asked of PostgreSQL, the types of its columns, and what SQLite is told."""
 
 
-def write(link: Link, number: int, identity: bytes, path: str) -> None:
-    """Make a file of SQLite at path that has all of a store; raises StoreError."""
+def write(
+    link: Link, number: int, identity: bytes, path: str, progress: BytesDone | None = None
+) -> None:
+    """Make a file of SQLite at path that has all of a store; raises StoreError.
+
+    progress: is told the bytes of the messages.
+    """
     try:
         with filled_beside(path) as unfinished:
-            _write(link, number, identity, unfinished)
+            _write(link, number, identity, unfinished, progress)
     except OSError as error:
         raise StoreError(f"cannot make {path}", why=error.strerror or str(error)) from error
 
 
-def _write(link: Link, number: int, identity: bytes, path: str) -> None:
+def _write(link: Link, number: int, identity: bytes, path: str, progress: BytesDone | None) -> None:
     SqliteStore.create(path, identity=identity, first=Commit(0, "copied")).close()
     file = File(connect(path), path)
 
     def fill(_: Attempt) -> None:
         link.take_time()
         with file.transaction():
-            _fill(link, number, file)
+            _fill(link, number, file, progress)
 
     try:
         link.run(fill, begin=MOMENT)
@@ -101,7 +109,7 @@ def _write(link: Link, number: int, identity: bytes, path: str) -> None:
         file.connection.close()
 
 
-def _fill(link: Link, number: int, file: File) -> None:
+def _fill(link: Link, number: int, file: File, progress: BytesDone | None) -> None:
     insert = file.connection.executemany
     for select, types, sql in _OUT:
         insert(sql, link.copy_out(_copy_out(select.format(number)), types.split()))
@@ -129,19 +137,29 @@ def _fill(link: Link, number: int, file: File) -> None:
         "INSERT INTO messages (key, data, receipt, seen) VALUES (?, ?, ?, ?)",
         (
             (key, rows.expanded(data, form), numbers.get(receipt, 0), seen)
-            for key, data, form, receipt, seen in messages
+            for key, data, form, receipt, seen in _counted(messages, progress)
         ),
     )
+
+
+def _counted(messages: Iterable[Row], progress: BytesDone | None) -> Iterator[Row]:
+    """Yield rows whose second value is bytes, and tell now and then how many these are."""
+    size = 0
+    for number, row in enumerate(messages):
+        size += len(row[1])
+        if progress is not None and number % _TOLD_EVERY == 0:
+            progress(size, None)
+        yield row
 
 
 def _copy_out(select: str) -> str:
     return f"COPY ({select}) TO STDOUT (FORMAT BINARY)"
 
 
-def load(link: Link, name: str, path: str) -> None:
+def load(link: Link, name: str, path: str, progress: BytesDone | None = None) -> None:
     """Put all that a store in a file of SQLite has into the store of a name, made if need be.
 
-    What that had is gone then. All of it happens, or nothing.
+    What that had is gone then. All of it happens, or nothing. progress: as for `write`.
     """
     store = SqliteStore.open(path)
     identity = store.identity
@@ -150,7 +168,7 @@ def load(link: Link, name: str, path: str) -> None:
     if not number:
         PostgresStore.create(link, name, identity=identity, first=Commit(0, "copied"))
         number = numbered(link, name)
-    link.run(lambda _: _replace(link, number, name, path, identity))
+    link.run(lambda _: _replace(link, number, name, path, identity, progress))
 
 
 def numbered(link: Link, name: str) -> int:
@@ -159,7 +177,9 @@ def numbered(link: Link, name: str) -> int:
     return rows[0][0] if rows else 0
 
 
-def _replace(link: Link, number: int, name: str, path: str, identity: bytes) -> None:
+def _replace(  # noqa: PLR0917 - a part of `load`
+    link: Link, number: int, name: str, path: str, identity: bytes, progress: BytesDone | None
+) -> None:
     link.take_time()
     for table in TABLES:
         if table != "gates":
@@ -170,14 +190,14 @@ def _replace(link: Link, number: int, name: str, path: str, identity: bytes) -> 
     link.execute(sql, number, identity, created, checksum(name, identity, created))
     try:
         file.connection.execute("BEGIN")
-        _load(link, number, file)
+        _load(link, number, file, progress)
     except FAILURES as error:
         raise translation(error, path) from error
     finally:
         file.connection.close()
 
 
-def _load(link: Link, number: int, file: File) -> None:
+def _load(link: Link, number: int, file: File, progress: BytesDone | None) -> None:
     def copy(table: str, columns: str, types: str, rows: Iterable[Row]) -> None:
         sql = f"COPY {table} (repository, {columns}) FROM STDIN (FORMAT BINARY)"
         link.copy_in(sql, ((number, *row) for row in rows), ("int4", *types.split()))
@@ -251,7 +271,7 @@ def _load(link: Link, number: int, file: File) -> None:
         "messages",
         "key, data, form, receipt, seen",
         "bytea bytea int2 int8 int8",
-        _messages(file),
+        _counted(_messages(file), progress),
     )
 
 

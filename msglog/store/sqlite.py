@@ -11,6 +11,7 @@ from msglog.key import Key, key_object_id, key_time, make_key
 from msglog.objectid import DIGEST_BYTES, ObjectId
 from msglog.sqlite_file import (
     PRIVATE,
+    READ_ONLY,
     SHARED,
     DatabaseError,
     Making,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from typing import TypeVar
 
-    from msglog.store.collection import Collected, Condensed, Retention, StepsDone
+    from msglog.store.collection import BytesDone, Collected, Condensed, Retention, StepsDone
     from msglog.store.sqlite_notice import SqliteNotice
     from msglog.store.store import (
         Commit,
@@ -118,8 +119,9 @@ class SqliteStore:
         """
         store = cls(_connect(file, how), path)
         try:
-            # So a write-ahead log is read without the memory that others would share.
-            store._link.select("PRAGMA locking_mode = EXCLUSIVE")
+            if how != READ_ONLY:
+                # So a write-ahead log is read without the memory that others would share.
+                store._link.select("PRAGMA locking_mode = EXCLUSIVE")
             sqlite_schema.bring_up_to_date(store._link)
             store._read_identity()
         except BaseException:
@@ -354,10 +356,10 @@ class SqliteStore:
         with self._link.transaction():
             self._link.connection.execute("DELETE FROM agreed WHERE log = ?", (log,))
 
-    def snapshot(self, path: str) -> None:
+    def snapshot(self, path: str, *, progress: BytesDone | None = None) -> None:
         """Write all into a new file, which has no free pages."""
         with self._link.translated():
-            copy_into(self._link.connection, path)
+            copy_into(self._link.connection, path, progress=progress)
 
     def notice(self) -> SqliteNotice:
         """Return what tells of the commits of other connections."""

@@ -16,7 +16,12 @@ from msglog.sqlite_file import (
     trouble,
     wal_size,
 )
-from msglog.store.store import ForeignStoreError, StoreBusyError, StoreError
+from msglog.store.store import (
+    ForeignStoreError,
+    ReadOnlyStoreError,
+    StoreBusyError,
+    StoreError,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -156,5 +161,7 @@ def translation(error: Exception, path: str | PathLike[str]) -> StoreError | Dam
             return ForeignStoreError(f"{path} is not a msglog store")
         case Trouble.DAMAGED:
             return DamagedStoreError(f"{path} is damaged", why=reason(error))
+        case Trouble.READ_ONLY:
+            return ReadOnlyStoreError(f"{path} can only be read", why=reason(error))
         case _:
             return StoreError(f"cannot use {path}", why=reason(error))

@@ -26,7 +26,7 @@ from msglog.store.store import REPOSITORY_ID_BYTES, Commit
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from msglog.store.sqlite_pages import Record
@@ -60,11 +60,20 @@ class Salvage:
     doubts: list[str] = field(default_factory=list)
 
 
-def salvage(path: str, aside: str, *, suffix: str, identity: bytes, time: int) -> list[str]:
+def salvage(
+    path: str,
+    aside: str,
+    *,
+    suffix: str,
+    identity: bytes,
+    time: int,
+    counted: Callable[[int], None] = lambda _: None,
+) -> list[str]:
     """Put a sound store in the place of the damaged one at path; return what is in doubt.
 
     aside: what the damaged file is called from then on. suffix: some random text. identity: for
-    the new store, if the damaged one has lost its own. Whoever has the damaged one open cannot
+    the new store, if the damaged one has lost its own. counted: is told how many messages were
+    found. Whoever has the damaged one open cannot
     write to it any more. Raises StoreError and OSError.
     """
     unfinished = f"{path}.new-{suffix}"
@@ -79,7 +88,7 @@ def salvage(path: str, aside: str, *, suffix: str, identity: bytes, time: int) -
             link = Link(connect(unfinished), unfinished)
             try:
                 with link.transaction():
-                    _fill(link, path, found, time)
+                    _fill(link, path, found, time, counted)
                 with link.translated():
                     link.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             finally:
@@ -254,10 +263,10 @@ def _shown(row: tuple[Any, ...]) -> str:
 # The sound one.
 
 
-def _fill(link: Link, path: str, found: Salvage, time: int) -> None:
+def _fill(link: Link, path: str, found: Salvage, time: int, counted: Callable[[int], None]) -> None:
     insert = link.connection.executemany
     dictionaries = _put_dictionaries(link, path)
-    nodes = _put_objects(link, path, dictionaries)
+    nodes = _put_objects(link, path, dictionaries, counted)
     for table in ("reflog", "receipts", "agreed", "held_back", "usage", "retired"):
         names = _TABLES[table]
         marks = ", ".join("?" * len(names))
@@ -297,9 +306,12 @@ def _put_dictionaries(link: Link, path: str) -> dict[int, Dictionary]:
     return known
 
 
-def _put_objects(link: Link, path: str, dictionaries: dict[int, Dictionary]) -> set[bytes]:
+def _put_objects(
+    link: Link, path: str, dictionaries: dict[int, Dictionary], counted: Callable[[int], None]
+) -> set[bytes]:
     """Put in all messages and nodes that have their digests; return the ids of the nodes."""
     nodes: set[bytes] = set()
+    messages = 0
     for record in _records(path):
         values = list(record.values)
         if not values or not isinstance(values[0], bytes):
@@ -314,6 +326,8 @@ def _put_objects(link: Link, path: str, dictionaries: dict[int, Dictionary]) -> 
         elif len(values[0]) == KEY_BYTES and len(values) in (4, 5):
             row = _message(values, dictionaries)
             if row is not None:
+                messages += 1
+                counted(messages)
                 link.connection.execute(
                     "INSERT OR IGNORE INTO messages (key, receipt, seen, dictionary, data)"
                     " VALUES (?, ?, ?, ?, ?)",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from msglog.key import Key
     from msglog.objectid import ObjectId
-    from msglog.store.collection import Collected, Condensed, Retention, StepsDone
+    from msglog.store.collection import BytesDone, Collected, Condensed, Retention, StepsDone
     from msglog.store.notice import Notice
 
     _Read = TypeVar("_Read")
@@ -47,6 +47,10 @@ class StoreBusyError(StoreError):
     """Another process held the store for longer than the time limit."""
 
     temporary = True
+
+
+class ReadOnlyStoreError(StoreError):
+    """The store can be read by this process, and not written."""
 
 
 class OverQuotaError(RefusedError):
@@ -326,7 +330,7 @@ class Store(Protocol):
     def forget_agreed(self, log: str) -> None:
         """Forget all roots that were agreed about a log, with whomever."""
 
-    def snapshot(self, path: str) -> None:
+    def snapshot(self, path: str, *, progress: BytesDone | None = None) -> None:
         """Write all, as it is at one moment, into a new file that `SqliteStore.open` opens.
 
         Others may read and write meanwhile, and are not waited for. The file is not yet durable.

@@ -50,7 +50,7 @@ def run(arguments: Namespace, context: Context) -> int:
             check_database(folder)
             names = [DATABASE_NAME]
             for name in account.repository_names():
-                counts[name], more = _gather(account, name, folder)
+                counts[name], more = _gather(account, name, folder, context)
                 names += more
             return make_manifest(ACCOUNT, "", context), names
 
@@ -69,11 +69,17 @@ def run(arguments: Namespace, context: Context) -> int:
     return 0
 
 
-def _gather(account: Account, name: str, folder: str) -> tuple[int, list[str]]:
+def _gather(account: Account, name: str, folder: str, context: Context) -> tuple[int, list[str]]:
     try:
         repository = account.open_repository(name)
         try:
-            return gather_repository(repository, folder, f"{REPOSITORIES_NAME}/{name}/")
+            return gather_repository(
+                repository,
+                folder,
+                context,
+                prefix=f"{REPOSITORIES_NAME}/{name}/",
+                label=f"{name}: ",
+            )
         finally:
             repository.close()
     except IntegrityError as error:

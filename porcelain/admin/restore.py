@@ -40,7 +40,9 @@ def run(arguments: Namespace, context: Context) -> int:
             within, _, last = name.rpartition("/")
             if last == STORE_NAME:
                 label = within.removeprefix(f"{REPOSITORIES_NAME}/")
-                counts[label] = check_repository(os.path.join(folder, within))
+                counts[label] = check_repository(
+                    os.path.join(folder, within), context, label=f"{label}: "
+                )
         os.makedirs(os.path.join(folder, REPOSITORIES_NAME), mode=0o700, exist_ok=True)
 
     done = restore(

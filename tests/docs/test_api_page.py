@@ -45,6 +45,7 @@ def test_what_is_public_is_on_the_page() -> None:
         msglog.Query,
         msglog.Entry,
         msglog.Exchanged,
+        msglog.Found,
         msglog.Comparison,
         msglog.Damage,
     ):
@@ -61,6 +62,8 @@ def type_checkers_see_what_is_public(book: msglog.Logbook) -> None:
     assert_type(list(book.log()), list[msglog.Entry])
     assert_type(book.log().first(), msglog.Entry | None)
     assert_type(book.pull("origin"), list[msglog.Exchanged])
+    assert_type(next(book.search("pump")), msglog.Found)
+    assert_type(next(book.watch("origin")), msglog.Entry)
     assert_type(book.status(), list[msglog.Comparison])
     assert_type(list(book.verify()), list[msglog.Damage])
     assert_type(book.pull()[0].error, msglog.MsglogError | None)

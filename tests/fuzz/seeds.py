@@ -172,6 +172,10 @@ def journal() -> list[bytes]:
             b'{"__CURSOR": "s=2", "__REALTIME_TIMESTAMP": "18", "MESSAGE": [104, 255],'
             b' "SYSLOG_FACILITY": ["4", "5"], "SYSLOG_IDENTIFIER": "a", "_HOSTNAME": "gate"}\n'
         ),
+        (
+            b"__CURSOR=s=3\n__REALTIME_TIMESTAMP=19\nMESSAGE\n\3\0\0\0\0\0\0\0a\n\xff\nPRIORITY=6\n"
+            b"_COREDUMP\n\2\0\0\0\0\0\0\0\n\n\n_HOSTNAME=gate\n\n"
+        ),
     ]
 
 

@@ -189,3 +189,24 @@ def test_one_without_its_store(tmp_path: Path) -> None:
     data = pack(tmp_path / "source", MANIFEST, {"config.toml": b""})
     with pytest.raises(MsglogError, match=r"store\.db is missing"):
         unpack(data, tmp_path / "out")
+
+
+def test_how_many_bytes_are_done_is_told(tmp_path: Path) -> None:
+    pack(tmp_path / "source", MANIFEST, FILES)
+    told: list[tuple[int, int | None]] = []
+    file = io.BytesIO()
+    folder = str(tmp_path / "source")
+    backup.write(
+        file, MANIFEST, folder, list(FILES), time=0, progress=lambda *both: told.append(both)
+    )
+    whole = sum(map(len, FILES.values()))
+    assert {of for _, of in told} == {whole}
+    done = [one for one, _ in told]
+    assert done == sorted(done)
+    assert done[-1] >= whole
+    read: list[int] = []
+    (tmp_path / "out").mkdir()
+    file.seek(0)
+    backup.unpack(file, str(tmp_path / "out"), label="it", tell=read.append)
+    assert read == sorted(read)
+    assert read[-1] == whole

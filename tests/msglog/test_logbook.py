@@ -287,3 +287,42 @@ def test_an_older_handle_sees_what_another_adds(tmp_path: Path, book: msglog.Log
     add(other, Message(b"u" * 16, now, 0, "bob", "new").encode())
     other.close()
     assert [entry.author for entry in query] == ["bob"]
+
+
+def test_logs_are_renamed_and_deleted(book: msglog.Logbook) -> None:
+    book.add("text")
+    book.rename_log("main", "old")
+    assert book.logs() == ["old"]
+    assert book.log("old").count() == 1
+    book.delete_log("old")
+    assert book.logs() == []
+    with pytest.raises(UnknownLogError):
+        book.delete_log("old")
+
+
+def test_what_comes_is_watched(tmp_path: Path, book: msglog.Logbook) -> None:
+    book.create_log("lab")
+    first = book.add("first")
+    everything = book.watch(newest=1, timeout=0)
+    only_lab = book.watch(None, "la*", timeout=0)
+    with msglog.open(tmp_path / "notes", author="bob") as other:
+        second = other.add("second")
+        third = other.add("third", log="lab")
+    assert list(everything) == [first, third, second]
+    assert list(only_lab) == [third]
+    with pytest.raises(UnknownLogError):
+        book.watch(None, "nowhere")
+
+
+def test_it_is_waited_for_what_comes(tmp_path: Path, book: msglog.Logbook) -> None:
+    coming = book.watch(timeout=60)
+
+    def add_later() -> None:
+        with msglog.open(tmp_path / "notes", author="bob") as other:
+            other.add("later")
+
+    thread = threading.Timer(0.05, add_later)
+    thread.start()
+    assert next(coming).body == "later"
+    thread.join()
+    coming.close()

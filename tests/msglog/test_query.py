@@ -175,3 +175,24 @@ def test_queries_are_compared_by_what_they_ask(book: msglog.Logbook) -> None:
     assert book.log().tag("two") != book.log().tag("three")
     assert book.log().root == book.log().limit(1).root
     assert book.log().tag("nonsense").first() is None
+
+
+def test_meta_must_all_be_there(tmp_path: Path) -> None:
+    book = msglog.init(tmp_path / "notes", author="ann")
+    for value in (7, 7.0, True, "7", "x"):
+        book.add(repr(value), meta={"run": value, "other": 1})
+    book.add("none")
+
+    def bodies(query: msglog.Query) -> list[str]:
+        return [entry.body for entry in query.reverse()]
+
+    log = book.log()
+    assert bodies(log.meta("run")) == ["7", "7.0", "True", "'7'", "'x'"]
+    assert bodies(log.meta("run", 7)) == ["7", "7.0"]
+    assert bodies(log.meta("run", 1)) == []
+    assert bodies(log.meta("run", value=True)) == ["True"]
+    assert bodies(log.meta("run", "7")) == ["'7'"]
+    assert bodies(log.meta("run").meta("other", 1).meta("run", "x")) == ["'x'"]
+    assert bodies(log.meta("none")) == []
+    assert log.meta("run").limit(2).count() == 2
+    book.close()

@@ -1,6 +1,8 @@
 """`verify --repair`: what is damaged becomes what it was, or is named; nothing else changes."""
 
 import sqlite3
+from argparse import Namespace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from msglog.objectid import ObjectId
 from msglog.repository import Repository
 from msglog.store.store import Receipt, StoreError
 from plumbing import fetch_pack, verify
+from plumbing.context import Context
 from tests.plumbing.running import NOW, Result, fill, message, run
 
 COUNT = 600
@@ -326,3 +329,41 @@ def test_a_writer_of_the_damaged_file_fails_and_loses_nothing_unheard(folder: Pa
     writer.close()
     assert len(contents(folder)["main"]) == COUNT
     assert is_sound(folder)
+
+
+class Shown:
+    """What is shown of a repair."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[int, int | None]] = []
+        self.hidden = 0
+
+    def update(self, done: int, total: int | None = None) -> None:
+        self.steps.append((done, total))
+
+    def hide(self) -> None:
+        self.hidden += 1
+
+
+def test_how_far_a_repair_has_come_is_shown(folder: Path) -> None:
+    alter(folder, "UPDATE messages SET data = x'00' WHERE key = (SELECT min(key) FROM messages)")
+    shown = Shown()
+    context = Context(
+        directory=str(folder.parent),
+        home="/",
+        stdin=BytesIO(),
+        stdout=BytesIO(),
+        stderr=BytesIO(),
+        repository_directory=str(folder),
+        now=lambda: NOW,
+    )
+    arguments = Namespace(repair=remote(folder), give_up=False)
+    assert verify.run(arguments, context, None, shown) == 0
+    assert (COUNT, COUNT) in shown.steps
+    assert (1, 1) in shown.steps  # the one that was fetched
+    assert shown.hidden >= 2
+    whole = (folder / STORE_NAME).read_bytes()
+    (folder / STORE_NAME).write_bytes(whole[: len(whole) // 2])
+    shown.steps.clear()
+    verify.run(arguments, context, None, shown)
+    assert (1, None) in shown.steps  # of what was read from the pages

@@ -81,7 +81,7 @@ class Viewer:
             repository = self.client.repository
             self.watch = PulledWatch(logs, repository, self.fetch, newest=newest)
 
-    def fetch(self, session: Session, log: str) -> ObjectId:
+    def fetch(self, session: Session, log: str, _count: int | None) -> ObjectId:
         return Fetcher(session, self.client.tracking(log), pull=True).run().root
 
     def idle(self, service: Service) -> None:

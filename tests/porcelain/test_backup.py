@@ -217,7 +217,7 @@ def test_a_failure_anywhere_leaves_nothing_behind(
     before = (filled.folder / "old").read_bytes()
     if where == "snapshot":
 
-        def no_room(_connection: object, path: str) -> None:
+        def no_room(_connection: object, path: str, **_: object) -> None:
             Path(path).write_bytes(b"half")
             raise sqlite3.OperationalError("database or disk is full")
 
@@ -284,3 +284,27 @@ def test_a_session_that_goes_on_writes_to_what_was_put_aside(filled: CommandLine
     (aside,) = names(filled) - {".msglog", "one"}
     assert "late" in filled.ok("logs", environment={"MSGLOG_DIR": aside})
     assert "late" not in filled.ok("logs")
+
+
+@pytest.fixture
+def talkative(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every step be shown, however soon it comes."""
+    monkeypatch.setattr("porcelain.progress._PATIENCE", 0.0)
+    monkeypatch.setattr("porcelain.progress._INTERVAL", 0.0)
+    monkeypatch.setattr("msglog.sqlite_file._INSTRUCTIONS", 10)
+    monkeypatch.setattr("msglog.inspection._READ_AT_ONCE", 1)
+
+
+@pytest.mark.usefixtures("talkative")
+def test_how_far_it_has_come_is_shown_on_demand(filled: CommandLine) -> None:
+    def shown(*words: str) -> list[str]:
+        done = filled.run(*words, "--progress")
+        assert done.status == 0, done
+        stages = ("Copying", "Checking", "Writing", "Reading")
+        return sorted([one for one in stages if one in done.error], key=done.error.find)
+
+    assert shown("backup", "one") == ["Copying", "Checking", "Writing"]
+    assert shown("restore", "one", "x") == ["Reading", "Checking"]
+    assert shown("backup", "one", "--force", "-q") == []
+    assert filled.run("restore", "one", "y").error == ""
+    assert "4/4" in filled.run("restore", "one", "z", "--progress").error

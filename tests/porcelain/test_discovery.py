@@ -78,3 +78,16 @@ def test_one_of_another_user_is_used_only_when_it_is_named(
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     cli.ok("list")
     assert os.geteuid() == 0
+
+
+def test_it_is_shown_how_ids_are_learned_where_there_are_many(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("porcelain.progress._PATIENCE", 0.0)
+    monkeypatch.setattr("porcelain.discovery._MANY", 3)
+    cli.ok("add", "--batch", "-q", stdin="one\ntwo\n")
+    oid = cli.ok("list", "-n", "1", "--format", "%H").strip()
+    assert cli.run("show", oid, "--progress").error == ""  # there were two
+    cli.ok("add", "three", "-q")
+    assert "Learning ids" in cli.run("show", oid, "--progress").error
+    assert cli.run("show", oid, "--progress").error == ""

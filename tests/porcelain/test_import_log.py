@@ -600,6 +600,10 @@ def test_a_line_that_is_far_too_long_is_left_out(
 def test_entries_of_the_journal_are_known_when_they_are_seen(world: World) -> None:
     assert "1 new" in world.run(stdin=ENTRY)[1]
     assert "0 new" in world.run("--format", "journal", stdin=ENTRY)[1]
+    exported = b"".join(
+        name.encode() + b"=" + value.encode() + b"\n" for name, value in json.loads(ENTRY).items()
+    )
+    assert "0 new" in world.run(stdin=exported + b"\n")[1]
     assert [message.author for message in world.messages()] == ["gate"]
 
 

@@ -54,6 +54,10 @@ def authors(cli: CommandLine, *arguments: str) -> list[str]:
         (["log:m*", "pump"], "bob ann"),
         (["--log", "main", "pump"], "bob ann"),
         (["pump failed", "pump"], "ann"),
+        (["meta:k"], "joanna"),
+        (["meta:K=1.0"], "joanna"),
+        (["meta:k=2 OR tag:beam"], "ann"),
+        (["--", "pump", "-meta:k"], "bob ann"),
     ],
 )
 def test_what_is_found(filled: CommandLine, arguments: list[str], expected: str) -> None:
@@ -139,6 +143,13 @@ def test_logs_are_named_where_there_are_several(filled: CommandLine) -> None:
     assert authors(filled, "--log", "lab/p01", "pump") == ["ann"]
     assert len(authors(filled, "--log", "lab/p01", "--log", "main", "pump")) == 3
     assert authors(filled, "pump -log:main") == ["ann"]
+    filled.ok("add", "-q", "--batch", "--json", "--log", "lab/p01", stdin=json.dumps(LINES[1]))
+
+    def logs(*arguments: str) -> list[str]:
+        return filled.ok("search", "--format", "%an %(log)", *arguments).splitlines()
+
+    assert logs("lab") == ["ann lab/p01"]
+    assert logs("failed") == ["ann main"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import logging
 import os
 import tomllib
+from datetime import UTC, datetime
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from plumbing.transport.url import UrlError
 from porcelain import exchange
 from porcelain.clone import CloneFolderError
 from porcelain.remote import RemoteExistsError
+from porcelain.scope import NarrowingError
 from porcelain.settings import UnknownRemoteError
 from porcelain.surroundings import ProcessSurroundings
 from tests.plumbing.peers import add, message
@@ -167,3 +169,33 @@ def test_nothing_is_printed_and_nobody_asked(
     assert asked == [None]
     assert capfd.readouterr() == ("", "")
     assert world.server.repository.log("main").count == 1
+
+
+def test_a_part_of_a_log_is_pulled_from_then_on(
+    tmp_path: Path, around: ProcessSurroundings
+) -> None:
+    days = [datetime(2026, 1, day, tzinfo=UTC) for day in range(1, 6)]
+    with msglog.init(tmp_path / "there", author="bob", surroundings=around) as there:
+        there.create_log("lab")
+        for log in ("main", "lab"):
+            there.add_many([msglog.Draft(f"{day:%d}", time=day) for day in days], log=log)
+    url = str(tmp_path / "there")
+    with msglog.clone(
+        url, tmp_path / "a", since=days[3], logs=["ma*"], surroundings=around
+    ) as book:
+        assert [entry.body for entry in book.log()] == ["05", "04"]
+        assert book.logs() == ["main"]
+        (compared, *_) = book.status()
+        assert (compared.since, compared.older) == (days[3], 3)
+        (pulled,) = book.pull("origin", "main", since="2026-01-02")
+        assert (pulled.pulled, pulled.count) == (2, 4)
+        with pytest.raises(NarrowingError):
+            book.fetch("origin", "main", since=days[4])
+        (pulled,) = book.pull("origin", "main", whole=True)
+        assert (pulled.pulled, pulled.count) == (1, 5)
+        with pytest.raises(msglog.UsageError):
+            book.pull("origin", whole=True, since=days[0])
+
+
+def test_what_can_be_made_anew_has_a_folder(tmp_path: Path, around: ProcessSurroundings) -> None:
+    assert around.caches() == str(tmp_path / ".cache" / "msglog")

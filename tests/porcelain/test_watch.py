@@ -19,6 +19,7 @@ from msglog.account.access import InvalidPatternError
 from msglog.account.role import Role
 from msglog.dataclass import replace
 from msglog.errors import NotAuthorisedError
+from msglog.horizon import known_horizons
 from msglog.refname import InvalidNameError
 from msglog.repository import Repository, UnknownLogError
 from plumbing.news import CannotWatchError, NothingLeftError
@@ -272,6 +273,9 @@ def test_a_part_of_a_log_is_pulled_and_kept_in_step(scene: Scene) -> None:
     repository = Repository.open(scene.world.folder / ".msglog")
     assert repository.log("main").count == 3
     repository.close()
+    identity = scene.world.server.repository.store.identity.hex()
+    horizon = known_horizons(str(scene.world.folder / ".msglog"), identity)["main"]
+    assert horizon.older == 3
 
 
 def test_more_patterns_than_a_server_takes_are_applied_here(scene: Scene) -> None:

@@ -208,3 +208,21 @@ def test_two_machines_at_once_lose_nothing(good: Machine, home: Path, second: st
     )
     assert "sound" in good.run("verify").stdout
     assert incoming(home) == []
+
+
+def test_what_a_journal_takes_back_is_read_without_locks(good: Machine, home: Path) -> None:
+    good.run("init")
+    good.run("add", "one")
+    store = home / ".msglog" / "store.db"
+    writer = sqlite3.connect(store, isolation_level=None)
+    writer.execute("PRAGMA cache_size = 1")
+    writer.execute("BEGIN IMMEDIATE")
+    for table in ("messages", "nodes", "refs", "reflog"):
+        writer.execute(f"DELETE FROM {table}")
+    left = {path: path.read_bytes() for path in store.parent.glob("store.db*")}
+    writer.execute("ROLLBACK")
+    writer.close()
+    for path, data in left.items():
+        path.write_bytes(data)
+    assert store.with_name("store.db-journal").stat().st_size
+    assert bodies(replace(good, host="bad", locks="ENOLCK")) == ["one"]

@@ -43,6 +43,11 @@ WORDS = (
 )
 AUTHORS = ("ann", "Ann Lee", "bob", "bo-b")
 TAGS = ("beam", "Beam-2", "泵", "a b")
+METAS = {
+    "run": st.sampled_from([7, 7.0, 70, "7", "Seven", "seven eight", True, -0.5, "", "007"]),
+    "Run no": st.sampled_from(["a=b", "泵", 7]),
+    "ru": st.just(7),
+}
 LOGS = ("main", "lab/a", "lab/b")
 
 
@@ -115,6 +120,33 @@ def tagged(tag: str, *, prefix: bool) -> Asked:
     return Asked(f'tag:"{tag}"{"*" if prefix else ""}', holds)
 
 
+def has_meta(name: str, *, prefix: bool) -> Asked:
+    def holds(written: Written) -> bool:
+        names = [has.casefold() for has in written.message.meta]
+        wanted = name.casefold()
+        return any(has.startswith(wanted) if prefix else has == wanted for has in names)
+
+    return Asked(f'meta:"{name}"{"*" if prefix else ""}', holds)
+
+
+def with_meta(name: str, value: str, *, prefix: bool, inside: bool) -> Asked:
+    def holds(written: Written) -> bool:
+        for has, its in written.message.meta.items():
+            if has.casefold() != name.casefold():
+                continue
+            text = str(its).casefold()
+            if text.startswith(value.casefold()) if prefix else text == value.casefold():
+                return True
+            number = not isinstance(its, bool | str) and not prefix
+            if number and value.lstrip("-").replace(".", "", 1).isdigit() and float(value) == its:
+                return True
+        return False
+
+    star = "*" if prefix else ""
+    quoted = f'{name}="{value}"' if inside and " " not in name else f'"{name}={value}"'
+    return Asked(f"meta:{quoted}{star}", holds)
+
+
 def in_log(pattern: str) -> Asked:
     def holds(written: Written) -> bool:
         return any(
@@ -157,6 +189,7 @@ WRITTEN = st.builds(
         author=st.sampled_from(AUTHORS),
         body=st.lists(st.sampled_from(WORDS), max_size=6).map(" ".join),
         tags=st.sets(st.sampled_from(TAGS)).map(lambda tags: tuple(sorted(tags))),
+        meta=st.fixed_dictionaries({}, optional=METAS),
     ),
     st.frozensets(st.sampled_from(LOGS), min_size=1),
 )
@@ -165,6 +198,8 @@ LEAVES = st.one_of(
     st.builds(in_body, st.lists(st.sampled_from(WORDS), min_size=1, max_size=2), prefix=YES, quoted=YES),
     st.builds(by, st.sampled_from(("ann", "lee", "bo b", "b")), prefix=YES),
     st.builds(tagged, st.sampled_from(("beam", "BEAM-2", "泵", "a")), prefix=YES),
+    st.builds(has_meta, st.sampled_from(("run", "RUN NO", "ru", "r")), prefix=YES),
+    st.builds(with_meta, st.sampled_from(("run", "Run no")), st.sampled_from(("7", "7.0", "007", "SEVEN", "seven e", "true", "-0.5", "", "a=b", "泵")), prefix=YES, inside=YES),
     st.builds(in_log, st.sampled_from(("main", "lab/a", "lab/*", "l*"))),
     st.builds(bounded, st.integers(0, 20), since=YES),
 )  # fmt: skip
@@ -302,7 +337,7 @@ def test_any_page_that_is_overwritten_is_noticed_where_it_matters(
 @pytest.mark.parametrize(
     "sql",
     [
-        "PRAGMA user_version = 2",
+        "PRAGMA user_version = 99",
         "DROP TABLE entry",
         "DELETE FROM text_data WHERE id = 10",
         "DELETE FROM text_config",

@@ -19,6 +19,11 @@ from msglog.search.snippet import Snippets
         ("a OR b*", '({body} : "a" OR {body} : "b" *)', "1", True),
         ("author:ann", '{author} : "ann"', "1", False),
         ("tag:a log:x", '{tags} : "x61"', "(e.log IN (SELECT number FROM log WHERE name GLOB ?))", False),
+        ("meta:a", '{meta} : "n61"', "1", False),
+        ("meta:a=B*", '{meta} : "v61z62" *', "1", False),
+        ("meta:a=07", '{meta} : ("v61z3037" OR "d61z37")', "1", False),
+        ("meta:a=1e999", '{meta} : "v61z3165393939"', "1", False),
+        ("-meta:a b", '({body} : "b" NOT {meta} : "n61")', "1", True),
         ("-a", "", "(NOT (e.id IN (SELECT rowid FROM text WHERE text MATCH ?)))", False),
         ("-a since:1", "", "(NOT (e.id IN (SELECT rowid FROM text WHERE text MATCH ?))) AND (e.key >= ?)", False),
         ("b (a OR log:x)", '{body} : "b"', "((e.id IN (SELECT rowid FROM text WHERE text MATCH ?)) OR (e.log IN (SELECT number FROM log WHERE name GLOB ?)))", True),
@@ -55,7 +60,7 @@ def test_the_longest_queries_are_accepted(text: str) -> None:
         snippets.of("a b")
 
 
-@given(st.text(alphabet="ab!*-\":()' \0\udc80泵éANDORNTlogsince^{}+", max_size=60))
+@given(st.text(alphabet="ab!*-\":=()' 7.\0\udc80泵éANDORNTlogsincemeta^{}+", max_size=60))
 def test_whatever_is_parsed_is_accepted(text: str) -> None:
     try:
         query = parse(text, lambda *_: 0)

@@ -1,6 +1,15 @@
 import pytest
 
-from msglog.search.folding import fold, has_words, tag_word
+from msglog.search.folding import (
+    VALUE_CHARACTERS,
+    fold,
+    has_words,
+    meta_words,
+    name_word,
+    number_word,
+    tag_word,
+    value_word,
+)
 
 
 @pytest.mark.parametrize(
@@ -36,3 +45,33 @@ def test_a_tag_is_one_word_of_letters_and_digits() -> None:
     assert tag_word("é/泵\udc80").isalnum()
     assert tag_word("é/泵\udc80").isascii()
     assert tag_word("a") != tag_word("b")
+
+
+def test_names_and_values_are_words_of_their_own() -> None:
+    words = meta_words({"Run": 7, "by": "Ann Lee", "ok": True, "x": 0.5}).split()
+    assert words == [
+        name_word("run"), value_word("run", "7"), number_word("RUN", 7.0),
+        name_word("by"), value_word("BY", "ann lee"),
+        name_word("ok"), value_word("ok", "TRUE"),
+        name_word("x"), value_word("x", "0.5"), number_word("x", 0.5),
+    ]  # fmt: skip
+    assert all(word.isalnum() and word.isascii() for word in words)
+    assert value_word("by", "ann lee").startswith(value_word("by", "ann"))
+    # However it is divided, and whatever stands for what.
+    parts = ("", "a", "z", "az", "7")
+    made = [value_word(name, value) for name in parts for value in parts]
+    made += map(name_word, parts)
+    assert len(set(made)) == len(made)
+
+
+def test_numbers_are_the_same_however_they_are_written() -> None:
+    assert number_word("x", 20) == number_word("x", 20.0) != number_word("x", 20.5)
+    assert number_word("x", 2**53) != number_word("x", 2**53 + 1)
+    assert number_word("x", 1e300).isalnum()
+
+
+def test_of_a_long_value_the_beginning_counts() -> None:
+    longest = "x" * VALUE_CHARACTERS
+    assert value_word("a", longest) == value_word("a", longest + "y")
+    assert value_word("a", longest) != value_word("a", longest[1:])
+    assert len(value_word("a", "\ufdfa" * 10_000)) < 20_000

@@ -12,6 +12,7 @@ from msglog.search.query import (
     All,
     Either,
     InLog,
+    Meta,
     Not,
     Query,
     QueryError,
@@ -39,6 +40,9 @@ def shown(query: Query) -> str:
             return f"{'' if column == 'body' else column + '='}<{text}>{'*' if prefix else ''}"
         case Tag(text, prefix):
             return f"tag=<{text}>{'*' if prefix else ''}"
+        case Meta(name, text, prefix):
+            value = "" if text is None else f"=<{text}>"
+            return f"meta=<{name}>{value}{'*' if prefix else ''}"
         case InLog(pattern):
             return f"log={pattern}"
         case Since(time):
@@ -89,6 +93,17 @@ def shown(query: Query) -> str:
         ("-author:an*", "-author=<an>*"),
         ("tag:beam/line-3", "tag=<beam/line-3>"),
         ('tag:"a b" TAG:c*', "(tag=<a b> & tag=<c>*)"),
+        ("meta:run", "meta=<run>"),
+        ("meta:ru*", "meta=<ru>*"),
+        ("meta:run=7", "meta=<run>=<7>"),
+        ("META:run=", "meta=<run>=<>"),
+        ("meta:a=b=c*", "meta=<a>=<b=c>*"),
+        ("meta:url=http://x a", "(meta=<url>=<http://x> & <a>)"),
+        ('meta:by="Ann Lee" a', "(meta=<by>=<Ann Lee> & <a>)"),
+        ('-meta:by="Ann L"*', "-meta=<by>=<Ann L>*"),
+        ('meta:"run no=\'x"', "meta=<run no>=<'x>"),
+        ('meta:"run no"', "meta=<run no>"),
+        ('x="a b"', "(<x=> & <a b>)"),
         ("log:main", "log=main"),
         ("log:beamline/*", "log=beamline/*"),
         ("since:2026 until:2026", "(since=1 & until=2)"),
@@ -126,6 +141,9 @@ def test_what_a_query_says(text: str, expected: str) -> None:
         ('tag:""', "tag: has no value"),
         ("tag:*", "tag: has no value"),
         ("author:!!!", "no author can be called"),
+        ("meta:=7", "meta: has no name. Write meta:NAME or meta:NAME=VALUE."),
+        ('meta:""', "meta: has no name"),
+        ("meta: run", "meta: has no value"),
         ("log:Main", "no log can be called"),
         ("since:never", "no time never"),
         ("*pump", "'*pump' begins with *"),
@@ -145,7 +163,7 @@ def test_the_contrary_of_a_contrary() -> None:
     assert shown(parse("NOT -(NOT NOT a)", read_time)) == "<a>"
 
 
-@given(st.text(alphabet='ab!*-":() \0\udc80泵éANDORNT', max_size=60))
+@given(st.text(alphabet='ab!*-":=() \0\udc80泵éANDORNTmeta', max_size=60))
 def test_any_text_is_a_query_or_refused(text: str) -> None:
     with suppress(QueryError):
         parse(text, read_time)

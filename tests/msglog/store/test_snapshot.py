@@ -111,6 +111,25 @@ def test_a_snapshot_has_all_that_the_store_had(store: Store, tmp_path: Path) -> 
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_how_far_a_snapshot_has_come_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("msglog.sqlite_file._INSTRUCTIONS", 100)
+    repository = Repository.create(tmp_path / "r", identity=IDENTITY, time=0)
+    repository.add("main", dict(message(number) for number in range(500)), time=1)
+    told: list[tuple[int, int | None]] = []
+    path = tmp_path / "copy.db"
+    repository.store.snapshot(str(path), progress=lambda *both: told.append(both))
+    (whole,) = {of for _, of in told}
+    assert whole is not None
+    assert 0.5 < path.stat().st_size / whole < 2
+    assert len(told) > 10
+    told.clear()
+    assert repository.store.refs()
+    assert told == []
+    repository.close()
+
+
 def test_a_snapshot_is_a_store_that_goes_on(store: Store, tmp_path: Path) -> None:
     keys = fill(store)
     store.snapshot(str(tmp_path / "snapshot.db"))

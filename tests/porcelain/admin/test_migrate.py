@@ -1,6 +1,6 @@
 """`admin migrate`: an account goes to PostgreSQL and back, and nothing of it is lost."""
 
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +127,20 @@ def test_to_postgresql_and_back(home: Home, tmp_path: Path, databases: Databases
     assert not (tmp_path / "over2").exists()
 
 
+def test_how_far_it_has_come_is_shown_on_demand(
+    home: Home, tmp_path: Path, databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("porcelain.progress._PATIENCE", 0.0)
+    monkeypatch.setattr("porcelain.progress._INTERVAL", 0.0)
+    monkeypatch.setattr("msglog.sqlite_file._INSTRUCTIONS", 10)
+    monkeypatch.setattr("msglog.inspection._READ_AT_ONCE", 1)
+    fill(home)
+    done = home.admin("migrate", str(tmp_path / "copy"), "--store", databases.fresh(), "--progress")
+    assert done.status == 0, done.errors
+    for stage in ("Copying", "Checking", "Storing", "Checking the copy"):
+        assert f"team/ops: {stage}" in done.errors
+
+
 def test_a_log_that_grows_meanwhile_is_copied_again(
     home: Home, tmp_path: Path, databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,11 +162,21 @@ def _once_late(home: Home, genuine: Any) -> Any:
     return difference
 
 
+class Quiet:
+    """Shows nothing."""
+
+    def update(self, done: int, total: int | None = None) -> None:
+        """Take note of nothing."""
+
+    def update_bytes(self, size: int, whole: int | None = None) -> None:
+        """Take note of nothing."""
+
+
 def test_an_account_that_never_rests_is_not_copied(home: Home, tmp_path: Path) -> None:
     fill(home)
     number = iter(range(300, 10_000, 10))
 
-    def write_and_check(repository: Repository) -> int:
+    def write_and_check(repository: Repository, _: object) -> int:
         first = next(number)
         write(home.account, "main", range(first, first + 5))
         return len(repository.logs())
@@ -163,7 +187,9 @@ def test_an_account_that_never_rests_is_not_copied(home: Home, tmp_path: Path) -
         closing(Account.open(home.account)) as account,
         pytest.raises(migration.StillWrittenError, match="the repository main was changed"),
     ):
-        migrate(account, target, tmp_path / "scratch", write_and_check)
+        migrate(
+            account, target, tmp_path / "scratch", write_and_check, lambda _: nullcontext(Quiet())
+        )
     target.discard()
     assert not (tmp_path / "copy").exists()
 

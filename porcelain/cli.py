@@ -282,8 +282,8 @@ def _verdict(error: BaseException) -> tuple[int, str]:
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, ""
     if isinstance(error, OSError) and error.strerror:
-        where = f"{error.filename}: " if error.filename is not None else ""
-        return LocalError.exit_status, f"{where}{error.strerror}."
+        what = "cannot read or write" if error.filename is None else f"cannot use {error.filename}"
+        return LocalError.exit_status, f"{what} ({error.strerror})."
     if isinstance(error, MemoryError):
         return LocalError.exit_status, "out of memory."
     what = f"this is a bug in msglog ({type(error).__name__}: {str(error)[:200]})."

@@ -61,7 +61,10 @@ def run(
     folder = Path(context.directory, arguments.folder or _folder_name(url))
     path = folder / FOLDER
     if (path / STORE_NAME).exists():
-        raise CloneFolderError(f"there is a repository in {folder} already")
+        raise CloneFolderError(
+            f"there is a repository in {folder} already",
+            hint="Name another DIR, or say `msglog pull` there.",
+        )
     new = not folder.exists()
     done = False
     try:

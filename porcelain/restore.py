@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from shlex import quote
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.backup import REPOSITORY
@@ -59,7 +60,7 @@ def run(arguments: Namespace, context: Context) -> int:
         if done.aside:
             aside = one_line(done.aside)
             context.write(
-                f"What was there is in {aside}; `msglog pull {aside}` adds what only that has\n"
+                f"What was there is in {aside}; `msglog pull {quote(aside)}` adds what only that has\n"
             )
     return 0
 

@@ -188,7 +188,7 @@ def test_output_that_cannot_be_written_is_a_local_failure(cli: CommandLine) -> N
     full = FullDisk()
     status_code = main(["logs"], cli.environment, BytesIO(), full, error)  # type: ignore[arg-type]
     assert status_code == 7
-    assert error.getvalue() == b"msglog: error: No space left on device.\n"
+    assert error.getvalue() == b"msglog: error: cannot read or write (No space left on device).\n"
 
 
 class ByThree(RawIOBase):

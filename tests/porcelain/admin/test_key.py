@@ -40,7 +40,7 @@ def test_a_key_gets_its_line(ann: Home) -> None:
     assert (command.user, command.fingerprint, command.account) == ("ann", ONE, None)
     assert ann.key_file.stat().st_mode & 0o777 == 0o600
     assert ann.key_file.parent.stat().st_mode & 0o777 == 0o700
-    assert ann.do("key", "check").output == f"{ann.key_file}: 1 lines, all good\n"
+    assert ann.do("key", "check").output == f"{ann.key_file}: 1 line, all good\n"
 
 
 def test_the_command_runs_this_msglog(ann: Home) -> None:

@@ -142,7 +142,9 @@ def _connect_local(target: Target, words: Sequence[str], context: Context) -> Ch
             ) from error
         if os.path.exists(os.path.join(repository_folder(str(path)), STORE_NAME)):
             raise UnusableRepositoryError(
-                f"the repository in {path} cannot be opened", why=error.why or error.what, hint=error.hint
+                f"the repository in {path} cannot be opened",
+                why=error.why or error.what,
+                hint=error.hint,
             ) from error
         from shlex import quote  # noqa: PLC0415 - only for this error
 

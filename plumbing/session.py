@@ -81,10 +81,12 @@ _REPORTED = {
 }
 """What the remote reports by some codes; of others, "an error"."""
 
-_LOOK = "Whoever runs it sees more with `msglog admin doctor`, or `msglog verify` in the repository."
+_LOOK = (
+    "Whoever runs it sees more with `msglog admin doctor`, or `msglog verify` in the repository."
+)
 _REMEDIES = {
     "no-such-log": "`msglog ls-remote REMOTE` lists those that it has.",
-    "no-such-repository": "Correct the URL, or have it made with `msglog admin repository add NAME`.",
+    "no-such-repository": "Correct the URL, or have one made: `msglog admin repository add NAME`.",
     "protocol": "Is it another version of msglog?",
     "busy": "Try again in a moment.",
     "damaged": _LOOK,
@@ -290,7 +292,7 @@ class Session:
 
 def _remote_error(error: PeerError) -> MsglogError:
     if error.code == "not-authorised":
-        why = "" if error.text == "not authorised" else error.text
+        why = "" if error.text == "not authorised" else error.text.rstrip(".")
         hint = "The administrator of the server can give you a role that allows it."
         return RemoteRefusedError("not authorised", why=why, hint=hint)
     kind = _ERRORS.get(error.code, RemoteFailureError)

@@ -32,22 +32,22 @@ MANY = Palette(
     "256",
     ColorSystem.EIGHT_BIT,
     {
-    "id": Style.parse("color(136)"),
-    "author": Style.parse("bold"),
-    "time": Style.parse("color(31)"),
-    "tag": Style.parse("color(28)"),
-    "name": Style.parse("bold color(31)"),
-    "good": Style.parse("color(28)"),
-    "attention": Style.parse("bold color(166)"),
-    "bad": Style.parse("bold color(196)"),
-    "dim": Style.parse("dim"),
-    "match": Style.parse("bold color(196)"),
-    "bar": Style.parse("color(32)"),
-    "rest": Style.parse("color(245)"),
-    "heat1": Style.parse("color(65)"),
-    "heat2": Style.parse("color(28)"),
-    "heat3": Style.parse("color(28)"),
-    "heat4": Style.parse("color(28)"),
+        "id": Style.parse("color(136)"),
+        "author": Style.parse("bold"),
+        "time": Style.parse("color(31)"),
+        "tag": Style.parse("color(28)"),
+        "name": Style.parse("bold color(31)"),
+        "good": Style.parse("color(28)"),
+        "attention": Style.parse("bold color(166)"),
+        "bad": Style.parse("bold color(196)"),
+        "dim": Style.parse("dim"),
+        "match": Style.parse("bold color(196)"),
+        "bar": Style.parse("color(32)"),
+        "rest": Style.parse("color(245)"),
+        "heat1": Style.parse("color(65)"),
+        "heat2": Style.parse("color(28)"),
+        "heat3": Style.parse("color(28)"),
+        "heat4": Style.parse("color(28)"),
     },
 )
 """Of 256 colours, which are the same on every terminal: those of a middle brightness, to be read on
@@ -57,26 +57,26 @@ FEW = Palette(
     "standard",
     ColorSystem.STANDARD,
     {
-    "id": Style.parse("magenta"),
-    "author": Style.parse("bold"),
-    "time": Style.parse("cyan"),
-    "tag": Style.parse("green"),
-    "name": Style.parse("bold"),
-    "good": Style.parse("green"),
-    "attention": Style.parse("bold magenta"),
-    "bad": Style.parse("bold red"),
-    "dim": Style.parse("dim"),
-    "match": Style.parse("bold red"),
-    "bar": Style.parse("cyan"),
-    "rest": Style.parse("dim"),
-    "heat1": Style.parse("dim green"),
-    "heat2": Style.parse("green"),
-    "heat3": Style.parse("green"),
-    "heat4": Style.parse("green"),
+        "id": Style.parse("magenta"),
+        "author": Style.parse("bold"),
+        "time": Style.parse("cyan"),
+        "tag": Style.parse("green"),
+        "name": Style.parse("bold"),
+        "good": Style.parse("green"),
+        "attention": Style.parse("bold magenta"),
+        "bad": Style.parse("bold red"),
+        "dim": Style.parse("dim"),
+        "match": Style.parse("bold red"),
+        "bar": Style.parse("cyan"),
+        "rest": Style.parse("dim"),
+        "heat1": Style.parse("dim green"),
+        "heat2": Style.parse("green"),
+        "heat3": Style.parse("green"),
+        "heat4": Style.parse("green"),
     },
 )
-"""Of 16 colours, which every terminal has its own of: yellow and what is bold and not red or magenta,
-which many show brighter, cannot be read on white, and blue not on black."""
+"""Of 16 colours, which every terminal has its own of: yellow, and what is bold and not red or
+magenta, which many show brighter, cannot be read on white, and blue not on black."""
 
 _BAR_WIDTH = 40
 _BAR_LEAST = 6
@@ -247,4 +247,3 @@ def _bar_look(chosen: Palette) -> dict[str, Style]:
     done, rest = chosen.styles["bar"], chosen.styles["rest"]
     names = ("complete_style", "finished_style", "pulse_style")
     return {"style": rest, **dict.fromkeys(names, done)}
-

@@ -59,9 +59,8 @@ def run(arguments: Namespace, context: Context) -> int:
             context.write(f"Restored {said} in {one_line(place)}\n")
         if done.aside:
             aside = one_line(done.aside)
-            context.write(
-                f"What was there is in {aside}; `msglog pull {quote(aside)}` adds what only that has\n"
-            )
+            pull = f"`msglog pull {quote(aside)}` adds what only that has"
+            context.write(f"What was there is in {aside}; {pull}\n")
     return 0
 
 

@@ -57,7 +57,8 @@ def options(name: str) -> set[tuple[str, ...]]:
         spellings
         for _, parser in all_parsers(command_parser(name), name)
         for action in parser._actions
-        if (spellings := tuple(action.option_strings)) and not options_of_all().issuperset(spellings)
+        if (spellings := tuple(action.option_strings))
+        and not options_of_all().issuperset(spellings)
     }
 
 
@@ -65,7 +66,7 @@ def options(name: str) -> set[tuple[str, ...]]:
 def test_a_page_leaves_no_option_out_and_names_none_that_there_is_not(name: str) -> None:
     page = (FOLDER / f"{name}.md").read_text()
     assert page.startswith(f"# msglog {name}\n")
-    written = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", page))
+    written = set(re.findall(r"(?<![\w-])--?[A-Za-z][a-z-]*", page))
     if name not in SAME_AS:
         missing = [spellings for spellings in options(name) if not written.intersection(spellings)]
         assert missing == []

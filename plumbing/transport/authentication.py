@@ -123,7 +123,9 @@ def authenticate(
     elif methods and "publickey" not in methods:
         hint = ""
     elif not tried:
-        hint = "Make one with `ssh-keygen -t ed25519`; give the .pub file to whoever runs the server."
+        hint = (
+            "Make one with `ssh-keygen -t ed25519`; give the .pub file to whoever runs the server."
+        )
     else:
         hint = "Whoever runs the server lets a key in: `msglog admin key add USER FILE.pub`."
     raise AuthenticationError(

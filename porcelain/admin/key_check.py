@@ -150,4 +150,6 @@ def _report(before: KeyView, after: KeyView, context: Context, *, done: bool) ->
 
 def _praise(inspection: Inspection, context: Context) -> None:
     if not context.json and not context.quiet:
-        context.write(f"{one_line(inspection.path)}: {plural(len(inspection.entries()), 'line')}, all good\n")
+        context.write(
+            f"{one_line(inspection.path)}: {plural(len(inspection.entries()), 'line')}, all good\n"
+        )

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 def configure(parser: ArgumentParser) -> None:
     """Add the arguments of `admin set`."""
-    parser.add_argument(
-        "setting", metavar="NAME", nargs="?", help=f"{', '.join(SETTINGS)} (all)"
-    )
+    parser.add_argument("setting", metavar="NAME", nargs="?", help=f"{', '.join(SETTINGS)} (all)")
     parser.add_argument("value", metavar="VALUE", nargs="?", help="without one, it is shown")
     parser.set_defaults(run=_run)
 

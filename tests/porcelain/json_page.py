@@ -29,7 +29,7 @@ DOCUMENTED = {
 """Which command prints which kind."""
 
 SILENT, TEXTUAL = (
-    set(re.findall(r"`([a-z-]+(?: [a-z-]+)?)`", paragraph))
+    set(re.findall(r"`([a-z][a-z-]+(?: [a-z-]+)?)`", paragraph))
     for paragraph in PAGE.partition("\n## What prints no JSON\n\n")[2].split("\n\n")[:2]
 )
 """The commands that print nothing, and those that print the same text with `--json` as without."""

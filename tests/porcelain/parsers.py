@@ -23,7 +23,9 @@ def subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentP
     return found
 
 
-def all_parsers(parser: argparse.ArgumentParser, path: str) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+def all_parsers(
+    parser: argparse.ArgumentParser, path: str
+) -> Iterator[tuple[str, argparse.ArgumentParser]]:
     """Yield a parser and those below it, with what is typed for each; path: for the first."""
     yield path, parser
     seen: list[argparse.ArgumentParser] = []

@@ -12,7 +12,9 @@ from porcelain.commands import COMMANDS
 from tests.porcelain.parsers import command_parser, subcommands
 
 ROOT = Path(__file__).parents[2]
-SOURCES = [path for name in ("msglog", "plumbing", "porcelain") for path in (ROOT / name).rglob("*.py")]
+SOURCES = [
+    path for name in ("msglog", "plumbing", "porcelain") for path in (ROOT / name).rglob("*.py")
+]
 LEADING = {"-C", "--version"}
 """What may stand before a command."""
 
@@ -23,7 +25,10 @@ def texts(path: Path) -> Iterator[str]:
     """Yield the texts of a module that may be shown: all but docstrings; X is what is put in."""
     tree = ast.parse(path.read_text())
     parts = {
-        id(value) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for value in node.values
+        id(value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+        for value in node.values
     }
     comments = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
@@ -53,7 +58,7 @@ def parser_of(words: list[str]) -> tuple[argparse.ArgumentParser, list[str]]:
     parser = command_parser(name)
     while below := subcommands(parser):
         at = next((at for at, word in enumerate(rest) if not word.startswith("-")), None)
-        if at is None:
+        if at is None or rest[at] == "X":
             break
         parser = below[rest.pop(at)]
     return parser, rest

@@ -138,7 +138,7 @@ def test_a_client_is_told_that_a_repository_is_unusable_and_not_that_there_is_no
 ) -> None:
     (account.account / "repositories" / "main" / "store.db").write_bytes(b"\xff" * 5000)
     ours, theirs = os.pipe()
-    stdin, stdout = open(os.devnull, "rb"), os.fdopen(theirs, "wb", closefd=False)
+    stdin, stdout = BytesIO(), os.fdopen(theirs, "wb", closefd=False)
     words = ["receive-pack", "ann", "--account", str(account.account)]
     environment = {"HOME": str(account.path), "SSH_ORIGINAL_COMMAND": CALL}
     assert main(words, environment, stdin, stdout, BytesIO()) == 7

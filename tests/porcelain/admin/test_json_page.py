@@ -48,7 +48,7 @@ def command(words: list[str]) -> str:
 def test_what_is_printed_is_as_the_page_says(home: Home) -> None:
     home.public_key(1, comment="ann@laptop")
     home.public_key(2, "new.pub")
-    (home.path / "sshd_config").write_text("HostKey none\n")
+    (home.path / "sshd_config").write_text("HostKey none\nPermitUserEnvironment yes\n")
     home.do("user", "add", "ann", "--role", "write")
     for words, kind in SCENARIOS:
         given = [make.key(2).fingerprint if word == "FINGERPRINT" else word for word in words]

@@ -150,7 +150,6 @@ def _connect_local(target: Target, words: Sequence[str], context: Context) -> Ch
 
         raise NoRepositoryThereError(
             f"there is no repository in {path}",
-            why=error.why or error.what,
             hint=f"`msglog init {quote(str(path))}` makes one.",
         ) from error
     permissions = DirectPermissions(context.login)

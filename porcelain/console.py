@@ -35,9 +35,10 @@ MANY = Palette(
         "id": Style.parse("color(136)"),
         "author": Style.parse("bold"),
         "time": Style.parse("color(31)"),
-        "tag": Style.parse("color(28)"),
+        "tag": Style.parse("color(64)"),
+        "option": Style.parse("color(31)"),
         "name": Style.parse("bold color(31)"),
-        "good": Style.parse("color(28)"),
+        "good": Style.parse("color(64)"),
         "attention": Style.parse("bold color(166)"),
         "bad": Style.parse("bold color(196)"),
         "dim": Style.parse("dim"),
@@ -45,9 +46,9 @@ MANY = Palette(
         "bar": Style.parse("color(32)"),
         "rest": Style.parse("color(245)"),
         "heat1": Style.parse("color(65)"),
-        "heat2": Style.parse("color(28)"),
-        "heat3": Style.parse("color(28)"),
-        "heat4": Style.parse("color(28)"),
+        "heat2": Style.parse("color(64)"),
+        "heat3": Style.parse("color(64)"),
+        "heat4": Style.parse("color(64)"),
     },
 )
 """Of 256 colours, which are the same on every terminal: those of a middle brightness, to be read on
@@ -59,8 +60,9 @@ FEW = Palette(
     {
         "id": Style.parse("magenta"),
         "author": Style.parse("bold"),
-        "time": Style.parse("cyan"),
+        "time": Style.parse("none"),
         "tag": Style.parse("green"),
+        "option": Style.parse("magenta"),
         "name": Style.parse("bold"),
         "good": Style.parse("green"),
         "attention": Style.parse("bold magenta"),
@@ -132,7 +134,7 @@ def help_formatter(context: Context) -> type[HelpFormatter]:
         group_name_formatter = str
         styles: ClassVar = {
             **RichHelpFormatter.styles,
-            "argparse.args": chosen.styles["time"],
+            "argparse.args": chosen.styles["option"],
             "argparse.groups": chosen.styles["name"],
             "argparse.metavar": chosen.styles["tag"],
             "argparse.prog": chosen.styles["dim"],

@@ -241,6 +241,15 @@ def test_a_closed_pipe_is_141_in_silence(cli: CommandLine) -> None:
         assert process.wait(timeout=60) == 141
 
 
+def test_a_full_disk_is_one_line_and_status_7(cli: CommandLine) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*RUN, "logs"], stdout=full, stderr=subprocess.PIPE, env=processes(cli), check=False
+        )
+    said = b"msglog: error: cannot read or write (No space left on device).\n"
+    assert (done.returncode, done.stderr) == (7, said)
+
+
 def test_a_pipe_that_is_closed_from_the_start(cli: CommandLine) -> None:
     cli.ok("add", "one line fits the buffer")
     read, write = os.pipe()

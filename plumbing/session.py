@@ -292,7 +292,7 @@ class Session:
 
 def _remote_error(error: PeerError) -> MsglogError:
     if error.code == "not-authorised":
-        why = "" if error.text == "not authorised" else error.text.rstrip(".")
+        why = error.text.rstrip(".").removeprefix("not authorised").lstrip()
         hint = "The administrator of the server can give you a role that allows it."
         return RemoteRefusedError("not authorised", why=why, hint=hint)
     kind = _ERRORS.get(error.code, RemoteFailureError)

@@ -65,6 +65,8 @@ THEMES = {
 """The ground, the text, and eight and eight bright colours of a terminal; light is Tango's."""
 
 _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+_WHITE_FRAME = 'stroke="rgba(255,255,255,0.35)"'
+_GREY_FRAME = 'stroke="rgba(127,127,127,0.5)"'
 
 
 def take(name: str) -> dict[str, str]:
@@ -88,7 +90,8 @@ def take(name: str) -> dict[str, str]:
 
 def _picture(console: Console, identity: str, theme: TerminalTheme) -> str:
     svg = console.export_svg(title="msglog", theme=theme, clear=False, unique_id=identity)
-    return _FONTS.sub("", svg)  # which would be loaded from elsewhere
+    svg = _FONTS.sub("", svg)  # which would be loaded from elsewhere
+    return svg.replace(_WHITE_FRAME, _GREY_FRAME)  # a white one around white is none
 
 
 def run(words: list[str], folder: Path) -> str:

@@ -122,12 +122,11 @@ def _replaced(account: Account, arguments: Namespace) -> str:
     account.user(arguments.user)
     keys = account.keys_of(arguments.user)
     if len(keys) != 1:
-        raise KeyChoiceError(
-            f"{arguments.user} has {plural(len(keys), 'key')}",
-            hint="Say which with --replacing FINGERPRINT."
-            if keys
-            else f"Give it with `msglog admin key add {arguments.user} FILE.pub`.",
-        )
+        hint = "Say which with --replacing FINGERPRINT."
+        if not keys:
+            hint = f"Give them one with `msglog admin key add {arguments.user} FILE.pub`."
+        count = plural(len(keys), "key") if keys else "no key"
+        raise KeyChoiceError(f"{arguments.user} has {count}", hint=hint)
     return keys[0].key.fingerprint
 
 

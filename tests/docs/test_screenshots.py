@@ -19,6 +19,7 @@ def test_a_picture_is_what_was_printed_in_colour() -> None:
         assert len(set(re.findall(r"fill: (#[0-9a-f]{6})", svg))) >= 4
         assert "url(http" not in svg
         assert "@font-face" not in svg
+        assert 'stroke="rgba(127,127,127' in svg
 
 
 def test_the_pages_show_pictures_that_are_taken() -> None:

@@ -109,6 +109,16 @@ def test_what_a_server_reports_comes_with_what_to_do(code: str, status: int, hin
     assert bool(hint) == bool(caught.value.hint)
 
 
+def test_what_is_not_allowed_is_said_once() -> None:
+    for text, shown in (
+        ("not authorised", "not authorised."),
+        ("not authorised to append main", "not authorised (to append main)."),
+    ):
+        with pytest.raises(NotAuthorisedError) as caught:
+            session(encode_event(PeerError("not-authorised", text)))
+        assert str(caught.value).startswith(f"{shown} The administrator")
+
+
 def test_keep_alives_before_the_greeting_are_borne_for_a_while() -> None:
     alive = encode_event(KeepAlive())
     assert session(alive * 20 + GREETING).greeting.user == "ann"

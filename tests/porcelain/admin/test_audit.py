@@ -101,7 +101,7 @@ def test_an_administrators_changes_are_recorded(home: Home) -> None:
     assert details[2].startswith(f"ann +{fingerprint}")
     assert details[3] == "ann read ops/*"
     assert details[4] == "audit.keep 5000"
-    assert details[5].startswith("ann none (there is a user 'ann' already.")
+    assert details[5].startswith("ann none (there is a user 'ann' already)")
     assert details[6].startswith(f"ann -{fingerprint}")
 
 

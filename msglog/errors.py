@@ -38,10 +38,14 @@ class MsglogError(Exception):
         self.why = why
         self.hint = hint
 
+    @property
+    def clause(self) -> str:
+        """The error without its hint and without a full stop: WHAT (WHY)."""
+        return f"{self.what} ({self.why})" if self.why else self.what
+
     def __str__(self) -> str:
         """Return the error on one line: WHAT (WHY). HINT."""
-        text = f"{self.what} ({self.why})." if self.why else f"{self.what}."
-        return f"{text} {self.hint}" if self.hint else text
+        return f"{self.clause}. {self.hint}" if self.hint else f"{self.clause}."
 
 
 class NegativeAnswer(MsglogError):  # noqa: N818 - an answer, not a fault

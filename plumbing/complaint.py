@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from msglog.errors import IntegrityError, LocalError, MsglogError, NotAuthorisedError, RemoteError
-from msglog.store.store import ReadOnlyStoreError, StoreBusyError
+from msglog.objectid import DamagedObjectError
+from msglog.store.store import MissingObjectError, ReadOnlyStoreError, StoreBusyError
 from msglog.wire import batch
 from msglog.wire.events import PeerError
 
@@ -29,8 +30,10 @@ def peer_error(error: MsglogError) -> PeerError:
             return PeerError("no-such-log", error.what)
         case batch.ForgedMessageError() | ForgedTransferError() | batch.BatchError():
             return PeerError("forged", str(error))
-        case IntegrityError():
+        case DamagedObjectError() | MissingObjectError():
             return PeerError("damaged", f"the server's store is damaged: {error.what}")
+        case IntegrityError():
+            return PeerError("damaged", "the server's store is damaged")
         case TooMuchAskedError():
             return PeerError("too-much", error.what)
         case StoreBusyError():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pwd
+import shlex
 import stat
 from pathlib import Path
 
@@ -55,6 +56,6 @@ def find_login_account(login: str, folder: Path | None) -> LoginAccount | None:
         raise UntrustedAccountError(
             f"nobody is let in by {path}",
             why=f"others may write to it (mode {stat.S_IMODE(status.st_mode):04o})",
-            hint=f"Run `chmod go-w {path}`.",
+            hint=f"Run `chmod go-w {shlex.quote(str(path))}`.",
         )
     return LoginAccount(path, None if path == usual.resolve() else str(path))

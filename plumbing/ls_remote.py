@@ -21,7 +21,13 @@ NOTHING_FOUND = 1
 def configure(parser: ArgumentParser) -> None:
     """Add the arguments of `ls-remote`."""
     parser.add_argument("--exit-code", action="store_true", help="exit with 1 if nothing matches")
-    parser.add_argument("remote", nargs="?", default=DEFAULT_REMOTE, metavar="REMOTE")
+    parser.add_argument(
+        "remote",
+        nargs="?",
+        default=DEFAULT_REMOTE,
+        metavar="REMOTE",
+        help="a name or a URL (origin)",
+    )
     parser.add_argument("pattern", nargs="?", metavar="PATTERN", help="such as 'lab/*'")
 
 

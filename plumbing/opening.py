@@ -142,12 +142,15 @@ def _connect_local(target: Target, words: Sequence[str], context: Context) -> Ch
             ) from error
         if os.path.exists(os.path.join(repository_folder(str(path)), STORE_NAME)):
             raise UnusableRepositoryError(
-                f"the repository in {path} cannot be opened", why=error.why or error.what
+                f"the repository in {path} cannot be opened",
+                why=error.why or error.what,
+                hint=error.hint,
             ) from error
+        from shlex import quote  # noqa: PLC0415 - only for this error
+
         raise NoRepositoryThereError(
             f"there is no repository in {path}",
-            why=error.why or error.what,
-            hint=f"`msglog init {path}` makes one.",
+            hint=f"`msglog init {quote(str(path))}` makes one.",
         ) from error
     permissions = DirectPermissions(context.login)
     service = Service(repository, permissions, agent=AGENT, clock=context.now)

@@ -6,6 +6,8 @@ import os
 
 from msglog.account.account import DEFAULT_FOLDER, DEFAULT_REPOSITORY, Account
 from msglog.account.audit import GREETING, REFUSED, Act, Trail, Visit
+from msglog.account.name import InvalidRepositoryError
+from msglog.account.record import UnknownRepositoryError
 from msglog.account.role import Role
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass, field
@@ -20,6 +22,7 @@ from msglog.wire.request_line import (
     parse_request_line,
     parse_requests,
 )
+from plumbing.complaint import peer_error
 from plumbing.conversation import converse
 from plumbing.direct import DirectPermissions
 from plumbing.heartbeat import Heartbeat
@@ -148,9 +151,11 @@ def _serve_account(arguments: Namespace, context: Context) -> int:
             repository = account.open_repository(name)
         except NotAuthorisedError as error:
             return _refuse(context, trail, PeerError("not-authorised", error.what), error)
-        except MsglogError as error:
+        except (UnknownRepositoryError, InvalidRepositoryError) as error:
             answer = PeerError("no-such-repository", f"there is no repository {name!r}")
             return _refuse(context, trail, answer, error)
+        except MsglogError as error:
+            return _refuse(context, trail, peer_error(error), error)
         permissions = AccountPermissions(account, access)
 
         def rules(log: str) -> Rules:

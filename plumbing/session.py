@@ -75,6 +75,25 @@ _ERRORS: dict[str, type[MsglogError]] = {
     "damaged": RemoteDamageError,
     "forged": RemoteDamageError,
 }
+_REPORTED = {
+    "no-such-log": "the remote has no such log",
+    "no-such-repository": "the remote has no such repository",
+}
+"""What the remote reports by some codes; of others, "an error"."""
+
+_LOOK = (
+    "Whoever runs it sees more with `msglog admin doctor`, or `msglog verify` in the repository."
+)
+_REMEDIES = {
+    "no-such-log": "`msglog ls-remote REMOTE` lists those that it has.",
+    "no-such-repository": "Correct the URL, or have one made: `msglog admin repository add NAME`.",
+    "protocol": "Is it another version of msglog?",
+    "busy": "Try again in a moment.",
+    "damaged": _LOOK,
+    "storage": _LOOK,
+    "internal": _LOOK,
+    "forged": "`msglog verify` checks what is here.",
+}
 
 
 @dataclass(slots=True)
@@ -273,9 +292,9 @@ class Session:
 
 def _remote_error(error: PeerError) -> MsglogError:
     if error.code == "not-authorised":
-        why = "" if error.text == "not authorised" else error.text
+        why = error.text.rstrip(".").removeprefix("not authorised").lstrip()
         hint = "The administrator of the server can give you a role that allows it."
         return RemoteRefusedError("not authorised", why=why, hint=hint)
     kind = _ERRORS.get(error.code, RemoteFailureError)
-    hint = "Is it another version of msglog?" if error.code == "protocol" else ""
-    return kind("the remote reports an error", why=error.text, hint=hint)
+    what = _REPORTED.get(error.code, "the remote reports an error")
+    return kind(what, why=error.text.rstrip("."), hint=_REMEDIES.get(error.code, ""))

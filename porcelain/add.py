@@ -96,13 +96,15 @@ def _encode(number: int, message: Message) -> bytes:
 
 
 def _report(context: Context, repository: Repository, added: list[tuple[Key, Message]]) -> None:
+    if context.quiet:
+        return
     if context.json:
         from msglog.key import key_object_id  # noqa: PLC0415 - only with --json
         from porcelain.message_json import message_fields, to_json  # noqa: PLC0415 - as above
 
         for key, message in added:
             context.write(to_json(message_fields(key_object_id(key), message)))
-    elif not context.quiet and added:
+    elif added:
         length = repository.abbreviation_length()
         for key, _ in added:
             context.write(f"{_short_id(key, length)}\n")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
 from itertools import groupby
 
 from msglog.annotation import TYPE_CHECKING
+from porcelain.display import cells, fit
 from porcelain.tally import WEEKDAYS, day_name, weekday
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def bars(
     counts: Sequence[tuple[str, int]], width: int, style: str, *, unicode: bool
 ) -> Iterator[Line]:
     """Yield a line for each count: its label, which is safe to show, the number, and a bar."""
-    labels = [_cut(label) for label, _ in counts]
+    labels = [fit(label, _LABEL_WIDTH) for label, _ in counts]
     label_width = max(map(cells, labels), default=0)
     largest = max((count for _, count in counts), default=0)
     number_width = len(str(largest))
@@ -127,22 +127,3 @@ def _month_names(start: int, weeks: int, size: int) -> str:
             text = text.ljust(place) + _MONTHS[int(month) - 1]
         before = month
     return text
-
-
-def _cut(label: str) -> str:
-    """Return a label that is not too wide."""
-    if cells(label) <= _LABEL_WIDTH:
-        return label
-    while cells(label) >= _LABEL_WIDTH:
-        label = label[:-1]
-    return f"{label}…"
-
-
-def cells(text: str) -> int:
-    """Return how many columns of a terminal a text takes."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.combining(one) else 1 + (unicodedata.east_asian_width(one) in "WF")
-        for one in text
-    )

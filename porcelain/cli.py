@@ -38,13 +38,22 @@ def run() -> int:
     gc.disable()  # what is imported and made until a command begins is no garbage
     streams = (_stream(sys.stdin, "rb"), _stream(sys.stdout, "wb"), _stream(sys.stderr, "wb"))
     status = main(sys.argv[1:], os.environ, *streams)  # noqa: TID251 - here it enters
-    if status == CLOSED_PIPE:
-        # What is still buffered has no reader; the interpreter must not complain at its exit.
+    if status == CLOSED_PIPE or not _flushed(streams[1]):
+        # What is still buffered goes nowhere; the interpreter must not complain at its exit.
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
     # At its exit the interpreter looks through all that is alive for cycles, for 10 ms.
     gc.freeze()
     return status
+
+
+def _flushed(stream: BinaryIO) -> bool:
+    """Tell whether all that was written to a stream is out."""
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _stream(stream: object, mode: str) -> BinaryIO:
@@ -282,8 +291,8 @@ def _verdict(error: BaseException) -> tuple[int, str]:
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, ""
     if isinstance(error, OSError) and error.strerror:
-        where = f"{error.filename}: " if error.filename is not None else ""
-        return LocalError.exit_status, f"{where}{error.strerror}."
+        what = "cannot read or write" if error.filename is None else f"cannot use {error.filename}"
+        return LocalError.exit_status, f"{what} ({error.strerror})."
     if isinstance(error, MemoryError):
         return LocalError.exit_status, "out of memory."
     what = f"this is a bug in msglog ({type(error).__name__}: {str(error)[:200]})."

@@ -58,10 +58,14 @@ def run(
             "local", path=str(local_path(url, Path(context.directory), context).resolve())
         )
     settings = new_settings(DEFAULT_REMOTE, arguments, context)
-    folder = Path(context.directory, arguments.folder or _folder_name(url))
+    named = arguments.folder or _folder_name(url)
+    folder = Path(context.directory, named)
     path = folder / FOLDER
     if (path / STORE_NAME).exists():
-        raise CloneFolderError(f"there is a repository in {folder} already")
+        raise CloneFolderError(
+            f"there is a repository in {named} already",
+            hint="Name another DIR, or say `msglog pull` there.",
+        )
     new = not folder.exists()
     done = False
     try:
@@ -85,7 +89,7 @@ def run(
         elif not done:
             note(
                 context,
-                f"msglog: what came is kept in {one_line(str(folder))}; "
+                f"msglog: what came is kept in {one_line(named)}; "
                 "`msglog pull` there goes on from it",
             )
 

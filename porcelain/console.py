@@ -8,31 +8,77 @@ from rich.color import ColorSystem
 from rich.style import Style
 
 from msglog.annotation import TYPE_CHECKING
+from msglog.dataclass import dataclass
 
 if TYPE_CHECKING:
     from argparse import HelpFormatter
-    from typing import Any, Literal
+    from collections.abc import Mapping
+    from typing import Any, ClassVar, Literal
 
     from plumbing.context import Context
     from porcelain.printing import Piece
 
-_STYLES = {
-    "id": Style.parse("yellow"),
-    "author": Style.parse("bold"),
-    "time": Style.parse("cyan"),
-    "tag": Style.parse("green"),
-    "name": Style.parse("bold cyan"),
-    "good": Style.parse("green"),
-    "attention": Style.parse("bold yellow"),
-    "bad": Style.parse("bold red"),
-    "dim": Style.parse("dim"),
-    "match": Style.parse("bold red"),
-    "bar": Style.parse("blue"),
-    "heat1": Style.parse("dim green"),
-    "heat2": Style.parse("green"),
-    "heat3": Style.parse("bright_green"),
-    "heat4": Style.parse("bold bright_green"),
-}
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """How each style of `porcelain.printing` looks. name: of its colours, as rich calls them."""
+
+    name: Literal["standard", "256"]
+    system: ColorSystem
+    styles: Mapping[str, Style]
+
+
+MANY = Palette(
+    "256",
+    ColorSystem.EIGHT_BIT,
+    {
+        "id": Style.parse("color(136)"),
+        "author": Style.parse("bold"),
+        "time": Style.parse("color(31)"),
+        "tag": Style.parse("color(64)"),
+        "option": Style.parse("color(31)"),
+        "name": Style.parse("bold color(31)"),
+        "good": Style.parse("color(64)"),
+        "attention": Style.parse("bold color(166)"),
+        "bad": Style.parse("bold color(196)"),
+        "dim": Style.parse("dim"),
+        "match": Style.parse("bold color(196)"),
+        "bar": Style.parse("color(32)"),
+        "rest": Style.parse("color(245)"),
+        "heat1": Style.parse("color(65)"),
+        "heat2": Style.parse("color(64)"),
+        "heat3": Style.parse("color(64)"),
+        "heat4": Style.parse("color(64)"),
+    },
+)
+"""Of 256 colours, which are the same on every terminal: those of a middle brightness, to be read on
+a light ground as well as on a dark one."""
+
+FEW = Palette(
+    "standard",
+    ColorSystem.STANDARD,
+    {
+        "id": Style.parse("magenta"),
+        "author": Style.parse("bold"),
+        "time": Style.parse("none"),
+        "tag": Style.parse("green"),
+        "option": Style.parse("magenta"),
+        "name": Style.parse("bold"),
+        "good": Style.parse("green"),
+        "attention": Style.parse("bold magenta"),
+        "bad": Style.parse("bold red"),
+        "dim": Style.parse("dim"),
+        "match": Style.parse("bold red"),
+        "bar": Style.parse("cyan"),
+        "rest": Style.parse("dim"),
+        "heat1": Style.parse("dim green"),
+        "heat2": Style.parse("green"),
+        "heat3": Style.parse("green"),
+        "heat4": Style.parse("green"),
+    },
+)
+"""Of 16 colours, which every terminal has its own of: yellow, and what is bold and not red or
+magenta, which many show brighter, cannot be read on white, and blue not on black."""
 
 _BAR_WIDTH = 40
 _BAR_LEAST = 6
@@ -45,6 +91,7 @@ class StyledPrinter:
 
     def __init__(self, context: Context) -> None:
         self._write = context.write
+        self._palette = palette(context.environment)
 
     def line(self, *pieces: Piece) -> None:
         """Print one line."""
@@ -52,12 +99,24 @@ class StyledPrinter:
 
     def text(self, *pieces: Piece) -> str:
         """Return the line with its codes."""
-        return "".join([_render(piece) for piece in pieces]) + "\n"
+        return "".join([self._rendered(piece) for piece in pieces]) + "\n"
 
     def marks(self, style: str) -> tuple[str, str]:
         """Return the codes before and after a text in a style."""
-        before, _, after = _render((style, "text")).partition("text")
+        before, _, after = self._rendered((style, "text")).partition("text")
         return before, after
+
+    def _rendered(self, piece: Piece) -> str:
+        if isinstance(piece, str):
+            return piece
+        style, text = piece
+        return self._palette.styles[style].render(text, color_system=self._palette.system)
+
+
+def palette(environment: Mapping[str, str]) -> Palette:
+    """Return the palette for as many colours as the environment says that the terminal has."""
+    many = environment.get("COLORTERM") or "256color" in environment.get("TERM", "")
+    return MANY if many else FEW
 
 
 def help_formatter(context: Context) -> type[HelpFormatter]:
@@ -65,15 +124,24 @@ def help_formatter(context: Context) -> type[HelpFormatter]:
     from rich.console import Console  # noqa: PLC0415 - only for help
     from rich_argparse import RichHelpFormatter  # noqa: PLC0415 - only for help
 
+    chosen = palette(context.environment)
+
     class Formatter(RichHelpFormatter):
         """rich-argparse without markup, for the terminal of the context."""
 
         help_markup = False
         text_markup = False
         group_name_formatter = str
+        styles: ClassVar = {
+            **RichHelpFormatter.styles,
+            "argparse.args": chosen.styles["option"],
+            "argparse.groups": chosen.styles["name"],
+            "argparse.metavar": chosen.styles["tag"],
+            "argparse.prog": chosen.styles["dim"],
+        }
 
         def __init__(self, prog: str, **options: Any) -> None:  # noqa: ANN401 - argparse's
-            console = Console(force_terminal=True, width=context.width, color_system="standard")
+            console = Console(force_terminal=True, width=context.width, color_system=chosen.name)
             super().__init__(prog, width=context.width, console=console, **options)
 
     return Formatter
@@ -96,7 +164,7 @@ class Bar:
         self._pace = Pace(started)
         self._width = context.width
         self._plain = not context.stderr_terminal or context.environment.get("TERM") == "dumb"
-        self._color: Literal["standard"] | None = None if context.color == "never" else "standard"
+        self._palette = None if context.color == "never" else palette(context.environment)
         self._shown = 0
 
     def update(
@@ -144,15 +212,18 @@ class Bar:
         from rich.progress_bar import ProgressBar  # noqa: PLC0415 - as above
         from rich.text import Text  # noqa: PLC0415 - as above
 
+        chosen = self._palette
         console = Console(
             file=StringIO(),
             force_terminal=True,
-            color_system=self._color,
-            no_color=self._color is None,
+            color_system=None if chosen is None else chosen.name,
+            no_color=chosen is None,
             width=width,
             legacy_windows=False,
         )
+        look = {} if chosen is None else _bar_look(chosen)
         bar = ProgressBar(
+            **look,
             total=None if fraction is None else 1.0,
             completed=fraction or 0.0,
             width=width,
@@ -174,8 +245,7 @@ class Bar:
         self._shown = width or 1
 
 
-def _render(piece: Piece) -> str:
-    if isinstance(piece, str):
-        return piece
-    style, text = piece
-    return _STYLES[style].render(text, color_system=ColorSystem.STANDARD)
+def _bar_look(chosen: Palette) -> dict[str, Style]:
+    done, rest = chosen.styles["bar"], chosen.styles["rest"]
+    names = ("complete_style", "finished_style", "pulse_style")
+    return {"style": rest, **dict.fromkeys(names, done)}

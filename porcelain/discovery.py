@@ -113,13 +113,19 @@ def _check(folder: str, *, named: bool) -> str:
         raise UnsafeRepositoryError(
             f"{folder} is not safe to use",
             why="everybody may write to it",
-            hint=f"Run `chmod o-w {folder}` if it is yours.",
+            hint=f"Run `chmod o-w {_quoted(folder)}` if it is yours.",
         )
     user = os.geteuid()
     if not named and user not in (0, status.st_uid):
         raise UnsafeRepositoryError(
             f"{folder} is not safe to use",
             why="it belongs to another user",
-            hint=f"If you mean it, name it: MSGLOG_DIR={folder}",
+            hint=f"If you mean it, name it: MSGLOG_DIR={_quoted(folder)}",
         )
     return folder
+
+
+def _quoted(folder: str) -> str:
+    from shlex import quote  # noqa: PLC0415 - only for errors
+
+    return quote(folder)

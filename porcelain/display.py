@@ -21,9 +21,28 @@ def block(text: str) -> str:
     return text if is_safe_block(text) else _pattern(f"(?![\n\t])[{UNSAFE}]").sub(_visible, text)
 
 
+def cells(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width  # noqa: PLC0415 - not for plain English
+
+    return sum(0 if combining(one) else 1 + (east_asian_width(one) in "WF") for one in text)
+
+
 def shorten(text: str, width: int) -> str:
     """Return text cut to width characters, the last of them an ellipsis when something is cut."""
     return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
+
+
+def fit(text: str, width: int) -> str:
+    """Return text cut to width columns of a terminal, the last an ellipsis if something is cut."""
+    if cells(text) <= width:
+        return text
+    text = text[: 4 * width]  # of longer ones, most characters take no columns
+    while cells(text) >= width:
+        text = text[:-1]
+    return f"{text}…"
 
 
 def plural(number: int, noun: str, many: str = "") -> str:

@@ -11,7 +11,7 @@ from msglog.key import FIRST_KEY, key_object_id
 from msglog.refname import DEFAULT_REMOTE, REMOTE_PREFIX, check_log_name
 from plumbing.opening import ask_nothing, find_target, open_session
 from porcelain.discovery import find_repository
-from porcelain.display import one_line
+from porcelain.display import one_line, plural
 from porcelain.places import repository_file
 from porcelain.printing import note, tell_all
 from porcelain.settings import UnknownRemoteError, load_settings
@@ -193,9 +193,10 @@ class Exchange:
     def warn_of_loss(self, log: str, lost: int, *, pushed: bool) -> None:
         """Say that the remote has lost messages, which is never to be passed over."""
         if lost:
-            hint = "they were pushed again" if pushed else f"push {log} to give them back"
             shown = one_line(self.target.shown)
-            note(self.context, f"msglog: warning: {shown} lost {lost} messages of {log}; {hint}")
+            hint = "pushed again" if pushed else f"`msglog push {shown} {log}` gives them back"
+            text = f"{shown} lost {plural(lost, 'message')} of {log}; {hint}"
+            note(self.context, f"msglog: warning: {text}")
 
     def warn_of_refusals(self, log: str, refused: Sequence[Refusal]) -> None:
         """List what the remote refused, and remember the exit status for it."""

@@ -149,7 +149,9 @@ def _git(arguments: Namespace, context: Context) -> Source:
     from porcelain.git_history import GitHistory  # noqa: PLC0415 - one format at a time
 
     if arguments.file == "-":
-        raise UnknownFormatError("a history of git is not read from standard input")
+        raise UnknownFormatError(
+            "a history of git is not read from standard input", hint="Name its folder."
+        )
     _check_options(arguments, GIT)
     folder = str(Path(context.directory, arguments.file or "."))
     revision = DEFAULT_REVISION if arguments.revision is None else arguments.revision

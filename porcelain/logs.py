@@ -5,6 +5,7 @@ from __future__ import annotations
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
 from porcelain.discovery import open_repository
+from porcelain.display import plural
 from porcelain.message_json import to_json
 
 if TYPE_CHECKING:
@@ -22,12 +23,12 @@ def configure(parser: ArgumentParser) -> None:
     """Add the subcommands of `logs`."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions")
     new = actions.add_parser("new", help="make an empty log", description="Make an empty log.")
-    new.add_argument("name", metavar="NAME")
+    new.add_argument("name", metavar="NAME", help="such as ops or beamline/p01")
     rename = actions.add_parser("rename", help="rename a log", description="Rename a log.")
-    rename.add_argument("old", metavar="OLD")
-    rename.add_argument("new", metavar="NEW")
+    rename.add_argument("old", metavar="OLD", help="the log")
+    rename.add_argument("new", metavar="NEW", help="its new name")
     delete = actions.add_parser("delete", help="forget a log", description="Forget a log.")
-    delete.add_argument("name", metavar="NAME")
+    delete.add_argument("name", metavar="NAME", help="the log")
     delete.add_argument("--force", action="store_true", help="even if it holds messages")
 
 
@@ -53,7 +54,7 @@ def _delete(arguments: Namespace, context: Context, repository: Repository) -> N
     log = repository.log(arguments.name)
     if log.count and not arguments.force:
         raise NotEmptyError(
-            f"the log {log.name!r} holds {log.count} messages",
+            f"the log {log.name!r} holds {plural(log.count, 'message')}",
             hint="Add --force to forget it all the same.",
         )
     _say(context, repository.delete_log(arguments.name, time=context.now()), "Deleted")

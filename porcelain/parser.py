@@ -18,6 +18,7 @@ _NOT_AN_OPTION = "\0"
 """Put before an argument after `--`, so that it is never an option; no argument can contain it."""
 
 _WANTS_VALUE = "expected one argument"
+_IGNORED = re.compile(r"ignored explicit argument '(.+)'")
 _INVALID_CHOICE = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)", re.DOTALL)
 _QUOTED = re.compile(r"'?([\w-]+)'?")
 """A choice, which newer versions of argparse do not quote."""
@@ -136,6 +137,11 @@ class CommandParser(argparse.ArgumentParser):
         hint = f"See `{self.prog} --help`."
         if _WANTS_VALUE in message:
             hint = self._value_hint(message) or hint
+        explicit = _IGNORED.search(message)
+        if explicit is not None:
+            for word in self._given:
+                if word.startswith("-") and word.endswith(explicit[1]):
+                    self._refuse_unknown([word])
         choice = _INVALID_CHOICE.search(message)
         if choice is not None:
             from difflib import get_close_matches  # noqa: PLC0415 - only for what was mistyped

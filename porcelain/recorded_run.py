@@ -50,7 +50,7 @@ class CommandStartError(Exception):
     def __init__(self, command: str, error: OSError) -> None:
         missing = error.errno in (errno.ENOENT, errno.ENOTDIR)
         self.status = _COMMAND_NOT_FOUND if missing else _COMMAND_NOT_RUN
-        super().__init__(f"cannot run {command!r} ({error.strerror or 'it failed'})")
+        super().__init__(f"cannot run {command!r} ({error.strerror or 'it failed'}).")
 
 
 @dataclass(frozen=True, slots=True)

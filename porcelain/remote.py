@@ -11,7 +11,7 @@ from msglog.store.store import Commit, RefUpdate
 from msglog.view import scope_of
 from plumbing.transport.url import parse_url
 from porcelain.discovery import open_repository
-from porcelain.display import one_line
+from porcelain.display import one_line, plural
 from porcelain.message_json import to_json
 from porcelain.places import repository_file
 from porcelain.scope import configure_patterns, missing_before, new_settings, shown
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from msglog.store.store import Ref
     from plumbing.context import Context
 
+_URL_HELP = "user@host[:path], ssh://user@host:port/path, a path, file://"
+
 
 class RemoteExistsError(UsageError):
     """A remote was to be made under a name that is taken."""
@@ -36,23 +38,21 @@ def configure(parser: ArgumentParser) -> None:
     """Add the subcommands of `remote`."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions")
     add = actions.add_parser("add", help="add a remote", description="Add a remote.")
-    add.add_argument("name", metavar="NAME")
-    add.add_argument(
-        "url", metavar="URL", help="user@host[:path], ssh://user@host:port/path, a path, file://"
-    )
+    add.add_argument("name", metavar="NAME", help="what it is called here, such as origin")
+    add.add_argument("url", metavar="URL", help=_URL_HELP)
     configure_patterns(add)
     remove = actions.add_parser("remove", aliases=["rm"], help="forget a remote")
-    remove.add_argument("name", metavar="NAME")
+    remove.add_argument("name", metavar="NAME", help="the remote")
     rename = actions.add_parser("rename", help="rename a remote")
-    rename.add_argument("name", metavar="OLD")
-    rename.add_argument("new", metavar="NEW")
+    rename.add_argument("name", metavar="OLD", help="the remote")
+    rename.add_argument("new", metavar="NEW", help="its new name")
     set_url = actions.add_parser("set-url", help="give a remote another URL")
-    set_url.add_argument("name", metavar="NAME")
-    set_url.add_argument("url", metavar="URL")
+    set_url.add_argument("name", metavar="NAME", help="the remote")
+    set_url.add_argument("url", metavar="URL", help=_URL_HELP)
     get_url = actions.add_parser("get-url", help="print the URL of a remote")
-    get_url.add_argument("name", metavar="NAME")
+    get_url.add_argument("name", metavar="NAME", help="the remote")
     show = actions.add_parser("show", help="show what is known of a remote, offline")
-    show.add_argument("name", metavar="NAME")
+    show.add_argument("name", metavar="NAME", help="the remote")
 
 
 def run(arguments: Namespace, context: Context) -> int:
@@ -151,7 +151,7 @@ def _show(arguments: Namespace, context: Context, repository: Repository) -> Non
         for _, horizon in missing_before(repository.folder, log, [remote]):
             number = "perhaps others" if horizon.older is None else f"{horizon.older} more"
             before = f", and {number} from before {shown(horizon.view, context)}"
-        context.write(f"  {one_line(log)}: {ref.count} messages when last seen{before}\n")
+        context.write(f"  {one_line(log)}: {plural(ref.count, 'message')} when last seen{before}\n")
 
 
 _ACTIONS = {

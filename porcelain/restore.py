@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from shlex import quote
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.backup import REPOSITORY
@@ -58,9 +59,8 @@ def run(arguments: Namespace, context: Context) -> int:
             context.write(f"Restored {said} in {one_line(place)}\n")
         if done.aside:
             aside = one_line(done.aside)
-            context.write(
-                f"What was there is in {aside}; `msglog pull {aside}` adds what only that has\n"
-            )
+            pull = f"`msglog pull {quote(aside)}` adds what only that has"
+            context.write(f"What was there is in {aside}; {pull}\n")
     return 0
 
 

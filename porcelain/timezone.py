@@ -28,7 +28,7 @@ def parse_timezone(text: str) -> tzinfo:
         minutes = 60 * int(match["hours"]) + int(match["minutes"])
         if minutes <= OFFSET_MINUTES_LIMIT:
             return timezone(timedelta(minutes=-minutes if match["sign"] == "-" else minutes))
-        raise TimezoneError(f"{text} is no offset", why="they go up to 14 hours")
+        raise TimezoneError(f"{text!r} is no offset", why="they go up to 14 hours")
     from zoneinfo import ZoneInfo  # noqa: PLC0415 - only for named zones
 
     try:

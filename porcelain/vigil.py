@@ -122,7 +122,7 @@ class RemoteVigil:
 
     def _complain(self, error: MsglogError, seconds: float) -> None:
         """Say why the remote is waited for, once for each reason."""
-        text = one_line(str(error).removesuffix("."))
+        text = one_line(error.clause)
         if text != self._complaint or self._context.verbose:
             self._complaint = text
             note(self._context, f"msglog: {text}; trying again in {max(seconds, 1):.0f} s")

@@ -11,7 +11,7 @@ from msglog.message import Foreign, decode_object
 from msglog.refname import tracking_ref
 from porcelain.dates import human
 from porcelain.discovery import NoRepositoryError, open_repository
-from porcelain.display import one_line, plural, shorten
+from porcelain.display import fit, one_line, plural
 from porcelain.places import FOLDER, user_directory
 from porcelain.printing import make_printer
 from porcelain.rendering import title
@@ -86,7 +86,7 @@ def _print_state(printer: Printer, context: Context, repository: Repository) -> 
         last = _last(context, repository, log)
         used = width + len(text) + 4
         if last:
-            text += f", {shorten(last, max(context.width - used - 2, 20))}"
+            text += f", {fit(last, max(context.width - used - 2, 20))}"
         printer.line("  ", ("name", log.name), f"{' ' * (width - len(log.name))}  {text}")
     if len(logs) > _SHOWN:
         printer.line(f"  and {plural(len(logs) - _SHOWN, 'more log')}: `msglog logs`")

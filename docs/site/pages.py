@@ -32,12 +32,13 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         {"Guides": [*guides, {"Deployment": sorted(_pages("deploy"))}]},
         {"Commands": ["commands/help.md", *(p for p in _pages("commands") if "/help." not in p)]},
         {"Python": "api.md"},
-        {"Reference": ["format.md", "protocol.md", "security.md", "reliability.md"]},
+        {"Reference": ["format.md", "protocol.md", "security.md", "reliability.md", "json.md"]},
         {
             "Design": [
                 "adr/README.md",
                 *(page for page in _pages("adr") if "README" not in page),
                 "performance.md",
+                "scaling.md",
                 *_pages("performance"),
             ]
         },
@@ -50,8 +51,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     sys.path.insert(0, str(ROOT))
     screenshots = runpy.run_path(str(ROOT / "docs" / "site" / "screenshots.py"))
     for name in screenshots["SHOTS"]:
-        path = f"screenshots/{name}.svg"
-        files.append(File.generated(config, path, content=screenshots["take"](name)))
+        for theme, svg in screenshots["take"](name).items():
+            path = f"screenshots/{name}-{theme}.svg"
+            files.append(File.generated(config, path, content=svg))
     return files
 
 

@@ -19,6 +19,7 @@ import termios
 from pathlib import Path
 
 from rich.console import Console
+from rich.terminal_theme import SVG_EXPORT_THEME, TerminalTheme
 from rich.text import Text
 
 COLUMNS, LINES = 80, 40
@@ -46,11 +47,30 @@ SHOTS = {
 }
 """What each picture shows: some commands, and what they print."""
 
+THEMES = {
+    "light": TerminalTheme(
+        (255, 255, 255),
+        (46, 52, 54),
+        [
+            *((46, 52, 54), (204, 0, 0), (78, 154, 6), (196, 160, 0)),
+            *((52, 101, 164), (117, 80, 123), (6, 152, 154), (211, 215, 207)),
+        ],
+        [
+            *((85, 87, 83), (239, 41, 41), (138, 226, 52), (252, 233, 79)),
+            *((114, 159, 207), (173, 127, 168), (52, 226, 226), (238, 238, 236)),
+        ],
+    ),
+    "dark": SVG_EXPORT_THEME,
+}
+"""The ground, the text, and eight and eight bright colours of a terminal; light is Tango's."""
+
 _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+_WHITE_FRAME = 'stroke="rgba(255,255,255,0.35)"'
+_GREY_FRAME = 'stroke="rgba(127,127,127,0.5)"'
 
 
-def take(name: str) -> str:
-    """Return one picture as SVG."""
+def take(name: str) -> dict[str, str]:
+    """Return one picture as SVG, for each theme."""
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home, "notes")
         folder.mkdir()
@@ -65,8 +85,13 @@ def take(name: str) -> str:
     shown.rstrip()
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), color_system="truecolor")
     console.print(shown)
-    svg = console.export_svg(title="msglog", unique_id=f"msglog-{name}")
-    return _FONTS.sub("", svg)  # which would be loaded from elsewhere
+    return {theme: _picture(console, f"msglog-{name}-{theme}", THEMES[theme]) for theme in THEMES}
+
+
+def _picture(console: Console, identity: str, theme: TerminalTheme) -> str:
+    svg = console.export_svg(title="msglog", theme=theme, clear=False, unique_id=identity)
+    svg = _FONTS.sub("", svg)  # which would be loaded from elsewhere
+    return svg.replace(_WHITE_FRAME, _GREY_FRAME)  # a white one around white is none
 
 
 def run(words: list[str], folder: Path) -> str:
@@ -106,7 +131,8 @@ def main(folder: str) -> None:
     """Write all pictures into a folder."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     for name in SHOTS:
-        Path(folder, f"{name}.svg").write_text(take(name))
+        for theme, svg in take(name).items():
+            Path(folder, f"{name}-{theme}.svg").write_text(svg)
 
 
 if __name__ == "__main__":

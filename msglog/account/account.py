@@ -378,7 +378,9 @@ class Account:
                     return grant.role
         raise UnknownGrantError(
             f"there is no grant to {user} for {pattern!r} in {repository}",
-            hint="`msglog admin user show NAME` shows all.",
+            hint=""
+            if user == EVERYBODY
+            else f"`msglog admin user show {user}` shows those that there are.",
         )
 
     def _delete_grant(self, user: str, repository: str, pattern: str) -> None:

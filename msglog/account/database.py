@@ -126,6 +126,8 @@ PRAGMA user_version = 3;
 }
 """What makes the tables of a format those of the next one."""
 
+_RESTORE = "Put the account back with `msglog admin restore --replace`."
+
 
 class AccountError(LocalError):
     """The account cannot be read or written."""
@@ -256,7 +258,7 @@ class Database:
 
     def damaged(self, why: str) -> DamagedAccountError:
         """Return the error about what only damage can have put into a table."""
-        return DamagedAccountError(f"{self._path} is damaged", why=why)
+        return DamagedAccountError(f"{self._path} is damaged", why=why, hint=_RESTORE)
 
     def execute(self, sql: str, *values: Value) -> int:
         """Run a statement and return how many rows it changed."""
@@ -374,6 +376,6 @@ def _translation(error: Exception, path: str | PathLike[str]) -> AccountError | 
         case Trouble.FOREIGN:
             return AccountFormatError(f"{path} is not a msglog server account")
         case Trouble.DAMAGED:
-            return DamagedAccountError(f"{path} is damaged", why=reason(error))
+            return DamagedAccountError(f"{path} is damaged", why=reason(error), hint=_RESTORE)
         case _:
             return AccountError(f"cannot use {path}", why=reason(error))

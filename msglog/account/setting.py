@@ -43,12 +43,18 @@ def setting(database: Tables, which: Setting) -> str:
     return value
 
 
-def change_setting(database: Tables, name: str, value: str) -> None:
-    """Give a setting a value; raises SettingError."""
+def known_setting(name: str) -> Setting:
+    """Return a setting by its name; raises SettingError."""
     which = SETTINGS.get(name)
     if which is None:
         names = ", ".join(SETTINGS)
         raise SettingError(f"there is no setting {name[:80]!r}", why=f"there are {names}")
+    return which
+
+
+def change_setting(database: Tables, name: str, value: str) -> None:
+    """Give a setting a value; raises SettingError."""
+    which = known_setting(name)
     if not _fits(which, value):
         raise SettingError(f"{name} cannot be {value[:80]!r}", why=f"it is {which.meaning}")
     database.execute(

@@ -17,6 +17,8 @@ from msglog.sqlite_file import (
     wal_size,
 )
 from msglog.store.store import (
+    REPAIR,
+    REPAIR_FOREIGN,
     ForeignStoreError,
     ReadOnlyStoreError,
     StoreBusyError,
@@ -147,7 +149,7 @@ class Link:
 
     def damaged(self, why: str) -> DamagedStoreError:
         """Return an error that says that the file is damaged."""
-        return DamagedStoreError(f"{self.path} is damaged", why=why)
+        return DamagedStoreError(f"{self.path} is damaged", why=why, hint=REPAIR)
 
 
 def translation(error: Exception, path: str | PathLike[str]) -> StoreError | DamagedStoreError:
@@ -158,9 +160,9 @@ def translation(error: Exception, path: str | PathLike[str]) -> StoreError | Dam
                 f"{path} is busy", why="another process holds it", hint="Try again in a moment."
             )
         case Trouble.FOREIGN:
-            return ForeignStoreError(f"{path} is not a msglog store")
+            return ForeignStoreError(f"{path} is not a msglog store", hint=REPAIR_FOREIGN)
         case Trouble.DAMAGED:
-            return DamagedStoreError(f"{path} is damaged", why=reason(error))
+            return DamagedStoreError(f"{path} is damaged", why=reason(error), hint=REPAIR)
         case Trouble.READ_ONLY:
             return ReadOnlyStoreError(f"{path} can only be read", why=reason(error))
         case _:

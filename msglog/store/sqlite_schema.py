@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.store.store import (
+    REPAIR_FOREIGN,
     ForeignStoreError,
     StoreBusyError,
     StoreError,
@@ -135,7 +136,7 @@ def _version(link: Link) -> int:
     (application,) = link.select("PRAGMA application_id")[0]
     (version,) = link.select("PRAGMA user_version")[0]
     if application != APPLICATION_ID or version < 1:
-        raise ForeignStoreError(f"{link.path} is not a msglog store")
+        raise ForeignStoreError(f"{link.path} is not a msglog store", hint=REPAIR_FOREIGN)
     if version > FORMAT:
         raise StoreFormatError(
             f"{link.path} was written by a newer msglog",

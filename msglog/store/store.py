@@ -30,6 +30,12 @@ VIEWS_LIMIT = 32
 """For how many views of one log, besides the whole, roots agreed with one peer are kept; all those
 of the views go first of which none was agreed for longest."""
 
+REPAIR = "Run `msglog verify --repair`."
+"""What to do about a damaged file of a store."""
+
+REPAIR_FOREIGN = "If it was one, run `msglog verify --repair`."
+"""What to do about a file that is no store, or that damage makes look so."""
+
 
 class StoreError(LocalError):
     """The store cannot be opened, read or written on this machine."""

@@ -120,6 +120,14 @@ def authenticate(
         hint = "Load the key into an agent: ssh-add."
     elif len(tried) > 1 and not transport.is_active():
         hint = "Name the one key for this host in ssh_config: IdentityFile, and IdentitiesOnly yes."
+    elif methods and "publickey" not in methods:
+        hint = ""
+    elif not tried:
+        hint = (
+            "Make one with `ssh-keygen -t ed25519`; give the .pub file to whoever runs the server."
+        )
+    else:
+        hint = "Whoever runs the server lets a key in: `msglog admin key add USER FILE.pub`."
     raise AuthenticationError(
         f"{account} does not let us in",
         why="; ".join([attempts, *notes]),

@@ -157,10 +157,14 @@ def ssh_arguments(
         words = shlex.split(settings.ssh_command) if settings.ssh_command else ["ssh"]
     except ValueError as error:
         raise UsageError(
-            f"the ssh command {settings.ssh_command!r} cannot be split into words", why=str(error)
+            f"the ssh command {settings.ssh_command!r} cannot be split into words",
+            why=str(error),
+            hint="Correct MSGLOG_SSH_COMMAND or ssh.command.",
         ) from error
     if not words:
-        raise UsageError("the ssh command is empty")
+        raise UsageError(
+            "the ssh command is empty", hint="Correct MSGLOG_SSH_COMMAND or ssh.command."
+        )
     target = f"{url.user}@{url.host}" if url.user else url.host
     port = ["-p", str(url.port)] if url.port is not None else []
     if os.path.basename(words[0]) != "ssh":

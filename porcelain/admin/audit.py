@@ -10,7 +10,7 @@ from msglog.message_json import rfc3339, to_json
 from msglog.timestamp import readable
 from msglog.when import parse
 from porcelain.admin.place import opened
-from porcelain.display import one_line
+from porcelain.display import one_line, plural
 from porcelain.printing import note
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _run(arguments: Namespace, context: Context) -> int:
     with opened(arguments, context) as account:
         found = records(account.database, since=since, user=arguments.user, limit=limit + 1)
     if len(found) > limit:
-        note(context, f"The last {limit} records; `--limit N` shows more.")
+        note(context, f"The last {plural(limit, 'record')}; `--limit N` shows more.")
         found = found[1:]
     for record in found:
         fields = to_json(_fields(record)) if context.json else _line(record, context)
@@ -82,7 +82,7 @@ def _line(record: AuditRecord, context: Context) -> str:
         act.log,
     ]
     if act.messages or act.size:
-        words.append(f"{act.messages} messages, {act.size} bytes")
+        words.append(f"{plural(act.messages, 'message')}, {plural(act.size, 'byte')}")
     if act.refused:
         words.append(f"{act.refused} refused")
     words.append(act.detail)

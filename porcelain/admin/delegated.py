@@ -46,7 +46,7 @@ def check_from_afar(arguments: Namespace) -> None:
         )
     if arguments.action in ("backup", "restore", "migrate"):
         raise NotFromAfarError(
-            f"`admin {arguments.action}` cannot be used with --remote",
+            f"`msglog admin {arguments.action}` cannot be used with --remote",
             why="it names a file on the server",
         )
     if getattr(arguments, "setting", None) == KEYS_FILE.name and arguments.value is not None:

@@ -107,9 +107,8 @@ def _check_sshd(sshd: AskedSshd, keys: int) -> list[Finding]:
 
 
 def _failure(where: str, error: MsglogError) -> Finding:
-    what = f"{error.what} ({error.why})" if error.why else error.what
     hint = error.hint or "Put that right first, then ask again."
-    return Finding(Severity.ERROR, "unusable", where, None, what, hint)
+    return Finding(Severity.ERROR, "unusable", where, None, error.clause, hint)
 
 
 def _contents(checkup: Checkup) -> str:

@@ -17,7 +17,7 @@ from porcelain.admin.place import (
     synchronise,
 )
 from porcelain.admin.recording import changing
-from porcelain.display import one_line
+from porcelain.display import one_line, plural
 from porcelain.printing import note
 
 if TYPE_CHECKING:
@@ -42,22 +42,22 @@ def configure(parser: ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="key_action", metavar="ACTION", required=True)
     source = "a .pub file, one key a line; - or nothing: standard input, as from `ssh-add -L`"
     add = actions.add_parser("add", help="give a user keys")
-    add.add_argument("user", metavar="USER")
+    add.add_argument("user", metavar="USER", help="whose keys they are")
     add.add_argument("file", metavar="FILE", nargs="?", default="-", help=source)
     add.set_defaults(run=_add)
     remove = actions.add_parser("remove", aliases=["rm"], help="take a key from a user")
-    remove.add_argument("user", metavar="USER")
+    remove.add_argument("user", metavar="USER", help="whose key it is")
     remove.add_argument("fingerprint", metavar="FINGERPRINT", help="SHA256:..., as in `list`")
     remove.set_defaults(run=_remove)
     rotate = actions.add_parser("rotate", help="put new keys in place of an old one")
-    rotate.add_argument("user", metavar="USER")
+    rotate.add_argument("user", metavar="USER", help="whose keys they are")
     rotate.add_argument("file", metavar="FILE", nargs="?", default="-", help=source)
     rotate.add_argument(
         "--replacing", metavar="FINGERPRINT", help="the old key; needed if there are several"
     )
     rotate.set_defaults(run=_rotate)
     listing = actions.add_parser("list", help="list the keys of a user, or of all")
-    listing.add_argument("user", metavar="USER", nargs="?")
+    listing.add_argument("user", metavar="USER", nargs="?", help="only theirs")
     listing.set_defaults(run=_list)
     check = actions.add_parser(
         "check", help="read authorized_keys as sshd does, name what is wrong"
@@ -122,10 +122,11 @@ def _replaced(account: Account, arguments: Namespace) -> str:
     account.user(arguments.user)
     keys = account.keys_of(arguments.user)
     if len(keys) != 1:
-        raise KeyChoiceError(
-            f"{arguments.user} has {len(keys)} keys",
-            hint="Say which with --replacing FINGERPRINT." if keys else "Use `admin key add`.",
-        )
+        hint = "Say which with --replacing FINGERPRINT."
+        if not keys:
+            hint = f"Give them one with `msglog admin key add {arguments.user} FILE.pub`."
+        count = plural(len(keys), "key") if keys else "no key"
+        raise KeyChoiceError(f"{arguments.user} has {count}", hint=hint)
     return keys[0].key.fingerprint
 
 
@@ -153,7 +154,7 @@ def _sync(arguments: Namespace, context: Context) -> int:
         context.write(to_json({"file": path, "keys": count, "changed": changed}))
     elif not context.quiet:
         said = "written anew" if changed else "as it should be"
-        context.write(f"{one_line(path)}: {said}, {count} keys\n")
+        context.write(f"{one_line(path)}: {said}, {plural(count, 'key')}\n")
     return 0
 
 

@@ -17,7 +17,7 @@ from plumbing.program import running_program
 from porcelain.admin.examination import add_sshd_option, ask_sshd, look_at_keys
 from porcelain.admin.finding import show_finding, show_fixed, show_left
 from porcelain.admin.place import key_file, opened
-from porcelain.display import one_line
+from porcelain.display import one_line, plural
 from porcelain.printing import note
 
 if TYPE_CHECKING:
@@ -150,4 +150,6 @@ def _report(before: KeyView, after: KeyView, context: Context, *, done: bool) ->
 
 def _praise(inspection: Inspection, context: Context) -> None:
     if not context.json and not context.quiet:
-        context.write(f"{one_line(inspection.path)}: {len(inspection.entries())} lines, all good\n")
+        context.write(
+            f"{one_line(inspection.path)}: {plural(len(inspection.entries()), 'line')}, all good\n"
+        )

@@ -112,7 +112,7 @@ def follow(account: Account, arguments: Namespace, context: Context) -> None:
     except LocalError as error:
         raise NotInStepError(
             f"the account is changed, but {key_file(account, arguments, context)} is not",
-            why=str(error).rstrip("."),
+            why=error.clause,
             hint="Run `msglog admin key sync` when that is put right.",
         ) from error
 

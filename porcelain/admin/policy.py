@@ -54,7 +54,9 @@ def _set(arguments: Namespace, context: Context) -> int:
     places = [word for word in arguments.policies if "=" not in word]
     pairs = [word.partition("=") for word in arguments.policies if "=" in word]
     if not pairs:
-        raise PolicyError("no policy was given", hint=f"Give KEY=VALUE, one of {_EPILOG}.")
+        raise PolicyError(
+            "no policy was given", hint=f"Give KEY=VALUE; KEY is {', '.join(POLICIES)}."
+        )
     repository, pattern = _place(places)
     values = [(name, value) for name, _, value in pairs]
     with changing(arguments, context) as account:

@@ -72,7 +72,7 @@ def run_recorded(run: Command, arguments: Namespace, context: Context) -> int:
     try:
         status = run(arguments, context)
     except MsglogError as error:
-        _record(arguments, context, Act(operation, result=_result(error)), str(error))
+        _record(arguments, context, Act(operation, result=_result(error)), error.clause)
         raise
     if reads or _action(arguments) in _CHANGING_FILES:
         _record(arguments, context, Act(operation), "")

@@ -7,6 +7,7 @@ from msglog.errors import UsageError
 from msglog.message_json import to_json
 from msglog.store.store import REPOSITORY_ID_BYTES, StoreError
 from porcelain.admin.place import add_place_options, opened
+from porcelain.display import plural
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -52,7 +53,7 @@ def _list(arguments: Namespace, context: Context) -> int:
             if context.json:
                 context.write(to_json({"repository": name, "logs": logs, "messages": messages}))
             else:
-                context.write(f"{name}\t{messages} messages in {logs} logs\n")
+                context.write(f"{name}\t{plural(messages, 'message')} in {plural(logs, 'log')}\n")
     return 0
 
 
@@ -61,7 +62,11 @@ def _contents(account: Account, name: str) -> tuple[int, int]:
     try:
         repository = account.open_repository(name)
     except StoreError as error:
-        raise StoreError(f"the repository {name!r} cannot be opened", why=str(error)) from error
+        raise StoreError(
+            f"the repository {name!r} cannot be opened",
+            why=error.why or error.what,
+            hint=error.hint,
+        ) from error
     try:
         logs = repository.logs()
         return len(logs), sum(log.count for log in logs)

@@ -24,7 +24,7 @@ def configure(parser: ArgumentParser) -> None:
     """Add the subcommands of `admin user`."""
     actions = parser.add_subparsers(dest="user_action", metavar="ACTION", required=True)
     add = actions.add_parser("add", help="add a user", description="Add a user without keys.")
-    add.add_argument("name", metavar="NAME")
+    add.add_argument("name", metavar="NAME", help="a name of their own, such as ann")
     add.add_argument(
         "--role", default=Role.NONE.value, metavar="ROLE", help=f"{ROLES} (default: none)"
     )
@@ -32,19 +32,19 @@ def configure(parser: ArgumentParser) -> None:
     remove = actions.add_parser(
         "remove", aliases=["rm"], help="remove a user with all keys and grants"
     )
-    remove.add_argument("name", metavar="NAME")
+    remove.add_argument("name", metavar="NAME", help="the user")
     remove.set_defaults(run=_remove)
     rename = actions.add_parser("rename", help="give a user another name")
-    rename.add_argument("name", metavar="OLD")
-    rename.add_argument("new", metavar="NEW")
+    rename.add_argument("name", metavar="OLD", help="the user")
+    rename.add_argument("new", metavar="NEW", help="their new name")
     rename.set_defaults(run=_rename)
     listing = actions.add_parser("list", help="list the users")
     listing.set_defaults(run=_list)
     show = actions.add_parser("show", help="show a user's role, grants and keys")
-    show.add_argument("name", metavar="NAME")
+    show.add_argument("name", metavar="NAME", help="the user")
     show.set_defaults(run=_show)
     set_role = actions.add_parser("set-role", help="give a user another role")
-    set_role.add_argument("name", metavar="NAME")
+    set_role.add_argument("name", metavar="NAME", help="the user")
     set_role.add_argument("role", metavar="ROLE", help=ROLES)
     set_role.set_defaults(run=_set_role)
     for action in (add, remove, rename, listing, show, set_role):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from msglog.errors import IntegrityError, NotAuthorisedError, RemoteError
+from msglog.errors import IntegrityError, MsglogError, NotAuthorisedError, RemoteError
 from msglog.index.node import EMPTY_ROOT
 from msglog.objectid import DamagedObjectError
 from msglog.wire.connection import AHEAD_LIMIT
@@ -82,6 +82,41 @@ def test_another_version_and_a_refusal_are_what_they_are() -> None:
         session(encode_packet(b"msglog 3"))
     with pytest.raises(RemoteError, match="no repository"):
         session(encode_event(PeerError("no-such-repository", "no repository 'x'")))
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "hint"),
+    [
+        ("not-authorised", 3, "administrator"),
+        ("no-such-log", 2, "msglog ls-remote"),
+        ("no-such-repository", 4, "msglog admin repository add"),
+        ("damaged", 5, "msglog verify"),
+        ("forged", 5, "msglog verify"),
+        ("busy", 4, "Try again"),
+        ("storage", 4, "msglog admin doctor"),
+        ("internal", 4, "msglog admin doctor"),
+        ("protocol", 4, "another version"),
+        ("too-much", 4, ""),
+        ("of-the-future", 4, ""),
+    ],
+)
+def test_what_a_server_reports_comes_with_what_to_do(code: str, status: int, hint: str) -> None:
+    with pytest.raises(MsglogError) as caught:
+        session(encode_event(PeerError(code, "it went wrong (somehow).")))
+    assert caught.value.exit_status == status
+    assert "(it went wrong (somehow))." in str(caught.value)
+    assert hint in caught.value.hint
+    assert bool(hint) == bool(caught.value.hint)
+
+
+def test_what_is_not_allowed_is_said_once() -> None:
+    for text, shown in (
+        ("not authorised", "not authorised."),
+        ("not authorised to append main", "not authorised (to append main)."),
+    ):
+        with pytest.raises(NotAuthorisedError) as caught:
+            session(encode_event(PeerError("not-authorised", text)))
+        assert str(caught.value).startswith(f"{shown} The administrator")
 
 
 def test_keep_alives_before_the_greeting_are_borne_for_a_while() -> None:

@@ -87,9 +87,9 @@ def test_damage_does_not_stop_a_list(many: CommandLine, monkeypatch: pytest.Monk
 def test_colours_show_what_is_unique(cli: CommandLine) -> None:
     oid = cli.run("add", "x", "--json").json()[0]["id"]
     coloured = cli.ok("list", "--oneline", "--color", "always")
-    assert coloured.startswith(f"\x1b[33m{oid[:4]}\x1b[0m\x1b[2m{oid[4:7]}\x1b[0m ")
+    assert coloured.startswith(f"\x1b[35m{oid[:4]}\x1b[0m\x1b[2m{oid[4:7]}\x1b[0m ")
     coloured = cli.ok("list", "--color", "always")
-    assert coloured.startswith(f"\x1b[33mmessage {oid[:4]}\x1b[0m\x1b[2m{oid[4:]}\x1b[0m\n")
+    assert coloured.startswith(f"\x1b[35mmessage {oid[:4]}\x1b[0m\x1b[2m{oid[4:]}\x1b[0m\n")
     other = cli.run("add", "y", "--meta", "k=1", "--json").json()[0]["id"]
     for arguments, end in ((["--oneline"], 7), ([], 64)):
         coloured = cli.ok("list", "-n1", "--color", "always", *arguments)

@@ -230,3 +230,8 @@ def test_a_repository_has_tags_of_its_own(cli: CommandLine) -> None:
     assert tags() == ["beam line", "x, y"]
     (cli.folder / ".msglog" / "config.toml").write_text("[add]\ntags = 5\n")
     assert "add.tags cannot be used" in cli.fails(7, "add", "x")
+
+
+def test_quiet_prints_nothing_with_json_either(cli: CommandLine) -> None:
+    assert cli.ok("add", "--batch", "--json", "-q", stdin='{"body": "x"}\n') == ""
+    assert cli.ok("list", "--format", "%s") == "x\n"

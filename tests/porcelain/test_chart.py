@@ -2,7 +2,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from porcelain.chart import bars, calendar, cells, hours
+from porcelain.chart import bars, calendar, hours
+from porcelain.display import cells
 from porcelain.printing import Piece
 
 FRIDAY = 20_483

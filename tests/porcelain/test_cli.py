@@ -188,7 +188,7 @@ def test_output_that_cannot_be_written_is_a_local_failure(cli: CommandLine) -> N
     full = FullDisk()
     status_code = main(["logs"], cli.environment, BytesIO(), full, error)  # type: ignore[arg-type]
     assert status_code == 7
-    assert error.getvalue() == b"msglog: error: No space left on device.\n"
+    assert error.getvalue() == b"msglog: error: cannot read or write (No space left on device).\n"
 
 
 class ByThree(RawIOBase):
@@ -239,6 +239,15 @@ def test_a_closed_pipe_is_141_in_silence(cli: CommandLine) -> None:
         assert process.stderr.read() == b""
         process.stderr.close()
         assert process.wait(timeout=60) == 141
+
+
+def test_a_full_disk_is_one_line_and_status_7(cli: CommandLine) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*RUN, "logs"], stdout=full, stderr=subprocess.PIPE, env=processes(cli), check=False
+        )
+    said = b"msglog: error: cannot read or write (No space left on device).\n"
+    assert (done.returncode, done.stderr) == (7, said)
 
 
 def test_a_pipe_that_is_closed_from_the_start(cli: CommandLine) -> None:

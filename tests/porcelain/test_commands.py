@@ -1,5 +1,6 @@
 """Every command is documented, and what its page shows is what it does."""
 
+from argparse import PARSER
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from porcelain.commands import COMMANDS, GROUPS, load, summary
 from tests.docs.console import play
 from tests.porcelain.conftest import CommandLine
+from tests.porcelain.parsers import all_parsers, command_parser
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "commands"
@@ -21,6 +23,13 @@ def test_a_command_is_in_the_list_has_help_and_a_page(empty: CommandLine, name: 
     assert empty.ok(name, "--help") == empty.ok("help", name)
     assert empty.ok(name, "--help").startswith(f"usage: msglog {name} ")
     assert (PAGES / f"{name}.md").read_text().startswith(f"# msglog {name}\n")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_argument_is_explained(name: str) -> None:
+    for path, parser in all_parsers(command_parser(name), name):
+        silent = [one.dest for one in parser._actions if not one.help and one.nargs != PARSER]
+        assert silent == [], path
 
 
 def test_there_is_no_page_without_a_command() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from porcelain.display import block, one_line, shorten
+from porcelain.display import block, cells, fit, one_line, shorten
 
 ANY_TEXT = st.text(st.characters(exclude_categories=[]))
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -50,3 +50,11 @@ def test_nothing_that_acts_is_left(text: str) -> None:
 def test_long_text_is_cut() -> None:
     assert shorten("abcdef", 6) == "abcdef"
     assert shorten("abcdefg", 6) == "abcde…"
+
+
+def test_texts_fit_into_columns_and_not_into_characters() -> None:
+    assert fit("abcdef", 6) == "abcdef"
+    assert fit("abcdefg", 6) == "abcde…"
+    for text in ("冷却水を確認", "e\u0301" * 20, "🚨🔥 alarm, and more"):
+        assert cells(fit(text, 8)) in (7, 8)
+    assert fit("冷却水", 6) == "冷却水"

@@ -13,6 +13,10 @@ from porcelain.drawing import draws_unicode
         ({"LANG": "de_DE.utf8"}, True),
         ({"LC_ALL": "POSIX", "LANG": "de_DE.utf8"}, False),
         ({"LC_ALL": "", "LC_CTYPE": "en_US.UTF-8", "LANG": "C"}, True),
+        ({"LC_CTYPE": "C.UTF-8", "LANG": "C"}, False),
+        ({"LC_CTYPE": "C.UTF-8"}, True),
+        ({"LC_CTYPE": "C.UTF-8", "TERM": "dumb"}, False),
+        ({"LC_CTYPE": "C.UTF-8", "LANG": "de_DE.utf8"}, True),
     ],
 )
 def test_what_can_be_drawn(environment: dict[str, str], *, expected: bool) -> None:

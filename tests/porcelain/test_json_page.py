@@ -1,79 +1,24 @@
 """The page of JSON cannot drift: what commands print has the fields that it names, and no others."""
 
+import argparse
+import json
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from io import BytesIO
 
 from msglog.encoding import encode
 from msglog.key import SECOND, make_key
 from msglog.objectid import object_id
 from msglog.repository import Insertion, Repository
 from msglog.store.store import HeldBack, Receipt, Refusal
+from plumbing.context import Context
+from plumbing.news import Arrived
+from porcelain.commands import COMMANDS
+from porcelain.news_display import NewsDisplay
 from tests.porcelain.conftest import CommandLine
-
-PAGE = (Path(__file__).parents[2] / "docs" / "json.md").read_text()
-
-
-def sections() -> Iterator[tuple[str, str]]:
-    for section in PAGE.split("\n### ")[1:]:
-        name, _, text = section.partition("\n")
-        yield name, text.partition("\n## ")[0]
-
-
-KINDS = {
-    name: dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", text, re.MULTILINE))
-    for name, text in sections()
-}
-"""The fields of each kind of object, with their types."""
-
-DOCUMENTED = {
-    (command, name)
-    for name, text in sections()
-    for printed in re.findall(r"^Printed by ((?:`[^`]*`(?:, )?)+)", text, re.MULTILINE)
-    for command in re.findall(r"`([a-z][^`]*)`", printed)
-}
-"""Which command prints which kind."""
-
-OPTIONAL = "optional "
-TYPES: dict[str, Callable[[Any], bool]] = {
-    "text": lambda value: isinstance(value, str),
-    "integer": lambda value: type(value) is int and -(1 << 63) <= value < 1 << 63,
-    "number": lambda value: type(value) in (int, float),
-    "boolean": lambda value: isinstance(value, bool),
-    "null": lambda value: value is None,
-    "object": lambda value: isinstance(value, dict),
-    "id": lambda value: isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None,
-    "time": lambda value: (
-        isinstance(value, str)
-        and re.fullmatch(r"(\d{4}|[+-]\d{6})-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}[+-]\d\d:\d\d", value)
-        is not None
-    ),
-}
-
-
-def is_of(value: Any, type_: str) -> bool:
-    """Tell whether a value is of a type as the page writes it."""
-    alternatives = re.split(r", | or ", type_)
-    if len(alternatives) > 1:
-        return any(is_of(value, one) for one in alternatives)
-    if type_.startswith("list of "):
-        inner = type_.removeprefix("list of ")
-        return isinstance(value, list) and all(is_of(item, inner) for item in value)
-    if type_ in KINDS:
-        check(value, type_)
-        return True
-    return TYPES[type_](value)
-
-
-def check(value: Any, kind: str) -> None:
-    """Check one object against the page."""
-    fields = KINDS[kind]
-    must = {name for name, type_ in fields.items() if not type_.startswith(OPTIONAL)}
-    assert must <= value.keys() <= fields.keys(), kind
-    for name, found in value.items():
-        assert is_of(found, fields[name].removeprefix(OPTIONAL)), (kind, name, found)
+from tests.porcelain.json_page import DOCUMENTED, KINDS, OPTIONAL, SILENT, TEXTUAL, TYPES, check
+from tests.porcelain.parsers import all_parsers, command_parser
+from tests.porcelain.world import World
 
 
 def fill(cli: CommandLine) -> str:
@@ -95,6 +40,7 @@ def fill(cli: CommandLine) -> str:
     cli.ok("config", "set", "user.author", "ann")
     cli.ok("config", "set", "tool.test.number", "5")
     cli.ok("config", "set", "tool.test.truth", "true")
+    cli.ok("config", "set", "add.tags", "a b")
     keys = [make_key(-(1 << 60), object_id(message)), make_key(5, object_id(newer))]
     refusal = Refusal(keys[0], "too-large", "it is too large")
     repository = Repository.open(cli.folder / ".msglog")
@@ -133,6 +79,10 @@ SCENARIOS: list[tuple[list[str], str, str]] = [
     (["remote", "show", "origin"], "remote show", "remote with its logs"),
     (["for-each-ref"], "for-each-ref", "ref"),
     (["ls-remote", "origin"], "ls-remote", "ref"),
+    (["push", "origin", "--dry-run"], "push --dry-run", "forecast"),
+    (["pull", "origin", "--dry-run"], "pull --dry-run", "forecast"),
+    (["fetch", "origin", "--dry-run"], "fetch --dry-run", "forecast"),
+    (["sync", "origin", "--dry-run"], "sync --dry-run", "forecast"),
     (["push", "origin", "main"], "push", "pushed"),
     (["sync", "origin", "main"], "sync", "pulled"),
     (["sync", "origin", "main"], "sync", "pushed"),
@@ -145,6 +95,7 @@ SCENARIOS: list[tuple[list[str], str, str]] = [
     (["gc", "--dry-run"], "gc --dry-run", "what would be tidied"),
     (["verify"], "verify", "verified"),
     (["backup", "file"], "backup", "archive"),
+    (["export"], "export", "exported message"),
     (["export", "-o", "lines"], "export", "exported file"),
     (["import", "lines"], "import", "imported"),
     (["cat-object", "-t", "ID"], "cat-object -t", "stored object"),
@@ -168,7 +119,7 @@ def test_what_is_printed_is_as_the_page_says(cli: CommandLine) -> None:
         printed = [value for value in result.json() if command != "sync" or kind in value]
         assert printed, words
         for value in printed:
-            newer = kind == "message" and "needs" in value
+            newer = "message" in kind and "needs" in value
             check(value, "message of a newer version" if newer else kind)
 
 
@@ -179,15 +130,20 @@ def test_a_message_of_a_newer_version_can_be_shown(cli: CommandLine) -> None:
     )
     (shown,) = cli.run("show", "--json", newer).json()
     added = list(KINDS["message in its place"])[len(KINDS["message"]) :]
-    assert list(shown) == [*KINDS["message of a newer version"], *added]
+    plain = [
+        name
+        for name, type_ in KINDS["message of a newer version"].items()
+        if not type_.startswith(OPTIONAL)
+    ]
+    assert list(shown) == [*plain, *added]
     check(cli.run("cat-object", "-p", newer, "--json").json()[0], "message of a newer version")
 
 
 def test_what_was_backed_up_is_restored(cli: CommandLine) -> None:
     fill(cli)
     cli.ok("backup", "-q", "file")
-    for folder in ("new", "."):
-        printed = cli.run("restore", "--json", "--replace", "file", folder).json()
+    for words in (["file", "new"], ["file", "."], ["file", "--dry-run"]):
+        printed = cli.run("restore", "--json", "--replace", *words).json()
         check(printed[0], "restored")
 
 
@@ -222,14 +178,86 @@ def test_damage_is_as_the_page_says(cli: CommandLine) -> None:
     assert {*kinds} == {"damage", "verified"}
     for line, kind in zip(result.json(), kinds, strict=True):
         check(line, kind)
+    repaired = cli.run("verify", "--repair", "--json").json()
+    assert [line for line in repaired if "repair" in line]
+    for line in repaired:
+        check(line, "repair" if "repair" in line else "damage" if "why" in line else "verified")
+
+
+def test_messages_that_arrive_are_as_the_page_says(cli: CommandLine) -> None:
+    fill(cli)
+    repository = Repository.open(cli.folder / ".msglog")
+    keys = list(repository.keys(repository.log("main").root))
+    found = repository.store.read_messages(keys)
+    repository.close()
+    out = BytesIO()
+    context = Context(
+        directory="/", home="/", stdin=BytesIO(), stdout=out, stderr=BytesIO(), json=True
+    )
+    display = NewsDisplay(context, "full", headings=True, length=lambda: 8)
+    display.show(Arrived("main", keys, [found[key] for key in keys]))
+    lines = [json.loads(line) for line in out.getvalue().decode().splitlines()]
+    assert len(lines) == len(keys)
+    for line in lines:
+        check(line, "message of a newer version" if "needs" in line else "message that arrives")
+        assert line["log"] == "main"
+
+
+def test_rounds_are_as_the_page_says(world: World) -> None:
+    world.then = {1: lambda: world.add_here(1), 2: lambda: world.add_there(2), 3: lambda: None}
+    world.run(json=True, verbose=True)
+    assert len(world.out) == 4
+    for line in world.out:
+        check(json.loads(line), "round")
+
+
+def test_what_is_said_to_print_no_json_prints_none(cli: CommandLine) -> None:
+    tried = (
+        ["remote", "add", "a", "host:"],
+        ["remote", "set-url", "a", "other:"],
+        ["remote", "rename", "a", "b"],
+        ["remote", "remove", "b"],
+        ["config", "set", "user.author", "ann"],
+        ["config", "unset", "user.author"],
+    )
+    assert {" ".join(words[:2]) for words in tried} == SILENT
+    for words in tried:
+        assert cli.ok(*words, "--json") == ""
+
+
+def needs_more(parser: argparse.ArgumentParser) -> bool:
+    """Tell whether a command does nothing without a subcommand."""
+    nested = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
+    return any(one.required for one in nested)
+
+
+def test_every_command_is_on_the_page() -> None:
+    """Each prints a kind that is on the page, or is among those that print no JSON."""
+    there = {
+        path
+        for name in COMMANDS
+        for path, parser in all_parsers(command_parser(name), name)
+        if not needs_more(parser)
+    }
+    printing = {command.partition(" -")[0] for command, _ in DOCUMENTED} - {"msglog"}
+    assert not printing & (SILENT | TEXTUAL)
+    assert printing | SILENT | TEXTUAL == there
 
 
 def test_each_command_of_the_page_is_tried() -> None:
     newer = {
-        (name, "message of a newer version") for name in ("list", "log", "cat-object -p", "show")
+        (name, "message of a newer version")
+        for name in ("list", "log", "cat-object -p", "show", "watch", "export")
     }
-    own = {("restore", "restored"), ("verify", "damage")}
-    assert {(command, kind) for _, command, kind in SCENARIOS} | newer | own == DOCUMENTED
+    own = {
+        ("restore", "restored"),
+        ("verify", "damage"),
+        ("verify --repair", "repair"),
+        ("watch", "message that arrives"),
+        ("sync --every", "round"),
+    }
+    tried = {(command, kind) for _, command, kind in SCENARIOS} | newer | own
+    assert tried == {(command, kind) for command, kind in DOCUMENTED if "admin" not in command}
 
 
 def test_everything_is_tried_that_is_more_than_null(cli: CommandLine) -> None:

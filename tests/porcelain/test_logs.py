@@ -8,7 +8,7 @@ def test_logs_are_made_listed_renamed_and_deleted(cli: CommandLine) -> None:
     cli.ok("add", "x", "--log", "team/ops")
     assert cli.ok("logs") == "main      0\nteam/ops  1\n"
     assert cli.ok("logs", "rename", "team/ops", "ops") == "Renamed to ops\n"
-    assert "1 messages" in cli.fails(2, "logs", "delete", "ops")
+    assert "1 message" in cli.fails(2, "logs", "delete", "ops")
     assert cli.ok("logs", "delete", "ops", "--force") == "Deleted ops\n"
     assert [(line["log"], line["count"]) for line in cli.run("logs", "--json").json()] == [
         ("main", 0)

@@ -61,6 +61,8 @@ def test_help_is_of_the_parser_that_was_asked() -> None:
         (["--ta", "x"], "Did you mean --tag?"),
         (["--zzz"], "See `msglog try --help`"),
         (["-z"], "unknown option '-z'"),
+        (["-hello"], "unknown option '-hello'"),
+        (["--json=1"], "unknown option '--json=1'. Did you mean --json?"),
         (["-n", "x"], "invalid int value"),
         (["-q", "-v"], "not allowed with"),
         (["--color=maybe"], "invalid choice"),

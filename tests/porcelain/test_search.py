@@ -81,7 +81,7 @@ def test_times_and_ids_are_shown_as_list_shows_them(filled: CommandLine) -> None
     )
     assert "\nTime:   2026-01-03\n" in filled.ok("search", "--date=short", "--format=full", "valve")
     coloured = filled.ok("search", "--color", "always", "valve")
-    assert coloured.startswith(f"\x1b[33m{found['id'][:4]}\x1b[0m\x1b[2m{found['id'][4:7]}\x1b[0m ")
+    assert coloured.startswith(f"\x1b[35m{found['id'][:4]}\x1b[0m\x1b[2m{found['id'][4:7]}\x1b[0m ")
     filled.fails(2, "search", "--date", "none", "valve")
 
 
@@ -105,7 +105,7 @@ def test_the_other_forms_are_those_of_list(filled: CommandLine) -> None:
 def test_colours_mark_words(filled: CommandLine) -> None:
     shown = filled.ok("search", "--color", "always", "failed")
     assert "The pump \x1b[1;31mfailed\x1b[0m at 3 am" in shown
-    assert "\x1b[33m" in shown
+    assert "\x1b[35m" in shown
 
 
 def test_the_schema_of_json(filled: CommandLine) -> None:

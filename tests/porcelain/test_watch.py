@@ -317,8 +317,9 @@ def test_pulling_says_what_the_remote_has_lost(scene: Scene) -> None:
     scene.world.then = {1: restore, 1000: lambda: None}
     scene.run(pull=True)
     assert scene.bodies == [2, 3]
-    assert "msglog: warning: origin lost 1 messages of main; push main to give them back" in (
-        scene.world.said
+    assert (
+        "msglog: warning: origin lost 1 message of main; `msglog push origin main` gives them back"
+        in (scene.world.said)
     )
 
 

@@ -279,6 +279,7 @@ def test_a_key_that_is_not_authorised(make_client: MakeClient) -> None:
     if client.transport == "paramiko":
         assert str(client.user.key) in error.why
         assert error.what == f"{client.sshd.login}@127.0.0.1 does not let us in"
+        assert "`msglog admin key add USER FILE.pub`" in error.hint
     else:
         assert "Permission denied" in error.why
 

@@ -101,7 +101,7 @@ def test_an_administrators_changes_are_recorded(home: Home) -> None:
     assert details[2].startswith(f"ann +{fingerprint}")
     assert details[3] == "ann read ops/*"
     assert details[4] == "audit.keep 5000"
-    assert details[5].startswith("ann none (there is a user 'ann' already.")
+    assert details[5].startswith("ann none (there is a user 'ann' already)")
     assert details[6].startswith(f"ann -{fingerprint}")
 
 
@@ -153,6 +153,8 @@ def test_a_bad_setting_changes_nothing(home: Home, words: list[str]) -> None:
 
 def test_a_setting_is_shown_when_changed(home: Home) -> None:
     assert home.do("set", "audit.syslog", "on").output == "audit.syslog on\n"
+    assert home.do("set", "gc.grace").output == "gc.grace 2 weeks\n"
+    assert "there is no setting 'gc'" in home.admin("set", "gc").errors
     assert home.do("set").output == (
         "audit.keep 1000000\naudit.syslog on\ngc.grace 2 weeks\nkeys.file ~/.ssh/authorized_keys\n"
     )

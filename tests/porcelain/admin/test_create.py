@@ -77,7 +77,7 @@ def test_the_environment_may_name_the_store(tmp_path: Path, databases: Databases
     home = Home(tmp_path)
     home.do("init", environment={"MSGLOG_STORE": databases.fresh()})
     assert (home.account / "account.address").exists()
-    assert home.do("repository", "list").output == "main\t0 messages in 1 logs\n"
+    assert home.do("repository", "list").output == "main\t0 messages in 1 log\n"
     # Where there is an account, it says itself where it is.
     home.do("user", "list", environment={"MSGLOG_STORE": "postgresql://nowhere.invalid/"})
 

@@ -131,3 +131,18 @@ def _restore(home: Home, files: dict[Path, bytes]) -> None:
         rest.unlink()
     for path, data in files.items():
         path.write_bytes(data)
+
+
+def test_a_client_is_told_that_a_repository_is_unusable_and_not_that_there_is_none(
+    account: Home,
+) -> None:
+    (account.account / "repositories" / "main" / "store.db").write_bytes(b"\xff" * 5000)
+    ours, theirs = os.pipe()
+    stdin, stdout = BytesIO(), os.fdopen(theirs, "wb", closefd=False)
+    words = ["receive-pack", "ann", "--account", str(account.account)]
+    environment = {"HOME": str(account.path), "SSH_ORIGINAL_COMMAND": CALL}
+    assert main(words, environment, stdin, stdout, BytesIO()) == 7
+    with suppress(OSError):
+        os.close(theirs)
+    with os.fdopen(ours, "rb") as answer:
+        assert b"error storage the server cannot" in answer.read()

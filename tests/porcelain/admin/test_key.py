@@ -40,7 +40,7 @@ def test_a_key_gets_its_line(ann: Home) -> None:
     assert (command.user, command.fingerprint, command.account) == ("ann", ONE, None)
     assert ann.key_file.stat().st_mode & 0o777 == 0o600
     assert ann.key_file.parent.stat().st_mode & 0o777 == 0o700
-    assert ann.do("key", "check").output == f"{ann.key_file}: 1 lines, all good\n"
+    assert ann.do("key", "check").output == f"{ann.key_file}: 1 line, all good\n"
 
 
 def test_the_command_runs_this_msglog(ann: Home) -> None:
@@ -284,3 +284,9 @@ def test_several_administrators_at_once(home: Home) -> None:
         thread.join()
     assert len(home.do("key", "list", "--json").records) == 8
     assert home.do("key", "check").output == f"{home.key_file}: 8 lines, all good\n"
+
+
+def test_rotating_the_key_of_somebody_who_has_none(home: Home) -> None:
+    home.do("user", "add", "ann")
+    said = home.admin("key", "rotate", "ann", home.public_key(1)).errors
+    assert "ann has no key. Give them one with `msglog admin key add ann FILE.pub`." in said

@@ -49,7 +49,7 @@ def configure(home: Home, *lines: str) -> None:
 
 
 def test_nothing_is_wrong(ann: Home) -> None:
-    said = f"{ann.key_file}: 1 lines, all good\n"
+    said = f"{ann.key_file}: 1 line, all good\n"
     for words in ([], ["--fix"], ["--dry-run"]):
         result = check(ann, *words, status=0)
         assert (result.output, result.errors) == (said, "")

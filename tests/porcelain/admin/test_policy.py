@@ -56,3 +56,9 @@ def test_what_is_refused(home: Home, words: list[str], said: str) -> None:
     assert result.status == 2
     assert said in result.errors
     assert home.do("policy", "list").output == ""
+
+
+def test_no_policy_at_all_is_answered_by_their_names(home: Home) -> None:
+    said = home.admin("policy", "set", "main").errors
+    assert "Give KEY=VALUE; KEY is enforce-author, max-future" in said
+    assert len(said) < 200

@@ -12,7 +12,7 @@ def test_repositories_are_made_and_listed(home: Home) -> None:
     listed = home.do("repository", "list", "--json").records
     assert [record["repository"] for record in listed] == ["main", "team", "team/ops"]
     assert listed[0] == {"repository": "main", "logs": 1, "messages": 0}
-    assert home.do("repository", "list").output.startswith("main\t0 messages in 1 logs\n")
+    assert home.do("repository", "list").output.startswith("main\t0 messages in 1 log\n")
 
 
 @pytest.mark.parametrize(

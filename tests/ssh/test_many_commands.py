@@ -17,6 +17,7 @@ import pytest
 from msglog.errors import NotAuthorisedError
 from plumbing.context import Context
 from porcelain import sync
+from tests.ssh.accounts import AccountStore
 from tests.ssh.sshd import Sshd, running_sshd
 from tests.ssh.test_exchange import Person, Site, make_site
 
@@ -53,8 +54,8 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
 
 
 @pytest.fixture
-def site(sshd: Sshd, tmp_path: Path) -> Site:
-    return make_site(sshd, tmp_path, "ssh")
+def site(sshd: Sshd, tmp_path: Path, account_store: AccountStore) -> Site:
+    return make_site(sshd, tmp_path, "ssh", account_store)
 
 
 @pytest.fixture

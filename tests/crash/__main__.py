@@ -28,6 +28,8 @@ CHOICES = {"sqlite": IN_FILES, "postgres": IN_POSTGRES}
 def _work(
     attacker: Attacker, cases: list[Case], verdicts: "SimpleQueue[Verdict | None]"
 ) -> None:
+    # What killed commands leave there goes with all else.
+    tempfile.tempdir = str(attacker.site.base)
     try:
         attacker.prepare()
         for case in cases:

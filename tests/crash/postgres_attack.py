@@ -2,14 +2,13 @@
 
 import errno
 import importlib
-from collections.abc import Callable
-
 from tests.crash.attack import Attacker, Known
-from tests.crash.calls import Call
+from tests.crash.calls import RECEIVES, SENDS, Call
 from tests.crash.case import OVER_SSH, Case, Choice, Verdict
 from tests.crash.operations import Operation
 from tests.crash.postgres_operations import NOTICING, POSTGRES_OPERATIONS
 from tests.crash.postgres_site import PostgresSite
+from tests.crash.site import Site
 from tests.crash.striking import DATABASE, Striking
 from tests.crash.tracing import Action, Fail, Go
 from tests.ssh.sshd import User
@@ -46,6 +45,25 @@ msglog.postgres_link.PATIENCE_SECONDS = msglog.postgres_link.OPENING_SECONDS = 0
 """
 
 
+class Broken(Striking):
+    """Has a call fail, and all after it on the same connection, as the kernel does."""
+
+    def __init__(self, site: Site, case: Case, total: int) -> None:
+        super().__init__(site, case.kind, total, case)
+        self._failing = Fail(CONNECTION_FAULTS[case.kind])
+        self._connection = ""
+        self.action = self._break
+
+    def decide(self, call: Call) -> Action:
+        if call.path == self._connection and call.name in SENDS | RECEIVES:
+            return self._failing
+        return super().decide(call)
+
+    def _break(self, call: Call) -> Action:
+        self._connection = call.path
+        return self._failing
+
+
 class PostgresAttacker(Attacker):
     """Runs cases on a site in PostgreSQL."""
 
@@ -72,28 +90,19 @@ class PostgresAttacker(Attacker):
             self._database.end_backends(kill=case.kind == KILLED)
             return Go()
 
-        return self._once(case, operation, known, DATABASE, act)
+        observer = Striking(self.site, DATABASE, known.counts.get(DATABASE, 0), case)
+        observer.action = act
+        return self.judged(case, operation, known, observer, _allowed(operation))
 
     def _fail_connection(self, case: Case, operation: Operation, known: Known) -> Verdict:
-        number = CONNECTION_FAULTS[case.kind]
+        observer = Broken(self.site, case, known.counts.get(case.kind, 0))
         if case.chance.random() < 0.7:
-            return self._once(case, operation, known, case.kind, lambda _: Fail(number))
-        observer = Striking(self.site, case.kind, known.counts.get(case.kind, 0), case)
+            return self.judged(case, operation, known, observer, _allowed(operation))
         observer.lasting = True
-        observer.action = lambda _: Fail(number)
         allowed = frozenset({0, 4, 7} if operation.steps else {0, 7})
         return self.judged(case, operation, known, observer, allowed, patch=SHORT_PATIENCE)
 
-    def _once(
-        self,
-        case: Case,
-        operation: Operation,
-        known: Known,
-        kind: str,
-        action: Callable[[Call], Action],
-    ) -> Verdict:
-        """Do something at one call, which must be noticed by nobody who can do the same again."""
-        observer = Striking(self.site, kind, known.counts.get(kind, 0), case)
-        observer.action = action
-        allowed = frozenset({0, 7} if operation.name in NOTICING else {0})
-        return self.judged(case, operation, known, observer, allowed)
+
+def _allowed(operation: Operation) -> frozenset[int]:
+    """Return how an operation may end whose connection was lost once."""
+    return frozenset({0, 7} if operation.name in NOTICING else {0})

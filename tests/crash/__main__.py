@@ -2,7 +2,6 @@
 
 import argparse
 import multiprocessing
-import os
 import shutil
 import sys
 import tempfile
@@ -25,9 +24,7 @@ SHARED_MEMORY = Path("/dev/shm")
 CHOICES = {"sqlite": IN_FILES, "postgres": IN_POSTGRES}
 
 
-def _work(
-    attacker: Attacker, cases: list[Case], verdicts: "SimpleQueue[Verdict | None]"
-) -> None:
+def _work(attacker: Attacker, cases: list[Case], verdicts: "SimpleQueue[Verdict | None]") -> None:
     # What killed commands leave there goes with all else.
     tempfile.tempdir = str(attacker.site.base)
     try:

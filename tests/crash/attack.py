@@ -367,4 +367,3 @@ class Attacker:
         except Lost as fault:
             return Verdict(case, point, struck=True, fault=str(fault), acknowledged=acknowledged)
         return Verdict(case, point, struck=True, acknowledged=acknowledged)
-

@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+
 from tests.crash.attack import Attacker, Known
 from tests.crash.calls import RECEIVES, SENDS, Call
 from tests.crash.case import OVER_SSH, Case, Choice, Verdict

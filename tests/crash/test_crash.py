@@ -106,8 +106,9 @@ def test_forty_kills() -> None:
 
 def test_attacks_where_the_account_is_in_postgresql() -> None:
     words = [sys.executable, "-m", "tests.crash", "--store", "postgres", "--workers", "1"]
+    operations = ("push", "pull-near", "user-add", "migrate-to-store")
     done = subprocess.run(
-        [*words, "--seed", "1", "--kills", "14"],
+        [*words, "--seed", "1", "--kills", "6", "--operation", *operations],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -82,7 +82,7 @@ class Rig:
             AccountPermissions(account, access),
             agent=AGENT,
             clock=context.now,
-            rules=lambda log: AccountRules(account.database, "main", "ann", context.now)(log),
+            rules=AccountRules(account.database, "main", "ann", context.now),
             audit=trail,
         )
         trail.let_in()

@@ -20,7 +20,7 @@ from tests.ssh.sshd import Sshd, running_sshd
 
 SEED = 20260601
 IN_MEMORY = 300
-BETWEEN = 40
+BETWEEN = 20
 LARGE = 16_000
 """Nearly four batches, of which three are durable when the fourth is cut."""
 

@@ -17,9 +17,7 @@ REFUSED = "Permission denied"
 
 
 @pytest.fixture(scope="module")
-def account(
-    tmp_path_factory: pytest.TempPathFactory, account_store: AccountStore
-) -> AskedAccount:
+def account(tmp_path_factory: pytest.TempPathFactory, account_store: AccountStore) -> AskedAccount:
     made = AskedAccount(tmp_path_factory.mktemp("place") / "account")
     made.admin(*account_store.init())
     return made

@@ -182,6 +182,7 @@ def test_repositories_of_one_account_are_apart(site: Site) -> None:
 
 
 # Not by a path, which knows no users: the file system decides.
+@pytest.mark.both_stores
 @pytest.mark.parametrize("site", ["ssh", "openssh"], indirect=True)
 def test_who_has_no_role_is_told_so(site: Site) -> None:
     nobody, reader = site.person("none"), site.person("read")

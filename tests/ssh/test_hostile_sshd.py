@@ -37,9 +37,7 @@ GENEROUS = [
 
 
 @pytest.fixture(scope="module")
-def site(
-    tmp_path_factory: pytest.TempPathFactory, account_store: AccountStore
-) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, account_store: AccountStore) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     with running_sshd(folder / "sshd", extra=GENEROUS) as sshd:
         yield make_site(sshd, folder, "ssh", account_store)

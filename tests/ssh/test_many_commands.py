@@ -90,6 +90,7 @@ def test_several_commands_log_in_once(site: Site, ann: Mastered) -> None:
     assert ann.socket.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.both_stores
 def test_an_open_master_does_not_outlive_what_its_user_may_do(site: Site, ann: Mastered) -> None:
     ann.person.msglog("add", "one")
     ann.person.msglog("push")

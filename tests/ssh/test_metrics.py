@@ -17,9 +17,7 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
         yield running
 
 
-def test_sessions_are_counted(
-    sshd: Sshd, tmp_path: Path, account_store: AccountStore
-) -> None:
+def test_sessions_are_counted(sshd: Sshd, tmp_path: Path, account_store: AccountStore) -> None:
     site = make_site(sshd, tmp_path / "site", "openssh", account_store)
     site.admin("set", "keys.file", str(sshd.authorized_keys))
     ann, bob, carl = site.person("admin"), site.person("read"), site.person("none")

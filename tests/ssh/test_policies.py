@@ -41,6 +41,7 @@ def summary(site: Site, person: Person) -> list[tuple[str, str, int, int, str]]:
     ]
 
 
+@pytest.mark.both_stores
 def test_each_policy_holds_back_single_messages(site: Site) -> None:
     ann = site.person("write")
     site.admin(

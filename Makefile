@@ -38,7 +38,7 @@ tests-apart: $(VENV)/ready
 tests-together: $(VENV)/ready
 	$(BIN)/pytest $(addprefix --ignore=,$(APART))
 
-# What makes a server account behind a real sshd, over PostgreSQL: CI runs a part of it. About MINUTES minutes.
+# What makes a server account behind a real sshd, over PostgreSQL: CI runs a part of it.
 test-postgres: $(VENV)/ready
 	@tests/ssh/need-sshd
 	@tests/postgres/need-postgres

@@ -9,7 +9,6 @@ from tests.crash.case import OVER_SSH, Case, Choice, Verdict
 from tests.crash.operations import Operation
 from tests.crash.postgres_operations import NOTICING, POSTGRES_OPERATIONS
 from tests.crash.postgres_site import PostgresSite
-from tests.crash.site import Site
 from tests.crash.striking import DATABASE, Striking
 from tests.crash.tracing import Action, Fail, Go
 from tests.ssh.sshd import User
@@ -49,8 +48,9 @@ msglog.postgres_link.PATIENCE_SECONDS = msglog.postgres_link.OPENING_SECONDS = 0
 class Broken(Striking):
     """Has a call fail, and all after it on the same connection, as the kernel does."""
 
-    def __init__(self, site: Site, case: Case, total: int) -> None:
+    def __init__(self, site: PostgresSite, case: Case, total: int) -> None:
         super().__init__(site, case.kind, total, case)
+        self._database = site
         self._failing = Fail(CONNECTION_FAULTS[case.kind])
         self._connection = ""
         self.action = self._break
@@ -62,6 +62,8 @@ class Broken(Striking):
 
     def _break(self, call: Call) -> Action:
         self._connection = call.path
+        if call.name in SENDS:  # whoever waits for an answer then sees the end, as of a real one
+            self._database.end_backends(kill=False)
         return self._failing
 
 
@@ -96,7 +98,7 @@ class PostgresAttacker(Attacker):
         return self.judged(case, operation, known, observer, _allowed(operation))
 
     def _fail_connection(self, case: Case, operation: Operation, known: Known) -> Verdict:
-        observer = Broken(self.site, case, known.counts.get(case.kind, 0))
+        observer = Broken(self._database, case, known.counts.get(case.kind, 0))
         if case.chance.random() < 0.7:
             return self.judged(case, operation, known, observer, _allowed(operation))
         observer.lasting = True

@@ -118,8 +118,8 @@ def migrate(
     """Copy an account, and return how many messages each of its repositories has.
 
     scratch: a folder for what is on the way, on the disk of a target in files. check: raises for a
-    repository that is not sound, and tells how far it has come. stage: gives what shows a part of the
-    work, by what it is called. Raises StillWrittenError, and then nothing is finished.
+    repository that is not sound, and tells how far it has come. stage: gives what shows a part of
+    the work, by what it is called. Raises StillWrittenError, and then nothing is finished.
     """
     counts: dict[str, int] = {}
     copied: dict[str, dict[str, Ref]] = {}

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: docs screenshots test check tests-apart tests-together demo fuzz bench bench-full profiles container test-container demo-container damage shared-disks busy model cuts crash ha scaling clean
+.PHONY: docs screenshots test check tests-apart tests-together test-postgres demo fuzz bench bench-full profiles container test-container demo-container damage shared-disks busy model cuts crash ha scaling clean
 
 SECONDS := 60
 FLIPS := 4000
@@ -13,6 +13,7 @@ STEPS := 1000000
 POSITIONS := 8
 KILLS := 1000
 RUNS := 20
+STORE := sqlite
 
 test: $(VENV)/ready
 	@tests/ssh/need-sshd
@@ -36,6 +37,12 @@ tests-apart: $(VENV)/ready
 
 tests-together: $(VENV)/ready
 	$(BIN)/pytest $(addprefix --ignore=,$(APART))
+
+# What makes a server account behind a real sshd, over PostgreSQL: CI runs a part of it.
+test-postgres: $(VENV)/ready
+	@tests/ssh/need-sshd
+	@tests/postgres/need-postgres
+	$(BIN)/pytest tests/ssh --account-store postgres
 
 demo: $(VENV)/ready
 	@tests/ssh/need-sshd
@@ -83,10 +90,12 @@ cuts: $(VENV)/ready
 
 # Kills of msglog at any system call, failing calls and power losses; says what is not as promised.
 # KILLS: how many processes at least; SEED: another one attacks other places; CASE='3 17': only these.
-# About six minutes. OPTIONS are those of `python -m tests.crash`, such as `--operation push pull`.
+# About six minutes. STORE=postgres: with the server account in PostgreSQL, whose processes and connections
+# are attacked as well. OPTIONS are those of `python -m tests.crash`, such as `--operation push pull`.
 crash: $(VENV)/ready
 	@tests/ssh/need-sshd
-	$(BIN)/python -m tests.crash --seed $(SEED) --kills $(KILLS) $(if $(CASE),--case $(CASE)) $(OPTIONS)
+	@test "$(STORE)" = sqlite || tests/postgres/need-postgres
+	$(BIN)/python -m tests.crash --store $(STORE) --seed $(SEED) --kills $(KILLS) $(if $(CASE),--case $(CASE)) $(OPTIONS)
 
 # Three nodes of PostgreSQL under Patroni, killed, frozen and brought back while 16 clients push over sshd:
 # RUNS of them, each of which ends with a killed primary, about half an hour. SEED chooses what happens;

@@ -33,7 +33,9 @@ def is_lost(error: psycopg.Error) -> bool:
     """Tell whether a connection is of no more use, and another one may do."""
     state = error.sqlstate
     if state is None and isinstance(error, psycopg.OperationalError):
-        return not any(word in str(error).lower() for word in _LASTING)
+        # Without what is in quotes: names, such as a host's.
+        said = "".join(str(error).lower().split('"')[::2])
+        return not any(word in said for word in _LASTING)
     return state in _GONE or (state or "").startswith(_CONNECTION_CLASS)
 
 

@@ -5,6 +5,7 @@ docs/adr/0018-postgresql.md says why all this is as it is.
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import struct
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from msglog.errors import IntegrityError, LocalError
 
     _Result = TypeVar("_Result")
+
+# What it warns of is said by our errors; it would be written to standard error beside them.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 Row: TypeAlias = "tuple[Any, ...]"
 Value: TypeAlias = "str | int | bool | bytes | Blobs | None"

@@ -1,4 +1,4 @@
-"""What all tests share: how Hypothesis runs, Ctrl-C, and one PostgreSQL."""
+"""What all tests share: options, how Hypothesis runs, Ctrl-C, and one PostgreSQL."""
 
 import signal
 from collections.abc import Iterator
@@ -18,6 +18,14 @@ settings.register_profile(
     "msglog", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("msglog")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--account-store",
+        choices=["sqlite", "postgres"],
+        help="run what makes a server account over a real sshd, and nothing else, in this store",
+    )
 
 
 @pytest.fixture(scope="session")

@@ -63,9 +63,12 @@ class Stage(Protocol):
 
 
 class FolderTarget:
-    """An account in files, built beside the folder that it will have."""
+    """An account in files, built elsewhere on the disk of the folder that it will have.
 
-    def __init__(self, path: Path, suffix: str) -> None:
+    unfinished: an empty folder of ours.
+    """
+
+    def __init__(self, path: Path, unfinished: Path) -> None:
         if path.is_dir() and any(path.iterdir()):
             raise NotEmptyError(
                 f"{path} cannot become a server account",
@@ -73,7 +76,7 @@ class FolderTarget:
                 hint="Name an empty folder, or one that is not there.",
             )
         self._path = path
-        self._unfinished = path.with_name(f"{path.name}.new-{suffix}")
+        self._unfinished = unfinished
         make(self._unfinished / REPOSITORIES_NAME, mode=_MODE)
         self._unfinished.chmod(_MODE)
 
@@ -104,10 +107,6 @@ class FolderTarget:
         self._unfinished.rename(self._path)
         sync(self._path.parent)
 
-    def discard(self) -> None:
-        """Remove what is unfinished."""
-        shutil.rmtree(self._unfinished, ignore_errors=True)
-
 
 def migrate(
     source: Account,
@@ -118,9 +117,9 @@ def migrate(
 ) -> dict[str, int]:
     """Copy an account, and return how many messages each of its repositories has.
 
-    scratch: a folder for what is on the way. check: raises for a repository that is not sound, and
-    tells how far it has come. stage: gives what shows a part of the work, by what it is called.
-    Raises StillWrittenError, and then nothing is finished.
+    scratch: a folder for what is on the way, on the disk of a target in files. check: raises for a
+    repository that is not sound, and tells how far it has come. stage: gives what shows a part of
+    the work, by what it is called. Raises StillWrittenError, and then nothing is finished.
     """
     counts: dict[str, int] = {}
     copied: dict[str, dict[str, Ref]] = {}

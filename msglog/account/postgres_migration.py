@@ -50,11 +50,14 @@ class PostgresTarget:
         return PostgresAccount(PostgresTables(Session(self._address)), str(self._path))
 
     def finish(self) -> None:
-        """Say that the tables are of our format, and make the folder that has their address."""
+        """Make the folder that has the address of the tables, and say that they are of our format.
+
+        In this order: until the last step, the same again goes on from what is there.
+        """
+        PostgresAccount.make(self._path, self._address)
         link = Link(self._session, ACCOUNT_ERRORS)
         link.run(lambda _: link.execute("UPDATE account_format SET format = $1", FORMAT))
         link.close()
-        PostgresAccount.make(self._path, self._address)
 
 
 def _take(link: Link) -> None:

@@ -231,6 +231,8 @@ class PostgresTables:
 
         def copy(_: Attempt) -> None:
             self._link.take_time()
+            if file.in_transaction:  # of an attempt that was cut off
+                file.execute("ROLLBACK")
             file.execute("BEGIN IMMEDIATE")
             for table, (names, types) in _COPIED.items():
                 columns, marks = _columns(names), ", ".join("?" * len(names.split()))

@@ -102,13 +102,12 @@ def note_upkeep(database: Tables, task: str, repository: str, *, time: int) -> N
 
     time: of the state that a backup has, or when it was done, in microseconds since 1970 UTC.
     """
-    database.execute(
+    sql = (
         "INSERT INTO upkeep (task, repository, time) VALUES (?, ?, ?)"
-        " ON CONFLICT (task, repository) DO UPDATE SET time = excluded.time",
-        task,
-        repository,
-        time,
+        " ON CONFLICT (task, repository) DO UPDATE SET time = excluded.time"
     )
+    # As what may be done twice, if an answer is lost.
+    database.append(lambda _: database.execute(sql, task, repository, time), durable=True)
 
 
 def upkeep(database: Tables, task: str) -> dict[str, int]:

@@ -77,7 +77,7 @@ class PostgresStore:
         if len(identity) != REPOSITORY_ID_BYTES:
             raise ValueError(identity)
 
-        def make(_: Attempt) -> int:
+        def make(attempt: Attempt) -> int:
             # A number that two take at once fails for one of them, which tries again.
             made = link.select(
                 "INSERT INTO repositories (number, name, identity, created, checksum)"
@@ -89,11 +89,11 @@ class PostgresStore:
                 checksum(name, identity, first.time),
             )
             if not made:
-                return 0
+                return _made_before(link, name, identity) if attempt.doubtful else 0
             number: int = made[0][0]
             gates = f"generate_series(0, {postgres_schema.GATES - 1})"
             link.execute(f"INSERT INTO gates SELECT $1::integer, gate FROM {gates} gate", number)  # noqa: S608 - a number of ours
-            Writing(link, number, Rows(), first).write(_)
+            Writing(link, number, Rows(), first).write(attempt)
             return number
 
         for _ in range(_AT_ONCE):
@@ -416,3 +416,12 @@ class PostgresStore:
         """Close the connection, unless it is shared."""
         if not self._shared:
             self._link.close()
+
+
+def _made_before(link: Link, name: str, identity: bytes) -> int:
+    """Return the number of the store that an attempt has made whose answer was lost, or 0."""
+    sql = "SELECT number FROM repositories WHERE name = $1 AND identity = $2"
+    for (number,) in link.select(sql, name, identity):
+        link.all([enter(number)])  # so that this commit waits for the standbys
+        return int(number)
+    return 0

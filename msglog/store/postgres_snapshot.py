@@ -100,11 +100,14 @@ def _write(link: Link, number: int, identity: bytes, path: str, progress: BytesD
 
     def fill(_: Attempt) -> None:
         link.take_time()
-        with file.transaction():
-            _fill(link, number, file, progress)
+        file.roll_back()  # what an attempt that was cut off has done
+        file.connection.execute("BEGIN")
+        _fill(link, number, file, progress)
 
     try:
-        link.run(fill, begin=MOMENT)
+        with file.translated():
+            link.run(fill, begin=MOMENT)
+            file.connection.execute("COMMIT")
     finally:
         file.connection.close()
 

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from functools import partial
 from pathlib import Path
 
+from msglog import folder as folders
 from msglog.account.migration import FolderTarget, migrate
 from msglog.annotation import TYPE_CHECKING
 from plumbing.soundness import check_sound
 from porcelain.admin.place import opened
 from porcelain.display import one_line, plural
 from porcelain.message_json import to_json
+from porcelain.output_file import remove_unfinished, working_folder
 from porcelain.progress import Progress
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable
 
+    from msglog.account.account import Account
     from msglog.repository import Repository
     from plumbing.context import Context
-
-_SUFFIX_BYTES = 4
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -38,21 +40,11 @@ def configure(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, context: Context) -> int:
     """Copy the account; it stays as it is, and may be used meanwhile."""
     path = Path(context.directory, arguments.folder)
-    stage = partial(Progress, context)
-    with opened(arguments, context) as account, tempfile.TemporaryDirectory(prefix="msglog-") as on:
+    with opened(arguments, context) as account:
         if arguments.store is None:
-            folder = FolderTarget(path, context.random(_SUFFIX_BYTES).hex())
-            try:
-                counts = migrate(account, folder, Path(on), _check, stage)
-            finally:
-                folder.discard()
+            counts = _copy_to_files(account, path, context)
         else:
-            from msglog.account.postgres_migration import (  # noqa: PLC0415 - where it is used
-                PostgresTarget,
-            )
-
-            target = PostgresTarget(path, arguments.store)
-            counts = migrate(account, target, Path(on), _check, stage)
+            counts = _copy_to_store(account, path, arguments.store, context)
     total = sum(counts.values())
     if context.json:
         context.write(to_json({"path": str(path), "repositories": counts, "messages": total}))
@@ -66,3 +58,23 @@ def run(arguments: Namespace, context: Context) -> int:
 
 def _check(repository: Repository, counted: Callable[[int, int], None]) -> int:
     return check_sound(repository, counted=counted)
+
+
+def _copy_to_files(account: Account, path: Path, context: Context) -> dict[str, int]:
+    """Copy beside the folder that it will have: on the disk that must have room for it."""
+    place = os.path.abspath(path)
+    remove_unfinished(place)
+    folders.make(os.path.dirname(place))
+    with working_folder(place, context) as working:
+        unfinished, scratch = Path(working, "account"), Path(working, "scratch")
+        scratch.mkdir()
+        target = FolderTarget(Path(place), unfinished)
+        return migrate(account, target, scratch, _check, partial(Progress, context))
+
+
+def _copy_to_store(account: Account, path: Path, address: str, context: Context) -> dict[str, int]:
+    from msglog.account.postgres_migration import PostgresTarget  # noqa: PLC0415 - where it is used
+
+    with tempfile.TemporaryDirectory(prefix="msglog-") as scratch:
+        target = PostgresTarget(path, address)
+        return migrate(account, target, Path(scratch), _check, partial(Progress, context))

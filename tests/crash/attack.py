@@ -4,43 +4,19 @@ import errno
 import fcntl
 import importlib
 import os
-import random
 import signal
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from io import BytesIO
-from pathlib import Path
 
 from porcelain.cli import main
-from tests.crash.calls import (
-    DESCRIPTORS,
-    NAMES,
-    O_ACCESS,
-    O_CREAT,
-    OPENS,
-    READS,
-    SENDS,
-    SIZES,
-    SYNCS,
-    WRITES,
-    Call,
-)
+from tests.crash.case import OVER_SSH, Case, Choice, Verdict
 from tests.crash.disk import WAYS, History
 from tests.crash.judging import Judge, Lost, check_error
 from tests.crash.operations import OPERATIONS, Operation
 from tests.crash.site import RIVAL, Done, Site, View, quick
-from tests.crash.tracing import (
-    Action,
-    Ending,
-    Fail,
-    Freeze,
-    Go,
-    HungError,
-    Kill,
-    Observer,
-    read_memory,
-    run,
-)
+from tests.crash.striking import Counting, Striking
+from tests.crash.tracing import Ending, Fail, Freeze, HungError, Kill, Observer, run
 from tests.ssh.sshd import User
 
 IDLE_SECONDS = 0.5
@@ -74,7 +50,6 @@ FAULTS = {
 }
 FREEZE = "freeze"
 POWER = "power loss"
-SSH = ("ssh client", "ssh server")
 KINDS = {
     "kill client": 34,
     "kill server": 10,
@@ -83,45 +58,12 @@ KINDS = {
     FREEZE: 3,
     **dict.fromkeys(FAULTS, 3),
     POWER: 15,
-    **dict.fromkeys(SSH, 4),
+    **dict.fromkeys(OVER_SSH, 4),
 }
 """How often what is drawn."""
 
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """What is done: the numbers say where in a run, as parts of its length."""
-
-    number: int
-    operation: str
-    kind: str
-    where: float
-    chance: random.Random
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What came of a case. point: which system call it was. fault: what does not hold, or ""."""
-
-    case: Case
-    point: str
-    struck: bool
-    fault: str = ""
-    acknowledged: int = 0
-
-
-def draw(seed: str, number: int) -> Case:
-    """Return a case by the seed of a run and its number in it."""
-    chance = random.Random(f"{seed}:{number}")
-    operations = list(OPERATIONS.values())
-    (operation,) = chance.choices(operations, [one.weight for one in operations])
-    kinds = {
-        kind: weight
-        for kind, weight in KINDS.items()
-        if operation.remote or kind not in ("kill server", "kill both", *SSH)
-    }
-    (kind,) = chance.choices(list(kinds), list(kinds.values()))
-    return Case(number, operation.name, kind, chance.random(), chance)
+IN_FILES = Choice(OPERATIONS, KINDS)
+"""Attacks on a client and a server account that are both in files."""
 
 
 @dataclass(slots=True)
@@ -136,8 +78,11 @@ class Known:
 class Attacker:
     """Runs cases in one folder. person: who may come over a real sshd."""
 
-    def __init__(self, folder: Path, person: User | None = None) -> None:
-        self.site = Site(folder)
+    def __init__(
+        self, site: Site, operations: Mapping[str, Operation], person: User | None = None
+    ) -> None:
+        self.site = site
+        self._operations = operations
         self._person = person
         self._known: dict[str, Known] = {}
 
@@ -157,12 +102,16 @@ class Attacker:
             return Verdict(case, "", struck=False, fault=str(lost))
 
     def _strike(self, case: Case) -> Verdict:
-        operation = OPERATIONS[case.operation]
+        operation = self._operations[case.operation]
         known = self._known.get(operation.name)
         if known is None:
             known = self._known[operation.name] = self.learn(operation)
         self.site.restore()
-        if case.kind in SSH:
+        return self.attack(case, operation, known)
+
+    def attack(self, case: Case, operation: Operation, known: Known) -> Verdict:
+        """Attack an operation on a site that was just put there, and judge what came of it."""
+        if case.kind in OVER_SSH:
             return self._kill_over_ssh(case, operation, known)
         if case.kind == POWER:
             return self._cut_power(case, known)
@@ -178,7 +127,7 @@ class Attacker:
         before = self.site.look()
         self.site.restore()
         history = History(self.site)
-        counter = _Counting(self.site, history)
+        counter = Counting(self.site, history)
         ending = self.run(operation, counter)
         done = self.done(ending)
         if done.status != 0:
@@ -271,7 +220,7 @@ class Attacker:
     def _learn_over_ssh(self, operation: Operation, known: Known) -> None:
         site = self.site
         site.plan.write_text("0")
-        counter = _Counting(site, None)
+        counter = Counting(site, None)
         done = self.done(self.run(operation, counter))
         if done.status != 0:
             raise Lost(f"{operation.name} does not work over sshd: {done.error}")
@@ -370,8 +319,9 @@ class Attacker:
             looks = case.chance.random() < 0.75
             between: View | None = None
             wire = bytes(observer.wire)
-            if case.kind in SSH:
+            if case.kind in OVER_SSH:
                 wire = self.wait_for_server()
+            self.site.settle()
             acknowledged = known.judge.check_acknowledged(wire)
             if looks or finished:
                 between = known.judge.check_between()
@@ -417,88 +367,3 @@ class Attacker:
         except Lost as fault:
             return Verdict(case, point, struck=True, fault=str(fault), acknowledged=acknowledged)
         return Verdict(case, point, struck=True, acknowledged=acknowledged)
-
-
-class Eligible:
-    """Tells at which calls what can be done."""
-
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._root = f"{site.folder}/"
-
-    def kinds(self, call: Call) -> list[str]:
-        """Return for which attacks a call counts."""
-        within = call.path.startswith(self._root)
-        talks = call.name in WRITES | READS | SENDS and call.path.startswith(("pipe:", "socket:"))
-        found: list[str] = []
-        if (within and call.changes) or talks or call.path == str(self._site.output):
-            found += [call.role, "client+server"]
-        if call.name in ("pwrite64", "write") and (within or talks) and call.arguments[2] > 1:
-            found += ["torn", "short write"]
-        makes = call.name in OPENS and within and bool(call.flags & O_CREAT)
-        writes = call.name in OPENS and within and bool(call.flags & O_ACCESS)
-        if within and (call.name in WRITES | SIZES | (NAMES - {"unlink", "rmdir"}) or makes):
-            found += ["ENOSPC", "EDQUOT"]
-        if within and call.name in WRITES | READS | SYNCS | SIZES | NAMES:
-            found.append("EIO")
-        if within and call.name in SYNCS:
-            found.append("fsync")
-        if (within and call.name in OPENS) or call.name in DESCRIPTORS:
-            found.append("EMFILE")
-        if within and (call.name in NAMES or writes):
-            found += ["EROFS", "EACCES"]
-        return found
-
-
-class _Counting(Observer):
-    """Counts the calls of each kind, while a history is written."""
-
-    def __init__(self, site: Site, history: History | None) -> None:
-        self._eligible = Eligible(site)
-        self._history = history
-        self.counts: dict[str, int] = {}
-
-    def decide(self, call: Call) -> Action:
-        for kind in self._eligible.kinds(call):
-            self.counts[kind] = self.counts.get(kind, 0) + 1
-        return Go() if self._history is None else self._history.decide(call)
-
-    def returned(self, call: Call, result: int) -> None:
-        if self._history is not None:
-            self._history.returned(call, result)
-
-
-class Striking(Observer):
-    """Does something at one call of a kind, or from it on; keeps what the server says."""
-
-    def __init__(self, site: Site, kind: str, total: int, case: Case) -> None:
-        self._eligible = Eligible(site)
-        self._kind = kind
-        self._left = int(case.where * total)
-        self._number = self._left + 1
-        self._total = total
-        self.action: Callable[[Call], Action] = lambda _: Go()
-        self.lasting = False
-        self.struck = False
-        self.point = f"never at call {self._number} of {total}"
-        self.wire = bytearray()
-
-    def decide(self, call: Call) -> Action:
-        if self._kind in self._eligible.kinds(call) and not (self.struck and not self.lasting):
-            if self._left == 0:
-                if not self.struck:
-                    lasting = " and all after it" if self.lasting else ""
-                    self.point = (
-                        f"at call {self._number} of {self._total}{lasting}: "
-                        f"{call.role} {call.name} {call.path.rpartition('/site/')[2]}"
-                    )
-                self.struck = True
-                return self.action(call)
-            self._left -= 1
-        says = call.role == "server" and call.name == "write" and call.arguments[0] == 1
-        return Go(watch=says)
-
-    def returned(self, call: Call, result: int) -> None:
-        says = call.role == "server" and call.name == "write" and call.arguments[0] == 1
-        if says and result > 0:
-            self.wire += read_memory(call.process, call.arguments[1], result)

@@ -13,9 +13,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from porcelain.cli import main
-from tests.crash.attack import Eligible
 from tests.crash.calls import Call
 from tests.crash.site import SMALL_BATCHES, WHOLE_ANSWERS, Site
+from tests.crash.striking import Eligible
 from tests.crash.tracing import Action, Go, Kill, Observer, read_memory, run
 
 

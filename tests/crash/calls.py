@@ -14,7 +14,9 @@ NUMBERS = {
     19: "readv",
     20: "writev",
     41: "socket",
+    42: "connect",
     44: "sendto",
+    45: "recvfrom",
     22: "pipe",
     293: "pipe2",
     72: "fcntl",
@@ -59,13 +61,19 @@ NAMES = frozenset(
 MODES = frozenset({"chmod", "fchmod", "fchmodat", "chown", "fchown"})
 LOCKS = frozenset({"fcntl", "flock"})
 SENDS = frozenset({"sendto"})
+RECEIVES = frozenset({"recvfrom"})
 DESCRIPTORS = frozenset({"socket", "pipe", "pipe2"})
 
 _LOCKING = {5, 6, 7, 36, 37, 38}
 """F_GETLK, F_SETLK, F_SETLKW, and the same of open files."""
 
 _OF_DESCRIPTOR = (
-    READS | WRITES | SYNCS | SENDS | {"ftruncate", "fallocate", "fchmod", "fchown", "flock"}
+    READS
+    | WRITES
+    | SYNCS
+    | SENDS
+    | RECEIVES
+    | {"ftruncate", "fallocate", "fchmod", "fchown", "flock", "connect"}
 )
 O_ACCESS = 3
 O_CREAT = 0o100
@@ -80,7 +88,8 @@ class Call:
     """A system call at its beginning.
 
     role: whose it is, `client` or `server`. path: the file that it is about, as the kernel names
-    it, or such as `pipe:[12]`. second: the other name of a rename or link.
+    it, or such as `pipe:[12]`. second: the other name of a rename or link, or where a socket on this
+    machine connects to.
     """
 
     process: int

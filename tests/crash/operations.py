@@ -29,7 +29,7 @@ def _client(site: Site) -> Path:
     return site.mine.parent
 
 
-def _server(site: Site) -> Path:
+def server(site: Site) -> Path:
     return site.account.parent
 
 
@@ -37,7 +37,7 @@ def _server(site: Site) -> Path:
 class Operation:
     """A command that is attacked.
 
-    words: may name {base} and {folder} of the site. where: where it runs. patch: Python that its
+    words: may name {base}, {folder}, {keys} and {store} of the site. where: where it runs. patch: Python that its
     process runs first. steps: it may get there by several steps, each of which is whole, such as
     batches; else each thing is as it was or as it is to be. adds: done again, it adds again.
     settled: with which statuses it may end where it was done before. after: what completes it
@@ -62,7 +62,13 @@ class Operation:
         """Return the words for a site."""
         return tuple(
             [
-                word.format(base=site.base, folder=site.folder, keys=site.keys, bob=site.bob)
+                word.format(
+                    base=site.base,
+                    folder=site.folder,
+                    keys=site.keys,
+                    bob=site.bob,
+                    store=site.empty_store,
+                )
                 for word in self.words
             ]
         )
@@ -79,7 +85,7 @@ _KEYS = ("--account", "account", "--authorized-keys", "{keys}")
 
 def _key(name: str, *words: str, settled: tuple[int, ...] = (0,)) -> Operation:
     words = ("admin", "key", *words, *_KEYS)
-    return Operation(name, words, _server, patch=UNCHECKED_PROGRAM, settled=settled)
+    return Operation(name, words, server, patch=UNCHECKED_PROGRAM, settled=settled)
 
 
 def _transfer(word: str, *, weight: int = 3) -> list[Operation]:
@@ -124,7 +130,7 @@ OPERATIONS = {
         Operation(
             "admin-gc",
             ("admin", "gc", "--account", "account"),
-            _server,
+            server,
             patch=SMALL_SLICES,
             weight=2,
         ),
@@ -134,18 +140,18 @@ OPERATIONS = {
         Operation(
             "user-add",
             ("admin", "user", "add", "cyd", "--role", "read", "--account", "account"),
-            _server,
+            server,
             settled=(2,),
         ),
         Operation(
             "user-remove",
             ("admin", "user", "remove", "bob", *_KEYS),
-            _server,
+            server,
             patch=UNCHECKED_PROGRAM,
             settled=(0, 2),
         ),
         Operation("init", ("init", "fresh"), _client),
-        Operation("admin-init", ("admin", "init", "fresh"), _server),
+        Operation("admin-init", ("admin", "init", "fresh"), server),
         Operation("logs-new", ("logs", "new", "fresh"), settled=(2,)),
         Operation("logs-rename", ("logs", "rename", "spare", "used"), settled=(2,)),
         Operation("logs-delete", ("logs", "delete", "spare", "--force"), settled=(2,)),
@@ -159,13 +165,13 @@ OPERATIONS = {
         Operation(
             "admin-backup",
             ("admin", "backup", "all.backup", "--force", "--account", "account"),
-            _server,
+            server,
         ),
         Operation("restore", ("restore", "kept.backup", "deep/copy"), _client, settled=(7,)),
         Operation(
             "admin-restore",
             ("admin", "restore", "{base}/account.backup", "deep/copy"),
-            _server,
+            server,
             settled=(7,),
         ),
         Operation("drop", ("drop", "--yes"), settled=(7,), removes=True, weight=2),

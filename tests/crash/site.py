@@ -100,6 +100,11 @@ class Site:
         """The fingerprint of the key that bob has."""
         return make.key(2).fingerprint
 
+    @property
+    def empty_store(self) -> str:
+        """Where another account may be made that is not in files: its address."""
+        return ""
+
     def machine(self, path: str) -> str:
         """Return on which of the two machines a path lies."""
         return "server" if path.startswith(f"{self.folder}/server") else "client"
@@ -115,7 +120,7 @@ class Site:
         for key in (1, 2, 3):
             (self.base / f"{key}.pub").write_text(make.line(make.ed25519(key), f"n{key}"))
         place = ("--account", "server/account", "--authorized-keys", str(self.keys))
-        self._do(self.folder, "admin", "init", "server/account")
+        self._make_account()
         for user in ("ann", "bob"):
             self._do(self.folder, "admin", "user", "add", user, "--role", "admin", *place[:2])
         self._do(self.folder, "admin", "key", "add", "ann", f"{self.base}/1.pub", *place)
@@ -143,6 +148,13 @@ class Site:
         self._do(self.mine, "backup", "../kept.backup")
         self._add("since the backup", 2)
         self._do(self.folder, "admin", "backup", f"{self.base}/account.backup", *place[:2])
+        self._keep()
+
+    def _make_account(self) -> None:
+        self._do(self.folder, "admin", "init", "server/account")
+
+    def _keep(self) -> None:
+        """Keep what was made as what each case begins with."""
         shutil.copytree(self.folder, self.template)
 
     def serve(self, patch: str = "") -> None:
@@ -185,6 +197,9 @@ class Site:
         """Put everything as it was made."""
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(self.template, self.folder)
+
+    def settle(self) -> None:
+        """Wait until nothing goes on any more of what was attacked and is over."""
 
     # Running and looking
 

@@ -16,11 +16,13 @@ from typing import Any
 
 import pytest
 
-from tests.crash.attack import Attacker, Case, Known, Striking
+from tests.crash.attack import Attacker, Known
 from tests.crash.calls import Call
+from tests.crash.case import Case
 from tests.crash.disk import WAYS, History
 from tests.crash.operations import OPERATIONS, Operation
 from tests.crash.site import Site
+from tests.crash.striking import Striking
 from tests.crash.tracing import Kill, Observer, run
 
 ROOT = Path(__file__).parents[2]
@@ -66,7 +68,7 @@ def apart(work: Callable[[], Any]) -> Any:
 
 @pytest.fixture(scope="module")
 def one(tmp_path_factory: pytest.TempPathFactory) -> Attacker:
-    attacker = Attacker(tmp_path_factory.mktemp("attacked"))
+    attacker = Attacker(Site(tmp_path_factory.mktemp("attacked")), OPERATIONS)
     apart(attacker.prepare)
     return attacker
 
@@ -98,6 +100,20 @@ def kill_where(
 def test_forty_kills() -> None:
     words = [sys.executable, "-m", "tests.crash", "--seed", "1", "--kills", "40"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 0 faults" in done.stdout
+
+
+def test_attacks_where_the_account_is_in_postgresql() -> None:
+    words = [sys.executable, "-m", "tests.crash", "--store", "postgres", "--workers", "1"]
+    operations = ("push", "pull-near", "user-add", "migrate-to-store")
+    done = subprocess.run(
+        [*words, "--seed", "1", "--kills", "6", "--operation", *operations],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert " 0 faults" in done.stdout
 

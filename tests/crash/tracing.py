@@ -8,7 +8,9 @@ is followed too: what has executed another program counts as the server.
 import ctypes
 import os
 import signal
+import socket
 import struct
+import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -321,10 +323,19 @@ def _read_call(pid: int, role: str, registers: _Registers) -> Call:
     arguments = tuple(registers.values[at] for at in _ARGUMENTS)
     call = Call(pid, role, name, arguments, "")
     if call.on_descriptor:
-        return Call(pid, role, name, arguments, descriptor_path(pid, _signed(arguments[0])))
+        path = descriptor_path(pid, _signed(arguments[0]))
+        second = _address(pid, arguments) if name == "connect" else ""
+        return Call(pid, role, name, arguments, path, second)
     if name in OPENS | NAMES | {"truncate", "chmod", "chown", "fchmodat"}:
         return Call(pid, role, name, arguments, *_paths(pid, name, arguments))
     return call
+
+
+def _address(pid: int, arguments: tuple[int, ...]) -> str:
+    """Return the file of a socket on this machine, or "" for any other address."""
+    data = read_memory(pid, arguments[1], min(arguments[2], _PATH_BYTES))
+    is_local = int.from_bytes(data[:2], sys.byteorder) == socket.AF_UNIX
+    return os.fsdecode(data[2:].partition(b"\0")[0]) if is_local else ""
 
 
 def _paths(pid: int, name: str, arguments: tuple[int, ...]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from tests.cuts import plan, resumption, wire
+from tests.cuts import database, plan, resumption, wire
 from tests.cuts.fault import DIRECTIONS
 from tests.cuts.proxy import NOTHING
 from tests.cuts.rig import COMMANDS, LONG_SECONDS, SSHD_LINES, TRANSPORTS, Rig
@@ -24,6 +24,7 @@ from tests.ssh.sshd import running_sshd
 
 LARGE = 50_000
 MEMORY = Path("/dev/shm")
+PARTS = ["wire", "small", "large", "resumption", "database"]
 
 
 def main() -> int:
@@ -35,7 +36,7 @@ def main() -> int:
         "--workers", type=int, default=4, help="processes; half of the time is waiting"
     )
     parser.add_argument("--only", metavar="TRIAL", action="append", help="as a failure prints it")
-    parser.add_argument("--part", choices=["small", "large", "wire", "resumption"], action="append")
+    parser.add_argument("--part", choices=PARTS, action="append")
     parser.add_argument("--work", nargs=2, metavar=("PLAN", "PART"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -43,7 +44,7 @@ def main() -> int:
         return _work(Path(arguments.work[0]), arguments.work[1])
     if arguments.only:
         return _report(_tried([Trial.parse(text) for text in arguments.only]), {})
-    parts = arguments.part or ["wire", "small", "large", "resumption"]
+    parts = arguments.part or PARTS
     start, failures = time.monotonic(), 0
     print(f"seed {arguments.seed}, positions {arguments.positions}", flush=True)
     for part in parts:
@@ -82,6 +83,9 @@ def _rig(*, large: bool) -> Iterator[Rig]:
 def _plan(part: str, seed: int, positions: int) -> list[Trial]:
     if part == "wire":
         return list(wire.every_byte(seed))
+    if part == "database":
+        with _folder() as folder, database.rigs(folder) as make, make() as rig:
+            return database.every_byte(database.measure(rig), seed)
     with _rig(large=part == "large") as rig:
         sizes = measure(rig)
     return (plan.large if part == "large" else plan.full)(sizes, seed, positions)
@@ -152,11 +156,15 @@ def _tried(trials: list[Trial]) -> Iterator[tuple[Trial, Result]]:
     in_memory = [trial for trial in trials if trial.way == "wire"]
     for trial in in_memory:
         yield trial, wire.attempt(trial)
+    of_database = [trial for trial in trials if trial.way == database.WAY]
+    if of_database:
+        with _folder() as folder:
+            yield from database.tried(of_database, folder)
     for large in (False, True):
         chosen = [
             trial
             for trial in trials
-            if trial.way != "wire" and trial.way.startswith("large-") == large
+            if trial.way not in ("wire", database.WAY) and trial.way.startswith("large-") == large
         ]
         if chosen:
             checked: set[str] = set()

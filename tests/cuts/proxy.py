@@ -115,6 +115,7 @@ class FaultProxy:
 
     def __init__(self, target: int) -> None:
         self.fault = NOTHING
+        self._once = False
         self.links: list[Link] = []
         self._target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -131,10 +132,13 @@ class FaultProxy:
         self._thread.join()
         self.settle()
 
-    def begin(self, fault: Fault) -> None:
-        """Have this happen to what comes next, and forget what came before."""
+    def begin(self, fault: Fault, *, once: bool = False) -> None:
+        """Have this happen to what comes next, and forget what came before.
+
+        once: to the next connection alone.
+        """
         self.settle()
-        self.fault = fault
+        self.fault, self._once = fault, once
 
     def settle(self) -> None:
         """End all connections, and wait until nothing of them is left."""
@@ -166,4 +170,6 @@ class FaultProxy:
                 near.close()
                 continue
             self.links.append(link)
+            if self._once:
+                self.fault = NOTHING
             link.start()

@@ -5,19 +5,22 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from msglog.key import Key
-from tests.cuts import plan, resumption, trial, wire
+from tests.cuts import database, plan, resumption, trial, wire
 from tests.cuts.__main__ import measure
 from tests.cuts.fault import CHANGES, CUTS, HARMLESS, Fault
 from tests.cuts.rig import SSHD_LINES, Held, Rig, Run
 from tests.cuts.trial import Trial
+from tests.postgres.databases import Databases
 from tests.ssh.sshd import Sshd, running_sshd
 
 SEED = 20260601
 IN_MEMORY = 300
+BETWEEN = 20
 LARGE = 16_000
 """Nearly four batches, of which three are durable when the fourth is cut."""
 
@@ -57,6 +60,17 @@ def test_a_sample_below_ssh() -> None:
     assert {name: result.problems for name, result in results.items() if result.problems} == {}
     assert {result.outcome for result in results.values()} >= {"status 4", "status 5", "completed"}
     assert {one.fault.kind for one in trials} <= {*CUTS, *CHANGES}
+
+
+def test_a_sample_between_the_server_and_its_database(tmp_path: Path, databases: Databases) -> None:
+    with closing(database.Rig(databases.server, databases.fresh(), tmp_path)) as rig:
+        sizes = database.measure(rig)
+        trials = random.Random(SEED).sample(database.every_byte(sizes, SEED), BETWEEN)
+        last = Fault("stall", "down", sizes["down"] - 200)
+        trials.append(Trial(database.WAY, "push", last))
+        results = {str(one): rig.attempt(one.fault) for one in trials}
+    assert {name: result.problems for name, result in results.items() if result.problems} == {}
+    assert "completed" in {result.outcome for result in results.values()}
 
 
 @pytest.mark.parametrize(

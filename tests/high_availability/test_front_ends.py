@@ -66,6 +66,31 @@ def test_who_is_let_in_on_one_is_let_in_on_all_and_so_is_who_is_not(
     assert [do(ann, "ls-remote", url).status for url in (at_second, at_third)] == [4, 4]
 
 
+def test_what_goes_in_by_one_comes_out_by_the_other(fronts: list[FrontEnd], tmp_path: Path) -> None:
+    first, second, third = fronts
+    user = make_person(first, "carl")
+    here = make_pusher(user, first.address(user))
+    there = make_pusher(user, second.address(user), tmp_path)
+    assert do(here, "add", "-q", "by the first host").status == 0
+    assert do(here, "push", "-q").status == 0
+    assert do(there, "pull", "-q").status == 0
+    assert do(there, "add", "-q", "by the second host").status == 0
+    assert do(there, "push", "-q").status == 0
+    assert do(here, "pull", "-q").status == 0
+    listed = told(here, "list", "--json")
+    assert told(there, "list", "--json") == listed
+    assert all(f"by the {name} host" in listed for name in ("first", "second"))
+    assert do(here, "clone", "-q", third.address(user), "copy").status == 0
+    assert told(here, "-C", "copy", "list", "--json") == listed
+    second.admin("user", "set-role", "carl", "read")
+    assert do(here, "add", "-q", "no more").status == 0
+    assert [do(here, word).status for word in ("push", "pull")] == [3, 0]
+    audit = third.admin("audit", "--json", "--user", "carl").splitlines()
+    acts = [(one["operation"], one["result"]) for one in map(json.loads, audit)]
+    assert acts.count(("push", "ok")) == 2
+    assert ("push", "not-authorised") in acts
+
+
 def own_network() -> list[str]:
     """Return the words that start a program in a network of its own; none where that is not allowed."""
     program = shutil.which("unshare")

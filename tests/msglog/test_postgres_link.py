@@ -3,9 +3,12 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -20,6 +23,7 @@ from msglog.postgres_failure import is_lost
 from msglog.postgres_link import Blobs, Link, Session
 from msglog.repository import Repository, first_commit
 from msglog.store.postgres import ERRORS, PostgresStore
+from msglog.store.sqlite import SqliteStore
 from msglog.store.store import (
     Commit,
     Committed,
@@ -141,6 +145,35 @@ def test_a_log_that_is_made_deleted_or_renamed_is_so(
         Cut(patch, done=done)
         repository.delete_log("ops", time=3)
     assert repository.logs() == []
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_store_is_made_although_the_answer_is_lost(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch, *, done: bool
+) -> None:
+    databases.stores()
+    Cut(monkeypatch, done=done)
+    with closing(databases.make_store(IDENTITY, move(None, 1))) as store:
+        assert store.ref(MAIN) == Ref(root(1), 1)
+        assert list(store.faults()) == []
+
+
+def test_a_snapshot_is_made_although_the_last_answer_is_lost(
+    store: PostgresStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.commit(move(None, 1))
+    Cut(monkeypatch, done=True)
+    store.snapshot(str(tmp_path / "store.db"))
+    with closing(SqliteStore.open(tmp_path / "store.db")) as copy:
+        assert copy.refs() == {MAIN: Ref(root(1), 1)}
+
+
+def test_nothing_is_said_beside_our_own_errors() -> None:
+    """What psycopg warns of went to standard error, and so to the user of a server."""
+    program = "import msglog.postgres_link, logging; logging.getLogger('psycopg.x').warning('x')"
+    words = [sys.executable, "-c", program]
+    done = subprocess.run(words, check=True, capture_output=True)
+    assert done.stderr == b""
 
 
 def test_whoever_lost_is_told_so_even_where_an_answer_was_lost(
@@ -390,6 +423,7 @@ def test_what_is_said_comes_before_what_is_usual() -> None:
         ('connection failed: connection to server at "::1" failed: Connection refused', True),
         ("connection failed: SSL SYSCALL error: Connection reset by peer", True),
         ("connection failed: FATAL:  the database system is starting up", True),
+        ('connection to server at "alert.example", port 5432 failed: Connection refused', True),
         ("connection failed: session is read-only", True),
         ("connection timeout expired", True),
         ("connection failed: server does not support SSL, but SSL was required", False),

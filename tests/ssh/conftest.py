@@ -1,10 +1,48 @@
-"""One private sshd for all tests of a session."""
+"""One private sshd for all tests of a session, and the places where they make their accounts."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from tests.ssh.accounts import STORES, AccountStore
 from tests.ssh.sshd import Sshd, running_sshd
+
+_FIXTURE = "account_store"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "both_stores: without --account-store, run with accounts in each kind of store"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run with accounts in files, where a test makes any, and some over PostgreSQL as well."""
+    if _FIXTURE in metafunc.fixturenames:
+        both = metafunc.definition.get_closest_marker("both_stores") is not None
+        chosen = metafunc.config.getoption("--account-store")
+        stores = [chosen] if chosen else STORES if both else STORES[:1]
+        metafunc.parametrize(_FIXTURE, stores, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With a store chosen, leave out what makes no account."""
+    if not config.getoption("--account-store"):
+        return
+    kept: list[pytest.Item] = []
+    left: list[pytest.Item] = []
+    for item in items:
+        (kept if _FIXTURE in getattr(item, "fixturenames", ()) else left).append(item)
+    config.hook.pytest_deselected(items=left)
+    items[:] = kept
+
+
+@pytest.fixture(scope="session")
+def account_store(request: pytest.FixtureRequest) -> AccountStore:
+    """Where accounts are made."""
+    if request.param == "sqlite":
+        return AccountStore(lambda: "")
+    return AccountStore(request.getfixturevalue("databases").fresh)
 
 
 @pytest.fixture(scope="session")

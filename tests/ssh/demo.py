@@ -29,11 +29,15 @@ class DemoError(Exception):
 
 @dataclass(slots=True)
 class Demo:
-    """The terminals of the walk-through, shown as one transcript on `out`."""
+    """The terminals of the walk-through, shown as one transcript on `out`.
+
+    store: where the server account is made, if not in files.
+    """
 
     folder: Path
     programs: Path
     out: TextIO
+    store: str = ""
     played: int = field(default=0)
 
     def home(self, who: str) -> Path:
@@ -57,6 +61,7 @@ class Demo:
             "PATH": f"{self.programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "LC_ALL": "C.UTF-8",
             "MSGLOG_AUTHOR": who,
+            "MSGLOG_STORE": self.store,
         }
         done = subprocess.run(
             ["sh", "-c", line],
@@ -133,7 +138,7 @@ def play(demo: Demo, sshd: Sshd) -> None:
     demo.type("user1", "ssh", "-F", connecting, "server", "id", status=2, shows=["nothing else"])
 
 
-def main(out: TextIO) -> int:
+def main(out: TextIO, store: str = "") -> int:
     """Set up, play and clean up; return the exit status."""
     programs = Path(sys.executable).parent
     if not (programs / "msglog").exists():
@@ -141,7 +146,7 @@ def main(out: TextIO) -> int:
         return 1
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="msglog-demo-") as folder:
-        demo = Demo(Path(folder), programs, out)
+        demo = Demo(Path(folder), programs, out, store)
         # A session finds the server's home where a UNIX account of its own would have it.
         environment = f"SetEnv HOME={demo.home('server')}"
         try:

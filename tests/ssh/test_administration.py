@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ssh.accounts import AccountStore
 from tests.ssh.sshd import Sshd, running_sshd
 from tests.ssh.test_exchange import Person, Site, make_site
 
@@ -18,8 +19,10 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
 
 
 @pytest.fixture(params=["ssh", "openssh"])
-def site(request: pytest.FixtureRequest, sshd: Sshd, tmp_path: Path) -> Site:
-    site = make_site(sshd, tmp_path, request.param)
+def site(
+    request: pytest.FixtureRequest, sshd: Sshd, tmp_path: Path, account_store: AccountStore
+) -> Site:
+    site = make_site(sshd, tmp_path, request.param, account_store)
     site.admin("set", "keys.file", str(sshd.authorized_keys))
     return site
 

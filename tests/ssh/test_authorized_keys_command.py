@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ssh.accounts import AccountStore
 from tests.ssh.asking import PROGRAM, AskedAccount, greeting, guided_lines
 from tests.ssh.sshd import Sshd, User, running_sshd
 
@@ -13,9 +14,9 @@ NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory) -> AskedAccount:
+def account(tmp_path_factory: pytest.TempPathFactory, account_store: AccountStore) -> AskedAccount:
     made = AskedAccount(tmp_path_factory.mktemp("place") / "account")
-    made.admin("init")
+    made.admin(*account_store.init())
     return made
 
 

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from tests.ssh import demo
+from tests.ssh.accounts import AccountStore
 
 
-def test_the_walk_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_walk_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, account_store: AccountStore
+) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     out = io.StringIO()
-    assert demo.main(out) == 0, out.getvalue()
+    assert demo.main(out, account_store.fresh()) == 0, out.getvalue()
     shown = out.getvalue()
     assert "user1$ msglog add 'msg from user 1'\n" in shown
     assert "user3$ msglog push origin\nmsglog: error: not authorised" in shown

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from tests.ssh.accounts import AccountStore
 from tests.ssh.corpus import real_messages
 from tests.ssh.sshd import Sshd, running_sshd
 
@@ -88,19 +90,19 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
         yield running
 
 
-def make_site(sshd: Sshd, folder: Path, transport: str) -> Site:
+def make_site(sshd: Sshd, folder: Path, transport: str, store: AccountStore) -> Site:
     """Make an account whose keys are the only ones that sshd knows."""
     sshd.authorized_keys.write_text("")
     site = Site(sshd, folder / "account", transport)
-    environment = {"HOME": str(folder), "PATH": os.environ["PATH"]}
-    words = [*MSGLOG, "admin", "init", str(site.account)]
-    subprocess.run(words, env=environment, check=True, capture_output=True)
+    site.admin(*store.init())
     return site
 
 
 @pytest.fixture(params=["ssh", "openssh", "local"])
-def site(request: pytest.FixtureRequest, sshd: Sshd, tmp_path: Path) -> Site:
-    return make_site(sshd, tmp_path, request.param)
+def site(
+    request: pytest.FixtureRequest, sshd: Sshd, tmp_path: Path, account_store: AccountStore
+) -> Site:
+    return make_site(sshd, tmp_path, request.param, account_store)
 
 
 def test_three_parties_who_were_offline_end_equal(site: Site) -> None:
@@ -173,12 +175,14 @@ def test_repositories_of_one_account_are_apart(site: Site) -> None:
     for url in ("server", "server:main"):
         person.msglog("remote", "set-url", "origin", url)
         assert person.run("push", "origin").returncode == 3
+    (site.account / "repositories").mkdir(exist_ok=True)
     (site.account / "repositories" / "out").symlink_to(person.home)
     for url in ("server:out/.msglog", "server:team", "server:nothing"):
         assert person.run("pull", url).returncode in (2, 3, 4)
 
 
 # Not by a path, which knows no users: the file system decides.
+@pytest.mark.both_stores
 @pytest.mark.parametrize("site", ["ssh", "openssh"], indirect=True)
 def test_who_has_no_role_is_told_so(site: Site) -> None:
     nobody, reader = site.person("none"), site.person("read")
@@ -201,7 +205,7 @@ def test_a_flipped_bit_in_the_servers_store_is_refused_and_named(site: Site) -> 
     writer, reader = site.person("write"), site.person("write")
     oid = json.loads(writer.msglog("add", "--json", "precious"))["id"]
     writer.msglog("push")
-    _flip(site.account / "repositories" / "main" / "store.db", oid)
+    _flip_served(site, oid)
     refused = reader.run("pull")
     assert refused.returncode == 5
     assert oid.encode() in refused.stderr
@@ -219,23 +223,36 @@ def test_a_flipped_bit_in_our_own_store_is_refused_and_named(site: Site) -> None
     assert writer.run("verify").returncode == 1
 
 
+def _flip_served(site: Site, oid: str) -> None:
+    address = site.account / "account.address"
+    if not address.exists():
+        _flip(site.account / "repositories" / "main" / "store.db", oid)
+        return
+    with psycopg.connect(address.read_text().strip()) as connection:
+        ((key, data),) = connection.execute("SELECT key, data FROM messages").fetchall()
+        assert key.hex().endswith(oid)
+        connection.execute("UPDATE messages SET data = %s WHERE key = %s", (_flipped(data), key))
+
+
 def _flip(path: Path, oid: str) -> None:
     connection = sqlite3.connect(path)
     ((key, data),) = connection.execute("SELECT key, data FROM messages").fetchall()
     assert key.hex().endswith(oid)
-    damaged = bytearray(data)
-    damaged[damaged.index(b"precious")] ^= 1
-    connection.execute("UPDATE messages SET data = ? WHERE key = ?", (bytes(damaged), key))
+    connection.execute("UPDATE messages SET data = ? WHERE key = ?", (_flipped(data), key))
     connection.commit()
     connection.close()
 
 
-def test_a_hundred_thousand_real_messages_arrive_byte_for_byte(sshd: Sshd, tmp_path: Path) -> None:
-    sshd.authorized_keys.write_text("")
-    site = Site(sshd, tmp_path / "account", "ssh")
-    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
-    words = [*MSGLOG, "admin", "init", str(site.account)]
-    subprocess.run(words, env=environment, check=True, capture_output=True)
+def _flipped(data: bytes) -> bytes:
+    damaged = bytearray(data)
+    damaged[damaged.index(b"precious")] ^= 1
+    return bytes(damaged)
+
+
+def test_a_hundred_thousand_real_messages_arrive_byte_for_byte(
+    sshd: Sshd, tmp_path: Path, account_store: AccountStore
+) -> None:
+    site = make_site(sshd, tmp_path, "ssh", account_store)
     first, second = site.person("write"), site.person("write")
     text = "\n".join(real_messages(100_000)).encode()
     first.msglog("add", "--batch", "--json", stdin=text)

@@ -10,11 +10,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from tests.ssh.accounts import AccountStore
 from tests.ssh.sshd import Sshd, User, running_sshd
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "server-account.md"
@@ -26,9 +27,10 @@ OF_THE_TESTS = {"root", "shell-reads-files", "passwords"}
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """A shell of somebody, in their home."""
+    """A shell of somebody, in their home. variables: more of its environment."""
 
     home: Path
+    variables: dict[str, str] = field(default_factory=dict)
 
     def type(self, line: str, given: str = "") -> str:
         """Type a line that must succeed, and what it then waits for; return what it prints."""
@@ -37,7 +39,7 @@ class Terminal:
             ["sh", "-c", line],
             input=given.encode(),
             cwd=self.home,
-            env={"HOME": str(self.home), "PATH": programs, "LC_ALL": "C.UTF-8"},
+            env={"HOME": str(self.home), "PATH": programs, "LC_ALL": "C.UTF-8", **self.variables},
             capture_output=True,
             timeout=SECONDS,
             check=False,
@@ -61,14 +63,15 @@ def blocks() -> list[list[str]]:
     return [[line[4:] for line in block.splitlines()] for block in found]
 
 
-def test_the_set_up(sshd: Sshd) -> None:
+def test_the_set_up(sshd: Sshd, account_store: AccountStore) -> None:
     as_root, as_server, (verdict,), as_ann, _ = blocks()
     assert [line.startswith(start) for line, start in zip(as_root, ROOT_ONLY, strict=True)] == [
         True
     ] * len(ROOT_ONLY)
     assert len(as_root) + len(as_server) < 10
 
-    server, ann = Terminal(sshd.folder / "home" / "server"), sshd.make_user("ann")
+    home = sshd.folder / "home" / "server"
+    server, ann = Terminal(home, account_store.variables()), sshd.make_user("ann")
     for line in as_server[:-1]:
         server.type(line, given=_pasted(line, ann))
     assert as_server[-1] == "msglog admin doctor"

@@ -20,8 +20,9 @@ from paramiko.common import (  # type: ignore[import-untyped]
 
 from msglog.unsafe_text import UNSAFE
 from tests.porcelain.terminal import terminal
+from tests.ssh.accounts import AccountStore
 from tests.ssh.sshd import Sshd, make_key, running_sshd
-from tests.ssh.test_exchange import MSGLOG, NUMBERS, Person, Site
+from tests.ssh.test_exchange import MSGLOG, NUMBERS, Person, make_site
 
 ACTS = (
     "\x1b[31mred\x1b]0;title\x07\x1b]52;c;aGVsbG8=\x07\x1b]8;;http://evil\x07link\x1b]8;;\x07"
@@ -76,12 +77,9 @@ def check_one_line(done: subprocess.CompletedProcess[bytes], status: int) -> Non
 
 
 def test_a_banner_before_a_session_that_works_is_not_shown(
-    sshd: Sshd, tmp_path: Path, transport: str
+    sshd: Sshd, tmp_path: Path, transport: str, account_store: AccountStore
 ) -> None:
-    site = Site(sshd, tmp_path / "account", transport)
-    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
-    words = [*MSGLOG, "admin", "init", str(site.account)]
-    subprocess.run(words, env=environment, check=True, capture_output=True)
+    site = make_site(sshd, tmp_path, transport, account_store)
     person = site.person("write")
     person.msglog("add", "mine")
     for command in COMMANDS:

@@ -24,6 +24,7 @@ from msglog.repository import Repository
 from msglog.wire.events import Acknowledged, Batch, Event
 from msglog.wire.reader import EventReader
 from tests.hostile.liars import check_whole
+from tests.ssh.accounts import AccountStore
 from tests.ssh.sshd import Sshd, running_sshd
 from tests.ssh.test_exchange import MSGLOG, Person, Site, make_site
 
@@ -101,8 +102,10 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
 
 
 @pytest.fixture
-def site(request: pytest.FixtureRequest, sshd: Sshd, tmp_path: Path) -> Site:
-    return make_site(sshd, tmp_path, request.param)
+def site(
+    request: pytest.FixtureRequest, sshd: Sshd, tmp_path: Path, account_store: AccountStore
+) -> Site:
+    return make_site(sshd, tmp_path, request.param, account_store)
 
 
 def relayed(site: Site, folder: Path) -> Relay:

@@ -13,8 +13,9 @@ from msglog.wire.encoder import encode_event
 from msglog.wire.events import Transfer
 from msglog.wire.pktline import encode_packet
 from tests.msglog.wire.samples import OTHER, ROOT
+from tests.ssh.accounts import AccountStore
 from tests.ssh.sshd import Sshd, find_sshd, running_sshd
-from tests.ssh.test_exchange import MSGLOG, Person, Site
+from tests.ssh.test_exchange import Person, Site, make_site
 
 SECONDS = 60.0
 CONNECTIONS = 200
@@ -36,14 +37,10 @@ GENEROUS = [
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, account_store: AccountStore) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     with running_sshd(folder / "sshd", extra=GENEROUS) as sshd:
-        made = Site(sshd, folder / "account", "ssh")
-        environment = {"HOME": str(folder), "PATH": os.environ["PATH"]}
-        words = [*MSGLOG, "admin", "init", str(made.account)]
-        subprocess.run(words, env=environment, check=True, capture_output=True)
-        yield made
+        yield make_site(sshd, folder, "ssh", account_store)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.ssh.accounts import AccountStore
 from tests.ssh.asking import PROGRAM, SECONDS, greeting
 from tests.ssh.sshd import Sshd, User, running_sshd
 
@@ -54,12 +55,12 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
         yield running
 
 
-def set_up(sshd: Sshd) -> tuple[Server, User]:
+def set_up(sshd: Sshd, store: AccountStore) -> tuple[Server, User]:
     server = Server(sshd)
     server.home.mkdir(parents=True)
     user = sshd.make_user("ann")
     for words in (
-        ["init"],
+        store.init(),
         ["user", "add", "ann", "--role", "write"],
         ["key", "add", "ann", f"{user.key}.pub"],
     ):
@@ -68,8 +69,8 @@ def set_up(sshd: Sshd) -> tuple[Server, User]:
 
 
 @pytest.fixture(scope="module")
-def place(sshd: Sshd) -> tuple[Server, User, bytes]:
-    server, user = set_up(sshd)
+def place(sshd: Sshd, account_store: AccountStore) -> tuple[Server, User, bytes]:
+    server, user = set_up(sshd, account_store)
     return server, user, server.key_file.read_bytes()
 
 
@@ -110,9 +111,11 @@ def test_a_broken_file_is_mended_and_lets_people_in_again(
         ("ForceCommand /bin/echo no msglog", "force-command"),
     ],
 )
-def test_settings_that_keep_a_good_line_from_counting(tmp_path: Path, line: str, code: str) -> None:
+def test_settings_that_keep_a_good_line_from_counting(
+    tmp_path: Path, account_store: AccountStore, line: str, code: str
+) -> None:
     with running_sshd(tmp_path / "sshd", extra=[line]) as sshd:
-        server, user = set_up(sshd)
+        server, user = set_up(sshd, account_store)
         done = subprocess.run(
             ["ssh", "-T", "-F", str(user.config), "-o", "BatchMode=yes", "server"],
             stdin=subprocess.DEVNULL,

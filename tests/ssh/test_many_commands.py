@@ -17,6 +17,7 @@ import pytest
 from msglog.errors import NotAuthorisedError
 from plumbing.context import Context
 from porcelain import sync
+from tests.ssh.accounts import AccountStore
 from tests.ssh.sshd import Sshd, running_sshd
 from tests.ssh.test_exchange import Person, Site, make_site
 
@@ -53,8 +54,8 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
 
 
 @pytest.fixture
-def site(sshd: Sshd, tmp_path: Path) -> Site:
-    return make_site(sshd, tmp_path, "ssh")
+def site(sshd: Sshd, tmp_path: Path, account_store: AccountStore) -> Site:
+    return make_site(sshd, tmp_path, "ssh", account_store)
 
 
 @pytest.fixture
@@ -89,6 +90,7 @@ def test_several_commands_log_in_once(site: Site, ann: Mastered) -> None:
     assert ann.socket.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.both_stores
 def test_an_open_master_does_not_outlive_what_its_user_may_do(site: Site, ann: Mastered) -> None:
     ann.person.msglog("add", "one")
     ann.person.msglog("push")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.exposition import parse
+from tests.ssh.accounts import AccountStore
 from tests.ssh.sshd import Sshd, running_sshd
 from tests.ssh.test_exchange import make_site
 
@@ -16,8 +17,8 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
         yield running
 
 
-def test_sessions_are_counted(sshd: Sshd, tmp_path: Path) -> None:
-    site = make_site(sshd, tmp_path / "site", "openssh")
+def test_sessions_are_counted(sshd: Sshd, tmp_path: Path, account_store: AccountStore) -> None:
+    site = make_site(sshd, tmp_path / "site", "openssh", account_store)
     site.admin("set", "keys.file", str(sshd.authorized_keys))
     ann, bob, carl = site.person("admin"), site.person("read"), site.person("none")
     for body in ("one", "two"):

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.ssh.accounts import AccountStore
 from tests.ssh.sshd import Sshd, running_sshd
-from tests.ssh.test_exchange import MSGLOG, Person, Site
+from tests.ssh.test_exchange import MSGLOG, Person, Site, make_site
 
 REFUSED = 6
 
@@ -22,13 +23,8 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
 
 
 @pytest.fixture
-def site(sshd: Sshd, tmp_path: Path) -> Site:
-    sshd.authorized_keys.write_text("")
-    made = Site(sshd, tmp_path / "account", "openssh")
-    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
-    words = [*MSGLOG, "admin", "init", str(made.account)]
-    subprocess.run(words, env=environment, check=True, capture_output=True)
-    return made
+def site(sshd: Sshd, tmp_path: Path, account_store: AccountStore) -> Site:
+    return make_site(sshd, tmp_path, "openssh", account_store)
 
 
 def audit(site: Site, *words: str) -> list[dict[str, Any]]:
@@ -45,6 +41,7 @@ def summary(site: Site, person: Person) -> list[tuple[str, str, int, int, str]]:
     ]
 
 
+@pytest.mark.both_stores
 def test_each_policy_holds_back_single_messages(site: Site) -> None:
     ann = site.person("write")
     site.admin(

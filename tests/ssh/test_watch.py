@@ -9,6 +9,7 @@ from typing import BinaryIO, cast
 
 import pytest
 
+from tests.ssh.accounts import AccountStore
 from tests.ssh.sshd import Sshd
 from tests.ssh.test_exchange import MSGLOG, Person, Site, make_site
 
@@ -40,9 +41,9 @@ def servers(site: Site, person: Person) -> list[int]:
 
 @pytest.mark.parametrize(("transport", "pull"), [("ssh", False), ("openssh", True)])
 def test_watching_outlives_its_server_and_ends_with_the_right(
-    sshd: Sshd, tmp_path: Path, transport: str, *, pull: bool
+    sshd: Sshd, tmp_path: Path, account_store: AccountStore, transport: str, *, pull: bool
 ) -> None:
-    site = make_site(sshd, tmp_path, transport)
+    site = make_site(sshd, tmp_path, transport, account_store)
     ann, bob = site.person("read"), site.person("write")
     push(bob, "zero")
     process = start(ann, "--json", "-n", "1", *(["--pull"] if pull else []), "origin")
@@ -75,8 +76,10 @@ def test_watching_outlives_its_server_and_ends_with_the_right(
         assert ann.msglog("list") == ""
 
 
-def test_watching_makes_few_records(sshd: Sshd, tmp_path: Path) -> None:
-    site = make_site(sshd, tmp_path, "ssh")
+def test_watching_makes_few_records(
+    sshd: Sshd, tmp_path: Path, account_store: AccountStore
+) -> None:
+    site = make_site(sshd, tmp_path, "ssh", account_store)
     ann, bob = site.person("read"), site.person("write")
     push(bob, "zero")
     process = start(ann, "--json", "-n", "1", "origin")

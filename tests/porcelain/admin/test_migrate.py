@@ -1,5 +1,6 @@
 """`admin migrate`: an account goes to PostgreSQL and back, and nothing of it is lost."""
 
+import tempfile
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from msglog.account import migration
 from msglog.account.account import Account
 from msglog.account.migration import FolderTarget, migrate
+from msglog.account.postgres_account import PostgresAccount
 from msglog.account.totals import totals
 from msglog.key import FIRST_KEY, Key
 from msglog.message import object_key
@@ -181,7 +183,7 @@ def test_an_account_that_never_rests_is_not_copied(home: Home, tmp_path: Path) -
         write(home.account, "main", range(first, first + 5))
         return len(repository.logs())
 
-    target = FolderTarget(tmp_path / "copy", "x")
+    target = FolderTarget(tmp_path / "copy", tmp_path / "unfinished")
     (tmp_path / "scratch").mkdir()
     with (
         closing(Account.open(home.account)) as account,
@@ -190,7 +192,6 @@ def test_an_account_that_never_rests_is_not_copied(home: Home, tmp_path: Path) -
         migrate(
             account, target, tmp_path / "scratch", write_and_check, lambda _: nullcontext(Quiet())
         )
-    target.discard()
     assert not (tmp_path / "copy").exists()
 
 
@@ -218,3 +219,49 @@ def test_a_folder_with_something_in_it_is_refused(home: Home, databases: Databas
         result = home.admin("migrate", str(home.path), *more)
         assert result.status == 7
         assert "cannot become a server account" in result.errors
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_a_copy_that_was_killed_at_its_end_is_completed_by_the_same_again(
+    home: Home,
+    tmp_path: Path,
+    databases: Databases,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    made: bool,
+) -> None:
+    fill(home)
+    genuine = PostgresAccount.make
+
+    def die(*words: Any) -> None:
+        if made:
+            genuine(*words)
+        raise KeyboardInterrupt
+
+    copy = str(tmp_path / "over")
+    words = ("migrate", copy, "--store", databases.fresh())
+    with monkeypatch.context() as patch:
+        patch.setattr(PostgresAccount, "make", die)
+        assert home.admin(*words).status != 0
+    assert home.admin("user", "list", "--account", copy).status == 7
+    home.do(*words)
+    assert_same(tmp_path / "over", home.account)
+
+
+def test_what_a_killed_copy_to_files_left_is_removed(home: Home, tmp_path: Path) -> None:
+    fill(home)
+    left = tmp_path / "to" / "copy.new-0123abcd" / "account"
+    left.mkdir(parents=True)
+    home.do("migrate", str(tmp_path / "to" / "copy"))
+    assert [path.name for path in (tmp_path / "to").iterdir()] == ["copy"]
+    assert_same(tmp_path / "to" / "copy", home.account)
+
+
+def test_files_are_copied_on_the_disk_that_they_will_be_on(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were moved from the folder for temporary files, which another disk may have."""
+    fill(home)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "not there"))
+    home.do("migrate", str(tmp_path / "copy"))
+    assert_same(tmp_path / "copy", home.account)

@@ -10,12 +10,6 @@ from tests.ssh.sshd import Sshd, running_sshd
 _FIXTURE = "account_store"
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "both_stores: without --account-store, run with accounts in each kind of store"
-    )
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run with accounts in files, where a test makes any, and some over PostgreSQL as well."""
     if _FIXTURE in metafunc.fixturenames:

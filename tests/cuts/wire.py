@@ -24,7 +24,7 @@ from tests.plumbing.peers import Client, Server, add, backup, keys, message
 COMMANDS = ("push", "pull", "descent-push", "descent-pull")
 """With an agreed root, and where both sides have to compare their indexes first."""
 
-UNKNOWN_ROOT = "not authorised to read a root that was not advertised"
+UNKNOWN_ROOT = "to read a root that was not advertised"
 PIECE_BYTES = 3
 STATUSES = {4, 5}
 ASKED = {2, 3, 4, 5}

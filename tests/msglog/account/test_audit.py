@@ -13,6 +13,7 @@ from msglog.account.audit import (
     AuditRecord,
     Trail,
     Visit,
+    faults,
     plain,
     records,
 )
@@ -114,3 +115,24 @@ def test_syslog_gets_one_line_each_if_it_is_asked_for(
             ),
         ),
     ]
+
+
+def test_a_record_with_another_number_is_damage(tables: Tables) -> None:
+    ann = trail(tables)
+    for number in range(CLEAN_EVERY + 3):
+        ann.record(Act("list", detail=str(number)))
+    assert list(faults(tables)) == []
+    if isinstance(tables, Database):
+        tables.execute("DROP TRIGGER audit_is_not_changed")
+    tables.execute("UPDATE audit SET id = id + 16 WHERE id = (SELECT max(id) FROM audit)")
+    count = CLEAN_EVERY + 3
+    assert list(faults(tables)) == [f"records {count} to {count + 15} of the audit are missing"]
+
+
+def test_what_was_removed_for_its_age_is_not_missing(tables: Tables) -> None:
+    change_setting(tables, AUDIT_KEEP.name, "100")
+    ann = trail(tables)
+    for number in range(2 * CLEAN_EVERY):
+        ann.record(Act("list", detail=str(number)))
+    assert len(records(tables, limit=1000)) < 2 * CLEAN_EVERY
+    assert list(faults(tables)) == []

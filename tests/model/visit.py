@@ -388,8 +388,10 @@ class Visit:
                 raise ModelError(f"{self.what}: {log} is not tracked")
         if self.remote:
             self._check_lost(errand, got.lost, there)
-        if self.remote and whole:
-            self.records[log].append((there, there))
+        if self.remote:
+            # Of what lies before the view, what was known of them stays known.
+            known = self.records[log][-1][0]
+            self.records[log].append((known - _from(known, errand.view) | there, there))
 
     def _check_lost(self, errand: Errand, lost: int, there: Keys) -> None:
         """`lost` is what we knew them to have and they had not, at one moment."""

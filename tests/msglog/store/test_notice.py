@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 IDENTITY = bytes(16)
 MAIN = log_ref("main")
+PATIENCE = 30.0
 
 
 @pytest.fixture(params=["memory", "sqlite", "sqlite without inotify", "postgres"])
@@ -64,10 +65,11 @@ def move(store: Store, number: int) -> None:
     store.commit(Commit(number, "moved", refs=[update]))
 
 
-def is_readable(notice: Notice) -> bool:
+def is_readable(notice: Notice, *, within: float = 0) -> bool:
+    """Tell whether there is something to read; within: seconds, for what a server tells later."""
     poller = select.poll()
     poller.register(notice.fileno(), select.POLLIN)
-    return bool(poller.poll(0))
+    return bool(poller.poll(1000 * within))
 
 
 def test_each_change_of_a_ref_is_told_once(stores: tuple[Store, Store]) -> None:
@@ -104,7 +106,7 @@ def test_the_descriptor_tells_when_to_ask(stores: tuple[Store, Store]) -> None:
     else:
         assert not is_readable(notice)
         move(writing, 1)
-        assert is_readable(notice)
+        assert is_readable(notice, within=PATIENCE)
         assert notice.changed()
         assert not is_readable(notice)
     notice.close()

@@ -28,6 +28,12 @@ DIAGNOSIS_BYTES = 4096
 IDLE_SECONDS = 60.0
 """How long a peer may neither send nor take a byte."""
 
+_FULL_BYTES = 60 << 10
+"""How much is in a pipe that is full: Linux gives it 64 KiB, of which a writer leaves some."""
+
+_LARGE_BYTES = 1 << 20
+"""The most that Linux gives a pipe of an ordinary user."""
+
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
@@ -49,6 +55,7 @@ class PipeChannel:
         "_error_fd",
         "_errors",
         "_idle_seconds",
+        "_large",
         "_patience",
         "_read_fd",
         "_unread",
@@ -73,6 +80,7 @@ class PipeChannel:
         self._patience = Patience(math.inf) if patience is None else patience
         self._clock = clock
         self._ended = False
+        self._large = False
         self._errors = b""
         self._unread: deque[bytes] = deque()
         self._unread_bytes = 0
@@ -169,6 +177,9 @@ class PipeChannel:
             raise ChannelError("the connection failed", why=_reason(error)) from error
         self._ended = not data
         self._patience.move(len(data))
+        if len(data) >= _FULL_BYTES and not self._large:
+            self._large = True
+            _enlarge(self._read_fd)
         return data
 
     def _hold(self) -> bool:
@@ -227,6 +238,19 @@ class PipeChannel:
     def _require_open(self) -> None:
         if not self._blocking:
             raise ChannelError("the connection is closed")
+
+
+def _enlarge(descriptor: int) -> None:
+    """Have a pipe hold more, for a writer that is ahead of us.
+
+    What it does not hold stays in sshd, whose buffer grows in steps of one packet and is copied
+    whole at each, meanwhile passing on nothing: docs/adr/0003. Who may not, or has no pipe, does
+    without.
+    """
+    import fcntl  # noqa: PLC0415 - for long transfers alone
+
+    with contextlib.suppress(OSError, AttributeError):  # the second on other systems
+        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _LARGE_BYTES)
 
 
 def _reason(error: OSError) -> str:

@@ -1,5 +1,6 @@
 """The channel over two descriptors: duplex, deadlines, ends and floods."""
 
+import fcntl
 import os
 import socket
 import threading
@@ -198,3 +199,26 @@ def test_the_input_may_be_a_file(tmp_path: Path) -> None:
     assert channel.receive() == b"request"
     assert channel.receive() == b""
     channel.close()
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_SETPIPE_SZ"), reason="pipes of one size alone")
+def test_a_pipe_holds_more_once_its_writer_is_ahead() -> None:
+    reader, writer = os.pipe()
+    usual = fcntl.fcntl(reader, fcntl.F_GETPIPE_SZ)
+    channel = PipeChannel(reader, os.open(os.devnull, os.O_WRONLY))
+    os.write(writer, bytes(1000))
+    assert channel.receive() == bytes(1000)
+    assert fcntl.fcntl(reader, fcntl.F_GETPIPE_SZ) == usual
+    os.write(writer, bytes(64 << 10))
+    assert channel.receive() == bytes(64 << 10)
+    assert fcntl.fcntl(reader, fcntl.F_GETPIPE_SZ) == 1 << 20
+    channel.close()
+    os.close(writer)
+
+
+def test_what_is_no_pipe_cannot_hold_more(make_pair: Callable[..., Pair]) -> None:
+    channel, peer = make_pair()
+    peer.sendall(bytes(64 << 10))
+    assert len(channel.receive()) == 64 << 10
+    peer.sendall(b"more")
+    assert channel.receive() == b"more"

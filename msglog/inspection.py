@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from msglog.key import Key
     from msglog.objectid import ObjectId
     from msglog.repository import Repository
+    from msglog.store.collection import Beat
     from msglog.store.store import Ref
 
 _READ_AT_ONCE = 256
@@ -53,10 +54,13 @@ def inspect(repository: Repository) -> Iterator[Damage]:
             yield replace(damage, ref=name)
 
 
-def inspect_store(repository: Repository) -> Iterator[Damage]:
-    """Yield what is damaged of what the store keeps for itself, whatever refs reach."""
+def inspect_store(repository: Repository, beat: Beat | None = None) -> Iterator[Damage]:
+    """Yield what is damaged of what the store keeps for itself, whatever refs reach.
+
+    beat: called now and then.
+    """
     try:
-        for fault in repository.store.faults():
+        for fault in repository.store.faults(beat):
             yield Damage("store", repository.folder, fault)
     except IntegrityError as error:
         yield Damage("store", repository.folder, f"{error.what}: {error.why}")

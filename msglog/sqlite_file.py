@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from msglog.folder import Locked
-    from msglog.store.collection import BytesDone
+    from msglog.store.collection import Beat, BytesDone
 else:
     # The package around it imports datetime and collections, for conversions that nobody asks for.
     try:
@@ -27,9 +27,6 @@ else:
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/")
 
 _UNFINISHED = ".new-"
-
-_INSTRUCTIONS = 100_000
-"""After how many steps of its machine SQLite is to say that it gets on: some milliseconds."""
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for others, and a reader for whoever must be alone."""
@@ -189,19 +186,18 @@ def copy_into(connection: sqlite3.Connection, path: str, progress: BytesDone | N
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise sqlite3.OperationalError(error.strerror or str(error)) from error
-    if progress is not None:
-        connection.set_progress_handler(_watching(connection, path, progress), _INSTRUCTIONS)
+    from msglog.sqlite_progress import attended  # noqa: PLC0415 - for what takes long alone
+
+    beat = None if progress is None else _watching(connection, path, progress)
     try:
-        connection.execute("VACUUM INTO ?", (path,))  # which takes an empty file for none
+        with attended(connection, beat):
+            connection.execute("VACUUM INTO ?", (path,))  # which takes an empty file for none
     except BaseException:
         os.unlink(path)
         raise
-    finally:
-        if progress is not None:
-            connection.set_progress_handler(None, 0)
 
 
-def _watching(connection: sqlite3.Connection, path: str, progress: BytesDone) -> Callable[[], None]:
+def _watching(connection: sqlite3.Connection, path: str, progress: BytesDone) -> Beat:
     """Return what tells how long a file has become that a database is copied into."""
     pages, free, size = (
         connection.execute(f"PRAGMA {name}").fetchone()[0]

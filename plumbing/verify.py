@@ -81,9 +81,6 @@ def _check(repository: Repository, context: Context, display: Display | None) ->
         context.write(_damage_line(None, damage, as_json=context.json))
         return False
     all_sound = True
-    for damage in inspect_store(repository):
-        all_sound = False
-        context.write(_damage_line(None, damage, as_json=context.json))
     total, before = sum(ref.count for ref in refs.values()), 0
 
     def say(text: str) -> None:
@@ -94,6 +91,10 @@ def _check(repository: Repository, context: Context, display: Display | None) ->
     def count(checked: int) -> None:
         if display is not None:
             display.update(before + checked, total)
+
+    for damage in inspect_store(repository, lambda: count(0)):
+        all_sound = False
+        say(_damage_line(None, damage, as_json=context.json))
 
     inspection = Inspection(repository, count)
     for number, (name, ref) in enumerate(refs.items(), 1):

@@ -59,6 +59,8 @@ def start_pager(context: Context, configured: str | None) -> Pager | None:
         return None
     environment.setdefault("LESS", _LESS_OPTIONS)
     environment.setdefault("LV", _LV_OPTIONS)
+    if "LESSCHARDEF" not in environment:  # in the C locale it would show bytes of UTF-8 as <E2>
+        environment.setdefault("LESSCHARSET", "utf-8")
     context.stdout.flush()
     try:
         process = subprocess.Popen(  # noqa: S603 - the user's own choice, without a shell

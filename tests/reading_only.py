@@ -48,6 +48,19 @@ def by_modes(work: Callable[[], Result]) -> Result:
     return in_child(work, prepare=_give_up_capabilities)
 
 
+def by_modes_of(folder: Path, work: Callable[[], Result]) -> Result:
+    """Return what work gives to somebody who may only read a folder and the files in it."""
+    for path in folder.iterdir():
+        path.chmod(0o444)
+    folder.chmod(0o555)
+    try:
+        return by_modes(work)
+    finally:
+        folder.chmod(0o755)
+        for path in folder.iterdir():
+            path.chmod(0o644)
+
+
 def _give_up_capabilities() -> None:
     header = (ctypes.c_uint32 * 2)(_VERSION, 0)
     nothing = (ctypes.c_uint32 * 6)()

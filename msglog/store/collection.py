@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 StepsDone: TypeAlias = "Callable[[int, int], None]"
 """Is told how many steps of how many are done, now and then."""
 
+Beat: TypeAlias = "Callable[[], None]"
+"""Is told now and then that something gets on, of which nobody knows how much there is."""
+
 BytesDone: TypeAlias = "Callable[[int, int | None], None]"
 """Is told how many bytes of how many are done, now and then; None: nobody knows how many."""
 

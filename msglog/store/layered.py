@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from msglog.errors import LocalError
     from msglog.key import Key
     from msglog.objectid import ObjectId
-    from msglog.store.collection import BytesDone, Collected, Condensed, Retention, StepsDone
+    from msglog.store.collection import Beat, BytesDone, Collected, Condensed, Retention, StepsDone
     from msglog.store.notice import Notice
     from msglog.store.sqlite import SqliteStore
     from msglog.store.store import Commit, Committed, Lost, Receipt, ReflogEntry, Refusal, Usage
@@ -229,9 +229,9 @@ class LayeredStore:
         """Return the bytes of the file, without what waits."""
         return self._read(lambda store: store.size())
 
-    def faults(self) -> Iterator[str]:
+    def faults(self, beat: Beat | None = None) -> Iterator[str]:
         """Yield what is damaged of what the store keeps for itself."""
-        yield from self._read(lambda store: list(store.faults()))
+        yield from self._read(lambda store: list(store.faults(beat)))
 
     def close(self) -> None:
         """Close the store."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from msglog.key import Key
     from msglog.objectid import ObjectId
-    from msglog.store.collection import BytesDone, Retention, StepsDone
+    from msglog.store.collection import Beat, BytesDone, Retention, StepsDone
     from msglog.store.memory_notice import MemoryNotice
     from msglog.store.store import (
         Agreement,
@@ -354,7 +354,7 @@ class MemoryStore:
         """Return the bytes of all objects."""
         return sum(map(len, (*self._nodes.values(), *self._messages.values())))
 
-    def faults(self) -> Iterator[str]:
+    def faults(self, beat: Beat | None = None) -> Iterator[str]:  # noqa: ARG002 - see Store
         """Yield nothing."""
         return iter(())
 

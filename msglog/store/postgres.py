@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from msglog.postgres_link import Attempt, Link, Row
-    from msglog.store.collection import BytesDone, Collected, Condensed, Retention, StepsDone
+    from msglog.store.collection import Beat, BytesDone, Collected, Condensed, Retention, StepsDone
     from msglog.store.postgres_notice import PostgresNotice
     from msglog.store.store import Commit, Lost
 
@@ -406,7 +406,7 @@ class PostgresStore:
         )
         return int(total * (own or 0) // all_ if all_ else total)
 
-    def faults(self) -> Iterator[str]:
+    def faults(self, beat: Beat | None = None) -> Iterator[str]:  # noqa: ARG002 - see Store
         """Yield what is damaged in the tables that no object's id tells."""
         from msglog.store.postgres_faults import faults  # noqa: PLC0415 - for verification alone
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from typing import TypeVar
 
-    from msglog.store.collection import BytesDone, Collected, Condensed, Retention, StepsDone
+    from msglog.store.collection import Beat, BytesDone, Collected, Condensed, Retention, StepsDone
     from msglog.store.sqlite_notice import SqliteNotice
     from msglog.store.store import (
         Commit,
@@ -372,11 +372,11 @@ class SqliteStore:
         path = os.fspath(self._link.path)
         return sum([os.stat(one).st_size for one in (path, f"{path}-wal") if os.path.exists(one)])
 
-    def faults(self) -> Iterator[str]:
+    def faults(self, beat: Beat | None = None) -> Iterator[str]:
         """Yield what is damaged in the file that no object's id tells."""
         from msglog.store.sqlite_faults import faults  # noqa: PLC0415 - for verification alone
 
-        yield from faults(self._link)
+        yield from faults(self._link, beat)
         yield from self._dictionaries.faults()
 
     def close(self) -> None:

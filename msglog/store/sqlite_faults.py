@@ -12,12 +12,15 @@ from msglog.key import key_object_id, key_time
 from msglog.objectid import ObjectId
 from msglog.sqlite_file import faults as file_faults
 from msglog.sqlite_file import make_in_memory, shape
+from msglog.sqlite_progress import attended
 from msglog.store.checking import checked_nodes
 from msglog.store.sqlite_link import PARAMETERS, Link
 from msglog.store.sqlite_schema import make_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from msglog.store.collection import Beat
 
 _SHOWN = 100
 
@@ -32,8 +35,16 @@ SELECT r.id FROM receipts r LEFT JOIN temp.counted c ON c.receipt = r.id
  UNION ALL SELECT receipt FROM temp.counted WHERE receipt NOT IN (SELECT id FROM receipts)"""
 
 
-def faults(link: Link) -> Iterator[str]:
-    """Yield in words what is damaged; raises DamagedStoreError where nothing can be looked at."""
+def faults(link: Link, beat: Beat | None = None) -> Iterator[str]:
+    """Yield in words what is damaged; raises DamagedStoreError where nothing can be looked at.
+
+    beat: called now and then.
+    """
+    with attended(link.connection, beat):
+        yield from _faults(link)
+
+
+def _faults(link: Link) -> Iterator[str]:
     with link.translated():
         yield from file_faults(link.connection)
     yield from _shape_faults(link)

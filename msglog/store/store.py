@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from msglog.key import Key
     from msglog.objectid import ObjectId
-    from msglog.store.collection import BytesDone, Collected, Condensed, Retention, StepsDone
+    from msglog.store.collection import Beat, BytesDone, Collected, Condensed, Retention, StepsDone
     from msglog.store.notice import Notice
 
     _Read = TypeVar("_Read")
@@ -352,8 +352,11 @@ class Store(Protocol):
     def size(self) -> int:
         """Return how many bytes the store takes where it is kept."""
 
-    def faults(self) -> Iterator[str]:
-        """Yield what is damaged of what the store keeps for itself, in words, for verification."""
+    def faults(self, beat: Beat | None = None) -> Iterator[str]:
+        """Yield what is damaged of what the store keeps for itself, in words, for verification.
+
+        beat: called now and then while that is looked for, by stores that can.
+        """
 
     def close(self) -> None:
         """Free what the store holds; harmless when said twice."""

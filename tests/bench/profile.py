@@ -135,8 +135,9 @@ def serve(site: Site, starting: Starting) -> None:
         command, end, key = rest.partition('"')
         if not quote:
             continue
-        isolated = command.replace(f"{sys.executable} -I", sys.executable, 1)
-        lines.append(f"{options}{quote}{starting.line(isolated, sys.executable)}{end}{key}\n")
+        interpreter = command.partition(" ")[0]
+        isolated = command.replace(f"{interpreter} -I", interpreter, 1)
+        lines.append(f"{options}{quote}{starting.line(isolated, interpreter)}{end}{key}\n")
     site.sshds[WATCHED].authorized_keys.write_text("".join(lines))
 
 

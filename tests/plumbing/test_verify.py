@@ -1,8 +1,10 @@
 """`verify`: each kind of damage is named on a line of its own."""
 
+import argparse
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, cast
 
 import cbor2
@@ -20,6 +22,7 @@ from msglog.repository import Repository
 from msglog.store.memory import MemoryStore
 from msglog.store.store import Commit, Ref, RefUpdate
 from plumbing import verify
+from plumbing.context import Context
 from tests.plumbing.peers import add, make_repository
 from tests.plumbing.peers import message as peers_message
 from tests.plumbing.running import fill, message, run
@@ -330,3 +333,26 @@ def test_a_missing_dictionary(compressed: Path) -> None:
     result = run(verify, compressed)
     assert result.status == 1
     assert result.lines[0] == f"store {compressed}: dictionary 1: it is missing"
+
+
+def test_what_sqlite_checks_by_itself_is_progress_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("msglog.sqlite_progress.INSTRUCTIONS", 100)
+    steps: list[tuple[int, int | None]] = []
+
+    class Display:
+        def update(self, done: int, total: int | None = None) -> None:
+            steps.append((done, total))
+
+        def hide(self) -> None:
+            pass
+
+    def shown(arguments: argparse.Namespace, context: Context) -> int:
+        return verify.run(arguments, context, Display())
+
+    module = ModuleType("verify")
+    module.__dict__.update(configure=verify.configure, run=shown)
+    assert run(module, folder).status == 0
+    assert steps.count((0, 300)) > 10
+    assert steps[-1][0] > 0

@@ -291,7 +291,7 @@ def talkative(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every step be shown, however soon it comes."""
     monkeypatch.setattr("porcelain.progress._PATIENCE", 0.0)
     monkeypatch.setattr("porcelain.progress._INTERVAL", 0.0)
-    monkeypatch.setattr("msglog.sqlite_file._INSTRUCTIONS", 10)
+    monkeypatch.setattr("msglog.sqlite_progress.INSTRUCTIONS", 10)
     monkeypatch.setattr("msglog.inspection._READ_AT_ONCE", 1)
 
 

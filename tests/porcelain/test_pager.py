@@ -15,7 +15,7 @@ def pager(tmp_path: Path) -> str:
         "import os, pathlib, sys\n"
         "data = sys.stdin.buffer.read()\n"
         f"pathlib.Path({str(tmp_path / 'seen')!r}).write_bytes(data)\n"
-        "print('paged', os.environ.get('LESS'), *sys.argv[1:])\n"
+        "print('paged', *map(os.environ.get, ['LESS', 'LESSCHARSET']), *sys.argv[1:])\n"
     )
     return f"{sys.executable} {script}"
 
@@ -25,7 +25,7 @@ def test_a_list_on_a_terminal_goes_through_the_pager(
 ) -> None:
     cli.ok("add", "hello")
     result = on_terminal(cli, "list", environment={"MSGLOG_PAGER": f"{pager} 'a b'"})
-    assert (result.status, result.out, result.error) == (0, "paged FRX a b\n", "")
+    assert (result.status, result.out, result.error) == (0, "paged FRX utf-8 a b\n", "")
     seen = (tmp_path / "seen").read_text()
     assert "hello" in seen
     assert "\x1b[" in seen
@@ -42,7 +42,9 @@ def test_which_pager(cli: CommandLine, pager: str) -> None:
     cli.ok("config", "--global", "set", "core.pager", says("configured"))
     assert "configured" in paged(PAGER=says("mine"))
     assert "special" in paged(PAGER=says("mine"), MSGLOG_PAGER=says("special"))
-    assert "paged -R" in paged(MSGLOG_PAGER=says("x"), LESS="-R")
+    assert "paged -R utf-8" in paged(MSGLOG_PAGER=says("x"), LESS="-R")
+    assert "paged FRX ascii" in paged(MSGLOG_PAGER=says("x"), LESSCHARSET="ascii")
+    assert "paged FRX None" in paged(MSGLOG_PAGER=says("x"), LESSCHARDEF="8bcccbcc18b95.b")
 
 
 def test_a_dumb_terminal_has_no_pager_unless_it_is_meant(cli: CommandLine, pager: str) -> None:

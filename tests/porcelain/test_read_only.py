@@ -9,22 +9,13 @@ import pytest
 import msglog
 from porcelain.surroundings import ProcessSurroundings
 from tests.porcelain.conftest import CommandLine, Result
-from tests.reading_only import by_modes, can_mount, with_mount
+from tests.reading_only import by_modes_of, can_mount, with_mount
 
 Place = Callable[[CommandLine, Callable[[], list[Result]]], list[Result]]
 
 
 def by_mode(cli: CommandLine, work: Callable[[], list[Result]]) -> list[Result]:
-    folder = cli.folder / ".msglog"
-    for path in folder.iterdir():
-        path.chmod(0o444)
-    folder.chmod(0o555)
-    try:
-        return by_modes(work)
-    finally:
-        folder.chmod(0o755)
-        for path in folder.iterdir():
-            path.chmod(0o644)
+    return by_modes_of(cli.folder / ".msglog", work)
 
 
 def mounted(cli: CommandLine, work: Callable[[], list[Result]]) -> list[Result]:

@@ -1,11 +1,15 @@
 """One private sshd for all tests of a session, and the places where they make their accounts."""
 
+import contextlib
+import shlex
 from collections.abc import Iterator
 
 import pytest
 
+from plumbing.transport.settings import Settings
 from tests.ssh.accounts import STORES, AccountStore
 from tests.ssh.sshd import Sshd, running_sshd
+from tests.ssh.transport_client import NOWHERE, Client, MakeClient, user_numbers
 
 _FIXTURE = "account_store"
 
@@ -43,3 +47,25 @@ def account_store(request: pytest.FixtureRequest) -> AccountStore:
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     with running_sshd(tmp_path_factory.mktemp("sshd")) as running:
         yield running
+
+
+@pytest.fixture(params=["paramiko", "openssh"])
+def make_client(request: pytest.FixtureRequest, sshd: Sshd) -> Iterator[MakeClient]:
+    """Makes users of the private sshd, by each transport."""
+
+    def make(command: str | None = "cat", *, authorized: bool = True) -> Client:
+        user = sshd.make_user(f"user{next(user_numbers)}")
+        if authorized:
+            sshd.authorize(user, command)
+        ssh = f"ssh -F {shlex.quote(str(user.config))}" if request.param == "openssh" else ""
+        settings = Settings(
+            home=user.home,
+            login=sshd.login,
+            ssh_command=ssh,
+            system_config=NOWHERE,
+            idle_seconds=20.0,
+        )
+        return Client(sshd, user, request.param, settings, at_end)
+
+    with contextlib.ExitStack() as at_end:
+        yield make

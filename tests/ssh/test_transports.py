@@ -1,101 +1,29 @@
 """Both SSH transports against a real sshd: what works, and what must fail clearly and in time."""
 
-import base64
 import contextlib
 import hashlib
-import hmac
 import os
 import re
-import shlex
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from msglog.dataclass import replace
-from msglog.errors import RemoteError
 from plumbing.transport.channel import Channel, ChannelError, SilenceError
 from plumbing.transport.openssh import OpensshChannel
 from plumbing.transport.selection import connect
-from plumbing.transport.settings import HostKeyQuestion, Settings
+from plumbing.transport.settings import Settings
 from plumbing.transport.ssh import SshChannel
 from plumbing.transport.url import parse_url
 from tests.loopback import free_port
-from tests.ssh.sshd import Sshd, User, make_key
+from tests.ssh.sshd import Sshd
+from tests.ssh.transport_client import COMMAND, NOWHERE, MakeClient, user_numbers
 
-COMMAND = "msglog receive-pack"
 MIB = 1 << 20
-NOWHERE = Path("/nonexistent")
-_numbers = count(1)
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """One user of one of the two transports."""
-
-    sshd: Sshd
-    user: User
-    transport: str
-    settings: Settings
-    at_end: contextlib.ExitStack
-
-    def open(self, url: str = "server", *, command: str = COMMAND, **changes: Any) -> Channel:
-        settings = replace(self.settings, **changes)
-        channel = connect(parse_url(url), command=lambda: command, settings=settings)
-        self.at_end.callback(channel.close)
-        return channel
-
-    def fail(self, url: str = "server", **changes: Any) -> RemoteError:
-        """Connect and receive, which must fail in one line with exit status 4."""
-
-        def attempt() -> None:
-            with contextlib.closing(self.open(url, **changes)) as channel:
-                channel.receive()
-
-        with pytest.raises(RemoteError) as caught:
-            attempt()
-        assert caught.value.exit_status == 4
-        assert "\n" not in str(caught.value)
-        return caught.value
-
-    def write_config(self, text: str, *, indent: str = "    ") -> None:
-        """Put lines before what the alias `server` has: the first value counts."""
-        old = self.user.config.read_text()
-        head, _, rest = old.partition("\n")
-        lines = "".join(f"{indent}{line}\n" for line in text.splitlines())
-        self.user.config.write_text(f"{head}\n{lines}{rest}")
-
-
-MakeClient = Callable[..., Client]
-
-
-@pytest.fixture(params=["paramiko", "openssh"])
-def make_client(request: pytest.FixtureRequest, sshd: Sshd) -> Iterator[MakeClient]:
-    def make(command: str | None = "cat", *, authorized: bool = True) -> Client:
-        user = sshd.make_user(f"user{next(_numbers)}")
-        if authorized:
-            sshd.authorize(user, command)
-        ssh = f"ssh -F {shlex.quote(str(user.config))}" if request.param == "openssh" else ""
-        settings = Settings(
-            home=user.home,
-            login=sshd.login,
-            ssh_command=ssh,
-            system_config=NOWHERE,
-            idle_seconds=20.0,
-        )
-        return Client(sshd, user, request.param, settings, at_end)
-
-    with contextlib.ExitStack() as at_end:
-        yield make
 
 
 def receive_exactly(channel: Channel, size: int) -> bytes:
@@ -213,7 +141,7 @@ def test_silence_meets_the_idle_deadline(make_client: MakeClient) -> None:
 
 
 def test_a_command_that_never_speaks_has_a_deadline_of_its_own(sshd: Sshd) -> None:
-    user = sshd.make_user(f"user{next(_numbers)}")
+    user = sshd.make_user(f"user{next(user_numbers)}")
     sshd.authorize(user, "read line; echo hello; cat >/dev/null")
     settings = Settings(
         home=user.home, login=sshd.login, system_config=NOWHERE, channel_seconds=2.0
@@ -270,225 +198,6 @@ def test_an_ordinary_shell_says_that_it_knows_no_msglog(make_client: MakeClient)
     assert drain(channel) == b""
     assert "msglog-that-is-nowhere" in channel.diagnosis()
     assert "not found" in channel.diagnosis()
-    channel.close()
-
-
-def test_a_key_that_is_not_authorised(make_client: MakeClient) -> None:
-    client = make_client(authorized=False)
-    error = client.fail()
-    if client.transport == "paramiko":
-        assert str(client.user.key) in error.why
-        assert error.what == f"{client.sshd.login}@127.0.0.1 does not let us in"
-        assert "`msglog admin key add USER FILE.pub`" in error.hint
-    else:
-        assert "Permission denied" in error.why
-
-
-def test_no_key_at_all(make_client: MakeClient) -> None:
-    client = make_client()
-    client.user.key.unlink()
-    error = client.fail()
-    if client.transport == "paramiko":
-        assert "no such file" in error.why
-
-
-def test_a_key_that_others_may_read(make_client: MakeClient) -> None:
-    client = make_client()
-    client.user.key.chmod(0o644)
-    error = client.fail()
-    if client.transport == "paramiko":
-        assert "others may read it" in error.why
-
-
-def lock_key(user: User) -> None:
-    words = ["ssh-keygen", "-q", "-p", "-P", "", "-N", "secret", "-f", str(user.key)]
-    subprocess.run(words, check=True, capture_output=True)
-
-
-def test_a_locked_key_without_an_agent(make_client: MakeClient) -> None:
-    client = make_client()
-    lock_key(client.user)
-    error = client.fail()
-    if client.transport == "paramiko":
-        assert "needs a passphrase" in error.why
-        assert "ssh-add" in error.hint
-
-
-@pytest.fixture
-def agent() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="agent") as folder:
-        path = f"{folder}/s"
-        words = ["ssh-agent", "-s", "-a", path]
-        said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-        pid = int(said.partition("SSH_AGENT_PID=")[2].partition(";")[0])
-        yield path
-        os.kill(pid, signal.SIGTERM)
-
-
-@pytest.mark.parametrize("place", ["config", "environment"])
-@pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])
-def test_an_agent(make_client: MakeClient, agent: str, place: str, kind: str) -> None:
-    client = make_client(authorized=False)
-    for path in client.user.key.parent.glob("id_*"):
-        path.unlink()
-    make_key(client.user.key, kind=kind)
-    client.sshd.authorize(client.user, "cat")
-    environment = {"PATH": os.environ["PATH"], "SSH_AUTH_SOCK": agent}
-    words = ["ssh-add", "-q", str(client.user.key)]
-    subprocess.run(words, check=True, capture_output=True, env=environment)
-    lock_key(client.user)
-    text = client.user.config.read_text().replace("    IdentityAgent none\n", "")
-    client.user.config.write_text(text)
-    if place == "config":
-        client.write_config(f"IdentityAgent {agent}")
-        channel = client.open()
-    else:
-        channel = client.open(agent_socket=agent, environment=environment)
-    channel.send(b"x")
-    assert channel.receive() == b"x"
-    channel.close()
-
-
-def test_an_agent_with_more_keys_than_the_server_tries(
-    sshd: Sshd, agent: str, tmp_path: Path
-) -> None:
-    user = sshd.make_user(f"user{next(_numbers)}")
-    sshd.authorize(user, "cat")
-    for number in range(7):
-        make_key(tmp_path / f"key{number}")
-    environment = {"PATH": os.environ["PATH"], "SSH_AUTH_SOCK": agent}
-    words = ["ssh-add", "-q", *(str(tmp_path / f"key{number}") for number in range(7))]
-    subprocess.run(words, check=True, capture_output=True, env=environment)
-    text = user.config.read_text().replace("IdentitiesOnly yes", "IdentitiesOnly no")
-    user.config.write_text(text.replace("IdentityAgent none", f"IdentityAgent {agent}"))
-    settings = Settings(home=user.home, login=sshd.login, system_config=NOWHERE)
-    with pytest.raises(RemoteError, match="does not let us in") as caught:
-        connect(parse_url("server"), command=lambda: COMMAND, settings=settings)
-    assert caught.value.why.count("(agent)") == 6
-    assert "IdentitiesOnly yes" in caught.value.hint
-
-
-def test_an_agent_that_is_gone(make_client: MakeClient) -> None:
-    client = make_client()
-    text = client.user.config.read_text().replace("IdentityAgent none", "IdentityAgent /nowhere/s")
-    client.user.config.write_text(text)
-    channel = client.open()
-    channel.send(b"x")
-    assert channel.receive() == b"x"
-    channel.close()
-
-
-def fingerprint_of(host_key: str) -> str:
-    digest = hashlib.sha256(base64.b64decode(host_key.split()[1])).digest()
-    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
-
-
-def test_an_unknown_host_key(make_client: MakeClient) -> None:
-    client = make_client()
-    client.user.known_hosts.unlink()
-    error = client.fail()
-    if client.transport == "openssh":
-        assert "verification failed" in error.why
-        return
-    assert fingerprint_of(client.sshd.host_key) in error.why
-    command = error.hint.partition("accept it: ")[2]
-    subprocess.run(["sh", "-c", command], check=True)
-    channel = client.open()
-    channel.send(b"x")
-    assert channel.receive() == b"x"
-    channel.close()
-
-
-def test_an_unknown_host_key_is_not_accepted_because_ssh_config_says_so(
-    make_client: MakeClient,
-) -> None:
-    client = make_client()
-    client.user.known_hosts.unlink()
-    client.write_config("StrictHostKeyChecking no")
-    client.fail()
-    assert not client.user.known_hosts.exists()
-
-
-@pytest.mark.parametrize("hashed", [False, True])
-def test_a_person_may_accept_a_host_key(sshd: Sshd, *, hashed: bool) -> None:
-    user = sshd.make_user(f"user{next(_numbers)}")
-    sshd.authorize(user, "cat")
-    user.known_hosts.write_text("# no newline at the end")
-    if hashed:
-        user.config.write_text(f"HashKnownHosts yes\n{user.config.read_text()}")
-    asked: list[HostKeyQuestion] = []
-    answer = False
-
-    def ask(question: HostKeyQuestion) -> bool:
-        asked.append(question)
-        return answer
-
-    settings = Settings(home=user.home, login=sshd.login, ask_host_key=ask, system_config=NOWHERE)
-    with pytest.raises(RemoteError, match="not known"):
-        connect(parse_url("server"), command=lambda: COMMAND, settings=settings)
-    answer = True
-    for _ in range(2):
-        connect(parse_url("server"), command=lambda: COMMAND, settings=settings).close()
-    name = f"[127.0.0.1]:{sshd.port}"
-    question = HostKeyQuestion(name, "ssh-ed25519", fingerprint_of(sshd.host_key), user.known_hosts)
-    assert asked == [question, question]
-    text = user.known_hosts.read_text()
-    assert (name in text) is not hashed
-    found = subprocess.run(
-        ["ssh-keygen", "-F", name, "-f", str(user.known_hosts)],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert sshd.host_key.split()[1] in found.stdout
-
-
-def test_a_changed_host_key(make_client: MakeClient, tmp_path: Path) -> None:
-    client = make_client()
-    make_key(tmp_path / "other")
-    other = " ".join((tmp_path / "other.pub").read_text().split()[:2])
-    client.user.known_hosts.write_text(f"[127.0.0.1]:{client.sshd.port} {other}\n")
-
-    def ask(question: HostKeyQuestion) -> bool:
-        pytest.fail(f"asked about {question}")
-
-    error = client.fail(ask_host_key=ask)
-    if client.transport == "paramiko":
-        assert "has changed" in error.what
-        assert fingerprint_of(client.sshd.host_key) in error.why
-        assert fingerprint_of(other) in error.why
-        assert f"{client.user.known_hosts}:1" in error.why
-
-
-def test_a_revoked_host_key(make_client: MakeClient) -> None:
-    client = make_client()
-    text = client.user.known_hosts.read_text()
-    client.user.known_hosts.write_text(f"{text}@revoked * {client.sshd.host_key}\n")
-    error = client.fail()
-    assert "revoked" in str(error)
-
-
-def test_a_hashed_known_hosts_file(make_client: MakeClient) -> None:
-    client = make_client()
-    salt = os.urandom(20)
-    name = f"[127.0.0.1]:{client.sshd.port}".encode()
-    parts = [base64.b64encode(part).decode() for part in (salt, hmac.digest(salt, name, "sha1"))]
-    client.user.known_hosts.write_text(f"|1|{parts[0]}|{parts[1]} {client.sshd.host_key}\n")
-    channel = client.open()
-    channel.send(b"x")
-    assert channel.receive() == b"x"
-    channel.close()
-
-
-def test_a_host_known_by_another_type_of_key_is_asked_for_that_type(
-    make_client: MakeClient,
-) -> None:
-    client = make_client()
-    key = " ".join((client.sshd.folder / "host_ecdsa.pub").read_text().split()[:2])
-    client.user.known_hosts.write_text(f"[127.0.0.1]:{client.sshd.port} {key}\n")
-    channel = client.open()
-    channel.send(b"x")
-    assert channel.receive() == b"x"
     channel.close()
 
 
@@ -605,7 +314,7 @@ os._exit(0)
 
 
 def test_what_paramiko_lacks_goes_to_openssh_by_itself(sshd: Sshd, tmp_path: Path) -> None:
-    user = sshd.make_user(f"user{next(_numbers)}")
+    user = sshd.make_user(f"user{next(user_numbers)}")
     sshd.authorize(user, "cat")
     proxy = tmp_path / "proxy.py"
     proxy.write_text(PROXY)

@@ -26,7 +26,7 @@ from msglog.store.store import (
     StoreFormatError,
 )
 from tests.plumbing.running import NOW, fill, message
-from tests.reading_only import by_modes, can_mount, with_mount
+from tests.reading_only import by_modes, by_modes_of, can_mount, with_mount
 
 COUNT = 300
 
@@ -67,13 +67,7 @@ def opened(folder: Path) -> Repository:
 
 
 def by_mode(folder: Path, work: Callable[[], list[str]]) -> list[str]:
-    for path in folder.iterdir():
-        path.chmod(0o444)
-    folder.chmod(0o555)
-    try:
-        return by_modes(work)
-    finally:
-        folder.chmod(0o755)
+    return by_modes_of(folder, work)
 
 
 def by_mode_of_the_file(folder: Path, work: Callable[[], list[str]]) -> list[str]:

@@ -114,7 +114,7 @@ def test_a_snapshot_has_all_that_the_store_had(store: Store, tmp_path: Path) -> 
 def test_how_far_a_snapshot_has_come_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("msglog.sqlite_file._INSTRUCTIONS", 100)
+    monkeypatch.setattr("msglog.sqlite_progress.INSTRUCTIONS", 100)
     repository = Repository.create(tmp_path / "r", identity=IDENTITY, time=0)
     repository.add("main", dict(message(number) for number in range(500)), time=1)
     told: list[tuple[int, int | None]] = []

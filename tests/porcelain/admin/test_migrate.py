@@ -134,7 +134,7 @@ def test_how_far_it_has_come_is_shown_on_demand(
 ) -> None:
     monkeypatch.setattr("porcelain.progress._PATIENCE", 0.0)
     monkeypatch.setattr("porcelain.progress._INTERVAL", 0.0)
-    monkeypatch.setattr("msglog.sqlite_file._INSTRUCTIONS", 10)
+    monkeypatch.setattr("msglog.sqlite_progress.INSTRUCTIONS", 10)
     monkeypatch.setattr("msglog.inspection._READ_AT_ONCE", 1)
     fill(home)
     done = home.admin("migrate", str(tmp_path / "copy"), "--store", databases.fresh(), "--progress")

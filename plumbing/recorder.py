@@ -16,7 +16,7 @@ EMPTY_PUSHES_LIMIT = 64
 """How many pushes of nothing wait for the end of their session; then all are written at once."""
 
 SUM_MICROSECONDS = 3_600_000_000
-"""For how long what a client that watches fetches is added up, before it is recorded."""
+"""For how long what is added up waits, before it is recorded."""
 
 SUMS_LIMIT = 64
 """Of how many logs sums are kept."""
@@ -28,7 +28,8 @@ class Recorder:
     A push has a record for each of its batches, written before the batch is acknowledged, so that
     nothing is ever acknowledged and not recorded. One that brings nothing is recorded at the end.
     A session that watches has a record when it begins to; what it fetches from then on is recorded
-    as a sum for each log, once an hour and at the end.
+    as a sum for each log, once an hour and at the end. So are the lists and the fetches of nothing
+    of a session that has a record of the same already: it comes back for years, maybe.
 
     clock: microseconds. What an operation takes is counted from when it is begun, with all of the
     request here, until the client has been given all of the answer.
@@ -46,7 +47,8 @@ class Recorder:
         self._answering_push = False
         self._empty_pushes: dict[str, int] = {}
         self._watches = False
-        self._sums: dict[str, tuple[int, int]] = {}
+        self._recorded: set[tuple[str, str]] = set()
+        self._sums: dict[tuple[str, str], tuple[int, int]] = {}
         self._sums_since = 0
 
     def begin(self, event: Event) -> None:
@@ -101,7 +103,7 @@ class Recorder:
         if self._answering_push:
             self._answering_push = False
             self._empty_pushes[self._log] = self._elapsed()
-        if self._watches and self._operation in ("fetch", "get-nodes"):
+        if self._is_to_be_summed():
             self._add_up()
         elif self._operation == WATCH:
             self._begin_to_watch()
@@ -143,23 +145,38 @@ class Recorder:
     def _begin_to_watch(self) -> None:
         """Record that the client watches, unless it does so already."""
         if not self._watches:
-            self._watches, self._sums_since = True, self._clock()
+            self._watches = True
             self._write(OK)
 
+    def _is_to_be_summed(self) -> bool:
+        """Tell whether the operation that is over is recorded with others of its kind."""
+        if self._watches and self._operation in ("fetch", "get-nodes"):
+            return True
+        if self._operation not in ("list", "fetch") or self._messages:
+            return False
+        kind = self._operation, self._log
+        if kind in self._recorded:
+            return True
+        if len(self._recorded) < SUMS_LIMIT:
+            self._recorded.add(kind)
+        return False
+
     def _add_up(self) -> None:
-        """Count what was fetched in the sum of its log."""
-        messages, size = self._sums.get(self._log, (0, 0))
-        self._sums[self._log] = messages + self._messages, size + self._size
+        """Count what was sent in the sum of its log."""
+        if not self._sums:
+            self._sums_since = self._clock()
+        kind = "list" if self._operation == "list" else "fetch", self._log
+        messages, size = self._sums.get(kind, (0, 0))
+        self._sums[kind] = messages + self._messages, size + self._size
         age = self._clock() - self._sums_since
         if len(self._sums) > SUMS_LIMIT or not 0 <= age < SUM_MICROSECONDS:
             self._write_sums()
 
     def _write_sums(self) -> None:
-        self._sums_since = self._clock()
         while self._sums:
-            log = next(iter(self._sums))
-            messages, size = self._sums.pop(log)
-            self._audit.record(Act("fetch", log, messages, size))
+            kind = next(iter(self._sums))
+            messages, size = self._sums.pop(kind)
+            self._audit.record(Act(*kind, messages, size))
 
     def _elapsed(self) -> int:
         """Return the microseconds since the operation was begun; a clock may be set back."""

@@ -158,6 +158,41 @@ def test_what_a_watcher_fetches_is_summed_up(sheet: Sheet) -> None:
     assert [act.size for act in sheet.acts] == [0, 700, 300, 500]
 
 
+def test_a_session_that_comes_back_for_nothing_has_no_record_for_each_time(sheet: Sheet) -> None:
+    clock = Clock()
+    recorder = Recorder(sheet, clock)
+
+    def round_of(messages: int = 0) -> None:
+        for event in (ListRefs(), Fetch("main")):
+            recorder.begin(event)
+            if messages and isinstance(event, Fetch):
+                recorder.sent(messages, 100 * messages)
+            recorder.over()
+
+    round_of(3)
+    assert sheet.summary == [("list", "", 0, "ok"), ("fetch", "main", 3, "ok")]
+    round_of()
+    assert sheet.summary[2:] == [("fetch", "main", 0, "ok")]
+    for _ in range(100):
+        round_of()
+    round_of(2)
+    assert sheet.summary[3:] == [("fetch", "main", 2, "ok")]
+    clock.now += SUM_MICROSECONDS
+    round_of()
+    assert sheet.summary[4:] == [("list", "", 0, "ok"), ("fetch", "main", 0, "ok")]
+    recorder.close()
+    assert sheet.summary[6:] == [("fetch", "main", 0, "ok")]
+
+
+def test_of_how_many_logs_it_is_known_that_they_are_recorded(sheet: Sheet) -> None:
+    recorder = Recorder(sheet, Clock())
+    for _ in range(2):
+        for number in range(2 * SUMS_LIMIT):
+            recorder.begin(Fetch(f"log{number}"))
+            recorder.over()
+    assert len(sheet.acts) == 3 * SUMS_LIMIT
+
+
 def test_a_watcher_of_many_logs_makes_no_more_sums_than_are_kept(sheet: Sheet) -> None:
     recorder = Recorder(sheet, Clock())
     recorder.begin(Watch())

@@ -42,6 +42,7 @@ SCENE = [
 SHOTS = {
     "list": [["list"]],
     "oneline": [["list", "--oneline"], ["list", "--oneline", "--tag", "fault"]],
+    "search": [["search", "pressure"], ["stats"]],
     "share": [["status"], ["push"], ["status"]],
     "help": [["help", "push"]],
 }

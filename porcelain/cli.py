@@ -15,6 +15,7 @@ from msglog.dataclass import replace
 from msglog.errors import LocalError, MsglogError, UsageError
 from plumbing.context import Context
 from porcelain.commands import COMMANDS, description, load
+from porcelain.entry import INTERRUPTED
 from porcelain.places import user_config
 from porcelain.words import Namespace, Words, declare_global_options
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 INTERNAL_ERROR = 70
-INTERRUPTED = 130
 CLOSED_PIPE = 141
 
 

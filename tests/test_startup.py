@@ -14,6 +14,7 @@ import pytest
 PROGRAM = """
 import os, sys
 before = set(sys.modules)
+import porcelain.entry
 from porcelain.cli import main
 status = main(sys.argv[1:], os.environ, sys.stdin.buffer, sys.stdout.buffer, sys.stderr.buffer)
 sys.stderr.write("\\n" + " ".join(sorted(set(sys.modules) - before)))
@@ -37,7 +38,7 @@ STANDARD = names(
 CLI = names(
     "msglog msglog.annotation msglog.dataclass msglog.digest msglog.errors msglog.key"
     " msglog.layout msglog.objectid plumbing plumbing.context porcelain porcelain.cli"
-    " porcelain.commands porcelain.places porcelain.words"
+    " porcelain.commands porcelain.entry porcelain.places porcelain.words"
 )
 STORE = names(
     "msglog.encoding msglog.index msglog.index.change msglog.index.node msglog.index.reading"

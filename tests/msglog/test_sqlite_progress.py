@@ -34,7 +34,10 @@ def test_what_is_raised_meanwhile_stops_it_and_comes_out(error: BaseException) -
 
 def test_other_errors_stay_what_they_are() -> None:
     connection = sqlite3.connect(":memory:")
-    with pytest.raises(sqlite3.OperationalError, match="no such table"), attended(connection, list):
+    with (
+        pytest.raises(sqlite3.OperationalError, match="no such table"),
+        attended(connection, lambda: None),
+    ):
         connection.execute("SELECT * FROM missing")
     with attended(connection, None):
         connection.execute("SELECT 1")

@@ -44,5 +44,8 @@ def attended(connection: sqlite3.Connection, beat: Beat | None) -> Iterator[None
         if raised is not None:
             raise raised from None
         raise
+    else:
+        if raised is not None:  # somebody took it for a failure of SQLite
+            raise raised
     finally:
         connection.set_progress_handler(None, 0)

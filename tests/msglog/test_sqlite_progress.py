@@ -1,5 +1,6 @@
 """Statements that say that they get on, and stop when they are told to."""
 
+import contextlib
 import sqlite3
 
 import pytest
@@ -30,6 +31,19 @@ def test_what_is_raised_meanwhile_stops_it_and_comes_out(error: BaseException) -
         connection.execute(LONG.format(10**12)).fetchone()
     assert caught.value is error
     assert connection.execute(LONG.format(100_000)).fetchone() == (100_000,)
+
+
+def test_what_is_raised_is_not_lost_where_the_failure_is_dealt_with() -> None:
+    def fail() -> None:
+        raise KeyboardInterrupt
+
+    connection = sqlite3.connect(":memory:")
+    with (
+        pytest.raises(KeyboardInterrupt),
+        attended(connection, fail),
+        contextlib.suppress(sqlite3.Error),
+    ):
+        connection.execute(LONG.format(10**12)).fetchone()
 
 
 def test_other_errors_stay_what_they_are() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import islice
 
 from msglog.annotation import TYPE_CHECKING
@@ -52,8 +53,21 @@ def _faults(link: Link) -> Iterator[str]:
         yield f"ref {_shown(name)}: it is not what was last written to it"
     for (name,) in link.select(_LOST_REFS):
         yield f"ref {_shown(name)}: it is missing, and was not deleted"
-    yield from _receipt_faults(link)
-    yield from _look_up_faults(link)
+    for look in (_receipt_faults, _look_up_faults):
+        with _moment(link):
+            found = list(look(link))
+        yield from found
+
+
+@contextmanager
+def _moment(link: Link) -> Iterator[None]:
+    """Show all as it is at one moment, whoever writes meanwhile."""
+    link.select("BEGIN")
+    try:
+        yield
+    finally:
+        if link.connection.in_transaction:
+            link.select("ROLLBACK")
 
 
 def _shape_faults(link: Link) -> Iterator[str]:

@@ -1,11 +1,13 @@
 """What no digest is of: each wrong value in the tables of a store is told by `faults`."""
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from msglog.message import object_key
+from msglog.repository import Insertion, Repository
 from msglog.store.collection import Retention
 from msglog.store.sqlite import SqliteStore
 from msglog.store.store import Commit, Receipt
@@ -28,6 +30,23 @@ def faults(path: Path) -> list[str]:
         return list(store.faults())
     finally:
         store.close()
+
+
+def faults_while(path: Path, statement: str, act: Callable[[], None]) -> list[str]:
+    """Return what is said if somebody else acts just before a statement, which there must be."""
+    store = SqliteStore.open(path)
+    acts = [act]
+
+    def trace(sql: str) -> None:
+        if statement in sql and acts:
+            acts.pop()()
+
+    store._link.connection.set_trace_callback(trace)
+    try:
+        return list(store.faults())
+    finally:
+        store.close()
+        assert not acts
 
 
 def change(path: Path, sql: str, *, indexed: bool = True) -> None:
@@ -138,3 +157,33 @@ def test_receipts_count_what_gc_takes_from_them(path: Path) -> None:
     store.condense()
     assert list(store.faults()) == []
     store.close()
+
+
+def test_what_arrives_meanwhile_is_no_damage(path: Path) -> None:
+    def add() -> None:
+        data = message(1000)
+        key = object_key(data)
+        repository = Repository.open(path.parent)
+        repository.commit(
+            [Insertion("refs/logs/main", [key])],
+            time=1,
+            reason="push",
+            messages={key: data},
+            receipt=Receipt("ann", 1, "main", "key"),
+        )
+        repository.close()
+
+    assert faults_while(path, "SELECT r.id FROM receipts", add) == []
+    assert faults(path) == []
+
+
+def test_what_gc_forgets_meanwhile_is_no_damage(path: Path) -> None:
+    def forget() -> None:
+        connection = sqlite3.connect(path)
+        with connection:
+            connection.execute("DELETE FROM looked_up")
+            connection.execute("DELETE FROM lookup")
+        connection.close()
+
+    assert faults_while(path, "SELECT oid, time FROM lookup", forget) == []
+    assert faults(path) == []

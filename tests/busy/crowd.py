@@ -37,6 +37,8 @@ GIVEN_UP = 3
 
 SAMPLE_SECONDS = 0.02
 GC_SECONDS = 2.0
+DAMAGED = " damaged"
+"""What `verify` says of a ref with damage; naming it keeps what is said, also with `-q`."""
 
 
 @dataclass
@@ -190,7 +192,7 @@ def push_and_pull(server: Server, crowd: Crowd, pushers: int, pullers: int) -> N
     for client in server.clients[pushers : pushers + pullers]:
         crowd.join(lambda client=client: crowd.do("pull", client.run("pull", "-q")))  # type: ignore[misc]
     reader = server.clients[0]
-    verify = reader.at_server(PLACE, "verify", "-q")
+    verify = replace(reader.at_server(PLACE, "verify", "-q"), failure=DAMAGED)
     crowd.join(lambda: crowd.do("verify at the server", verify))
     gc = server.admin("gc", "-q", PLACE)
     crowd.join(lambda: crowd.do("admin gc", gc), pause=min(GC_SECONDS, crowd.seconds / 4))
@@ -294,7 +296,10 @@ def _join_user(crowd: Crowd, client: Msglog) -> None:
             words = ("list", "-n", "50")
         elif kind == "show":
             words = ("show", _newest(client))
-        return crowd.do(kind, client.run(*words), texts=texts)
+        command = client.run(*words)
+        if kind == "verify":
+            command = replace(command, failure=DAMAGED)
+        return crowd.do(kind, command, texts=texts)
 
     crowd.join(act)
 

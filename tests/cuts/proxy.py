@@ -117,6 +117,7 @@ class FaultProxy:
         self.fault = NOTHING
         self._once = False
         self.links: list[Link] = []
+        self._accepting = threading.Lock()
         self._target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -142,10 +143,11 @@ class FaultProxy:
 
     def settle(self) -> None:
         """End all connections, and wait until nothing of them is left."""
-        for link in self.links:
+        with self._accepting:  # who has just come is among them, or comes afterwards
+            links, self.links = self.links, []
+        for link in links:
             link.end()
             link.join()
-        self.links.clear()
 
     @property
     def reached(self) -> bool:
@@ -164,12 +166,13 @@ class FaultProxy:
                 near, _ = self._listener.accept()
             except OSError:
                 return
-            try:
-                link = Link(near, self._target, self.fault)
-            except OSError:
-                near.close()
-                continue
-            self.links.append(link)
-            if self._once:
-                self.fault = NOTHING
-            link.start()
+            with self._accepting:
+                try:
+                    link = Link(near, self._target, self.fault)
+                except OSError:
+                    near.close()
+                    continue
+                link.start()
+                self.links.append(link)
+                if self._once:
+                    self.fault = NOTHING

@@ -6,6 +6,7 @@ In short transactions, like any writer's, beside whoever reads and writes meanwh
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.compression import CompressionError, Dictionary, train
@@ -13,6 +14,7 @@ from msglog.key import Key, key_object_id
 from msglog.message import OBJECT_BYTES_LIMIT
 from msglog.objectid import object_id
 from msglog.sqlite_file import keep_log_short
+from msglog.sqlite_progress import attended
 from msglog.store.sqlite_dictionaries import LEFT_PLAIN, PLAIN
 from msglog.store.sqlite_schema import FORMAT
 from msglog.store.store import StoreError
@@ -20,7 +22,7 @@ from msglog.store.store import StoreError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from msglog.store.collection import StepsDone
+    from msglog.store.collection import Beat, StepsDone
     from msglog.store.sqlite_dictionaries import Dictionaries
     from msglog.store.sqlite_link import Link
 
@@ -74,7 +76,7 @@ class Condensation:
             seen += len(keys)
             if progress is not None:
                 progress(seen, total)
-        self._give_back()
+        self._give_back(None if progress is None else partial(progress, seen, total))
         return done
 
     # The dictionary.
@@ -184,7 +186,7 @@ class Condensation:
 
     # The file.
 
-    def _give_back(self) -> None:
+    def _give_back(self, beat: Beat | None) -> None:
         """Give free pages back: by writing the file anew where that is quick, or a few at a time.
 
         `PRAGMA optimize` is left out: all queries go by primary keys.
@@ -193,8 +195,12 @@ class Condensation:
         pages = link.number("PRAGMA page_count")
         free = link.number("PRAGMA freelist_count")
         size = (pages - free) * link.number("PRAGMA page_size")
-        if not (free >= VACUUM_FROM * pages and size <= VACUUM_BYTES_LIMIT and self._write_anew()):
-            self._shorten()
+        much = free >= VACUUM_FROM * pages and size <= VACUUM_BYTES_LIMIT
+        with attended(link.connection, beat):
+            done = much and self._write_anew()
+        if not done:
+            with attended(link.connection, beat):
+                self._shorten()
         self._cut_log()
 
     def _cut_log(self) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from msglog import sqlite_progress
 from msglog.key import Key, make_key
 from msglog.objectid import DamagedObjectError, object_id
 from msglog.store import sqlite_condensation, sqlite_dictionaries
@@ -86,6 +87,40 @@ def test_a_long_file_is_shortened_a_few_pages_at_a_time(
     assert done.after < 0.8 * done.before
     assert rows(path, "PRAGMA freelist_count") == [(0,)]
     assert store.find_messages(list(messages)) == messages
+
+
+def test_who_writes_the_file_anew_says_that_it_gets_on(
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_progress, "INSTRUCTIONS", 100)
+    store.commit(Commit(1, "", messages=texts(5000)))
+    said: list[tuple[int, int]] = []
+    store.condense(progress=lambda done, total: said.append((done, total)))
+    assert said.count((5000, 5000)) > 10
+    assert rows(path, "PRAGMA freelist_count") == [(0,)]
+
+
+@pytest.mark.parametrize("limit", [sqlite_condensation.VACUUM_BYTES_LIMIT, 0])
+def test_giving_pages_back_ends_when_its_user_wants_it(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr(sqlite_progress, "INSTRUCTIONS", 100)
+    monkeypatch.setattr(sqlite_condensation, "VACUUM_BYTES_LIMIT", limit)
+    messages = texts(5000)
+    store.commit(Commit(1, "", messages=messages))
+    seen = 0
+
+    def interrupt(done: int, total: int) -> None:
+        nonlocal seen
+        seen += done == total
+        if seen > 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.condense(progress=interrupt)
+    assert store.find_messages(list(messages)) == messages
+    assert list(store.faults()) == []
+    store.condense()
 
 
 def test_a_reader_keeps_what_it_began_to_read(store: SqliteStore, path: Path) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from msglog.config import Config
+    from msglog.errors import MsglogError
     from msglog.wire.request_line import EarlyRequest
     from plumbing.context import Context
     from plumbing.session import Session
@@ -136,22 +137,7 @@ def _connect_local(target: Target, words: Sequence[str], context: Context) -> Ch
     try:
         repository = open_path(str(path))
     except StoreError as error:
-        if not path.exists():
-            raise NoRepositoryThereError(
-                f"there is no folder {path}", hint="Is the disk that it lies on there?"
-            ) from error
-        if os.path.exists(os.path.join(repository_folder(str(path)), STORE_NAME)):
-            raise UnusableRepositoryError(
-                f"the repository in {path} cannot be opened",
-                why=error.why or error.what,
-                hint=error.hint,
-            ) from error
-        from shlex import quote  # noqa: PLC0415 - only for this error
-
-        raise NoRepositoryThereError(
-            f"there is no repository in {path}",
-            hint=f"`msglog init {quote(str(path))}` makes one.",
-        ) from error
+        raise _why_not(path, repository_folder(str(path)), error) from error
     permissions = DirectPermissions(context.login)
     service = Service(repository, permissions, agent=AGENT, clock=context.now)
     service.open(parse_requests(words))
@@ -161,6 +147,35 @@ def _connect_local(target: Target, words: Sequence[str], context: Context) -> Ch
         service.close()
 
     return LocalChannel(service, close=close)
+
+
+def _why_not(path: Path, folder: str, error: MsglogError) -> RemoteError:
+    """Return what is wrong with the repository at a path, which could not be opened."""
+    from shlex import quote  # noqa: PLC0415 - only for this error
+
+    try:
+        there = _is_there(str(path))
+        made = there and _is_there(os.path.join(folder, STORE_NAME))
+    except OSError as unreadable:
+        why = unreadable.strerror or str(unreadable)
+        return UnusableRepositoryError(f"the repository in {path} cannot be read", why=why)
+    if made:
+        what = f"the repository in {path} cannot be opened"
+        return UnusableRepositoryError(what, why=error.why or error.what, hint=error.hint)
+    if there:
+        hint = f"`msglog init {quote(str(path))}` makes one."
+        return NoRepositoryThereError(f"there is no repository in {path}", hint=hint)
+    hint = "Is the disk that it lies on there?"
+    return NoRepositoryThereError(f"there is no folder {path}", hint=hint)
+
+
+def _is_there(path: str) -> bool:
+    """Tell whether something is at a path; raises OSError where nobody can tell."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def local_path(url: RemoteUrl, base: Path, context: Context) -> Path:

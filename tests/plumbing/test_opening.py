@@ -85,3 +85,12 @@ def test_a_repository_that_cannot_be_opened_is_not_called_absent(tmp_path: Path)
     target = find_target(config(""), str(tmp_path / "shared"), context(tmp_path), None)
     with pytest.raises(UnusableRepositoryError, match="cannot be opened"):
         open_session(target, context(tmp_path), config(""))
+
+
+def test_a_repository_that_cannot_be_read_is_not_called_absent(tmp_path: Path) -> None:
+    inside = tmp_path / "shared" / ".msglog"
+    inside.mkdir(parents=True)
+    (inside / "store.db").symlink_to("store.db")  # which root cannot read either
+    target = find_target(config(""), str(tmp_path / "shared"), context(tmp_path), None)
+    with pytest.raises(UnusableRepositoryError, match="cannot be read"):
+        open_session(target, context(tmp_path), config(""))

@@ -66,6 +66,11 @@ def run(
             f"there is a repository in {named} already",
             hint="Name another DIR, or say `msglog pull` there.",
         )
+    if url.kind == "local" and url.path in (str(folder.resolve()), str(path.resolve())):
+        # Made first, it would be found there, and would be its own remote.
+        raise CloneFolderError(
+            f"there is no repository in {named}", why="and it would be cloned into itself"
+        )
     new = not folder.exists()
     done = False
     try:
@@ -77,7 +82,7 @@ def run(
         if settings:
             one.scope = scope_of(config.remotes()[DEFAULT_REMOTE])
         try:
-            take(one, [], pull=True)
+            take(one, [], pull=True, must_share=True)
             done = True
         finally:
             one.end()

@@ -132,7 +132,22 @@ def change(file: str | PathLike[str], values: Mapping[str, Setting | None]) -> N
             text = tomlkit.dumps(document)
         except (ValueError, TOMLKitError, RecursionError) as error:
             raise ConfigError(f"{path} is not TOML", why=syntax_error(error)) from error
-        _replace(path, text.encode())
+        _replace(path, _encoded(text, values))
+
+
+def _encoded(text: str, values: Mapping[str, Setting | None]) -> bytes:
+    """Return the bytes of a file; raises ConfigKeyError for what TOML cannot keep."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        key = next(key for key, value in values.items() if not _is_text(str(value)))
+        raise ConfigKeyError(
+            f"{str(values[key])[:80]!r} cannot be {key}", why="it is not UTF-8"
+        ) from None
+
+
+def _is_text(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _put(table: Any, parts: Sequence[str], value: object) -> None:  # noqa: ANN401 - tomlkit's tables

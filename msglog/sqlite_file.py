@@ -191,7 +191,8 @@ def copy_into(connection: sqlite3.Connection, path: str, progress: BytesDone | N
     beat = None if progress is None else _watching(connection, path, progress)
     try:
         with attended(connection, beat):
-            connection.execute("VACUUM INTO ?", (path,))  # which takes an empty file for none
+            # It takes an empty file for none, and names that are not UTF-8 if told as bytes.
+            connection.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(path),))
     except BaseException:
         os.unlink(path)
         raise

@@ -67,7 +67,7 @@ def test_a_path_means_the_same_from_wherever_it_is_typed(cli: CommandLine) -> No
 
 def test_a_path_that_is_not_utf_8_cannot_be_kept(cli: CommandLine) -> None:
     error = cli.fails(2, "remote", "add", "odd", "./\udcff")
-    assert error == "'./\\udcff' cannot be remote.odd.url (it is not UTF-8).\n"
+    assert error == "'./\\udcff' cannot be remote.odd.url (it is not UTF-8)."
     cli.ok("init", "-q", "\udcff/shared")
     assert "not UTF-8" in cli.fails(2, "clone", "./\udcff/shared", "copy")
     assert not (cli.folder / "copy").exists()

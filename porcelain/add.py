@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.errors import IntegrityError, MsglogError, UsageError
+from msglog.errors import IntegrityError, LocalError, MsglogError, UsageError
 from msglog.key import make_key
 from msglog.message import BODY_BYTES_LIMIT, UUID_BYTES, Message
 from msglog.objectid import DIGEST_BYTES, ObjectId, ObjectIdError, object_id, parse_object_id
@@ -33,6 +33,10 @@ class EmptyMessageError(UsageError):
 
 class MessageInputError(UsageError):
     """What was given cannot be a message."""
+
+
+class UntoldError(LocalError):
+    """Messages were added, but nobody can be told: who tries again adds them twice."""
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -96,6 +100,22 @@ def _encode(number: int, message: Message) -> bytes:
 
 
 def _report(context: Context, repository: Repository, added: list[tuple[Key, Message]]) -> None:
+    """Print what was added; raises UntoldError if that cannot be written."""
+    try:
+        _print(context, repository, added)
+        context.stdout.flush()
+    except BrokenPipeError:
+        raise  # whoever read it has gone on purpose
+    except OSError as error:
+        what = _short_id(added[0][0], repository.abbreviation_length())
+        if len(added) > 1:
+            what = f"{len(added)} messages"
+        raise UntoldError(
+            f"added {what}, but standard output cannot be written", why=error.strerror or ""
+        ) from error
+
+
+def _print(context: Context, repository: Repository, added: list[tuple[Key, Message]]) -> None:
     if context.quiet:
         return
     if context.json:

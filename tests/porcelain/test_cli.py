@@ -3,7 +3,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from io import BytesIO, RawIOBase
+from io import BufferedWriter, BytesIO, RawIOBase
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,7 +22,7 @@ from msglog.errors import (
 from msglog.repository import Repository
 from msglog.version import __version__
 from porcelain import status
-from porcelain.cli import _stream, main
+from porcelain.cli import _standard_output, _stream, main
 from tests.porcelain.conftest import CommandLine
 
 RUN = [sys.executable, "-c", "import sys; from porcelain.cli import run; sys.exit(run())"]
@@ -185,10 +185,46 @@ class FullDisk(RawIOBase):
 
 def test_output_that_cannot_be_written_is_a_local_failure(cli: CommandLine) -> None:
     error = BytesIO()
-    full = FullDisk()
-    status_code = main(["logs"], cli.environment, BytesIO(), full, error)  # type: ignore[arg-type]
-    assert status_code == 7
-    assert error.getvalue() == b"msglog: error: cannot read or write (No space left on device).\n"
+    full = _standard_output(SimpleNamespace(buffer=FullDisk()))
+    assert main(["logs"], cli.environment, BytesIO(), full, error) == 7
+    said = b"msglog: error: standard output cannot be written (No space left on device).\n"
+    assert error.getvalue() == said
+
+
+def test_output_that_does_not_wait_is_named(cli: CommandLine) -> None:
+    cli.ok("add", "x" * 200_000)
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    done = subprocess.run(
+        [*RUN, "list"], stdout=write, stderr=subprocess.PIPE, env=processes(cli), check=False
+    )
+    os.close(read)
+    os.close(write)
+    assert done.returncode == 7
+    assert done.stderr.startswith(b"msglog: error: standard output cannot be written (")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["list"],
+        ["list", "--json"],
+        ["search", "word"],
+        ["export"],
+        ["backup", "-"],
+        ["add", "--help"],
+        ["config", "list"],
+        ["init", "other"],
+        ["--version"],
+    ],
+    ids=" ".join,
+)
+def test_output_that_cannot_be_written_is_named(cli: CommandLine, arguments: list[str]) -> None:
+    cli.ok("add", "word " * 10_000)
+    cli.ok("config", "set", "user.author", "ann")
+    done = into_full_disk(cli, *arguments)
+    said = b"msglog: error: standard output cannot be written (No space left on device).\n"
+    assert (done.returncode, done.stderr) == (7, said)
 
 
 class ByThree(RawIOBase):
@@ -208,9 +244,16 @@ class ByThree(RawIOBase):
 
 def test_unbuffered_output_is_written_whole(cli: CommandLine) -> None:
     raw = ByThree()
-    stdout = _stream(SimpleNamespace(buffer=raw), "wb")
+    stdout = _standard_output(SimpleNamespace(buffer=raw))
     assert main(["logs"], cli.environment, BytesIO(), stdout, BytesIO()) == 0
     assert raw.taken == b"main  0\n"
+
+
+def test_an_interrupt_has_nothing_written_twice() -> None:
+    """What runs in Python between a raw write and its return may be interrupted there."""
+    raw = ByThree()
+    stdout = _standard_output(SimpleNamespace(buffer=BufferedWriter(raw)))
+    assert getattr(stdout, "raw", None) is raw
 
 
 def test_a_closed_descriptor_is_no_stream_of_ours() -> None:
@@ -221,6 +264,21 @@ def test_a_closed_descriptor_is_no_stream_of_ours() -> None:
 def processes(cli: CommandLine) -> dict[str, str]:
     path = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
     return {**cli.environment, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def into_full_disk(
+    cli: CommandLine, *arguments: str, stdin: bytes = b"", unbuffered: bool = False
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command line whose standard output takes nothing."""
+    with open("/dev/full", "wb") as full:
+        return subprocess.run(
+            [*RUN, *arguments],
+            input=stdin,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**processes(cli), "PYTHONUNBUFFERED": "1" if unbuffered else ""},
+            check=False,
+        )
 
 
 def test_a_closed_pipe_is_141_in_silence(cli: CommandLine) -> None:
@@ -242,12 +300,25 @@ def test_a_closed_pipe_is_141_in_silence(cli: CommandLine) -> None:
 
 
 def test_a_full_disk_is_one_line_and_status_7(cli: CommandLine) -> None:
-    with open("/dev/full", "wb") as full:
-        done = subprocess.run(
-            [*RUN, "logs"], stdout=full, stderr=subprocess.PIPE, env=processes(cli), check=False
-        )
-    said = b"msglog: error: cannot read or write (No space left on device).\n"
+    done = into_full_disk(cli, "logs")
+    said = b"msglog: error: standard output cannot be written (No space left on device).\n"
     assert (done.returncode, done.stderr) == (7, said)
+    done = into_full_disk(cli, "logs", unbuffered=True)
+    assert (done.returncode, done.stderr) == (7, said)
+
+
+def test_what_was_added_is_said_where_output_cannot_be_written(cli: CommandLine) -> None:
+    """Else a script that tries again would add it twice."""
+    why = "standard output cannot be written (No space left on device)"
+    for arguments in (["add", "one"], ["add", "--json", "one"]):
+        done = into_full_disk(cli, *arguments)
+        added = cli.run("list", "--json", "-n", "1").json()[0]["id"][:7]
+        said = f"msglog: error: added {added}, but {why}.\n"
+        assert (done.returncode, done.stderr.decode()) == (7, said)
+    done = into_full_disk(cli, "add", "--batch", stdin=b"two\nthree\n")
+    assert done.stderr.decode() == f"msglog: error: added 2 messages, but {why}.\n"
+    assert len(cli.run("list", "--json").json()) == 4
+    assert into_full_disk(cli, "add", "-q", "five").returncode == 0
 
 
 def test_a_pipe_that_is_closed_from_the_start(cli: CommandLine) -> None:

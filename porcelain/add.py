@@ -42,7 +42,9 @@ class UntoldError(LocalError):
 def configure(parser: ArgumentParser) -> None:
     """Add the arguments of `add`."""
     add = parser.add_argument
-    add("text", nargs="*", metavar="TEXT", help="the message, joined by spaces; `-` for stdin")
+    add(
+        "text", nargs="*", metavar="TEXT", help="the message, joined by spaces; `-` alone for stdin"
+    )
     add("-m", "--message", action="append", metavar="TEXT", help="a paragraph of the message")
     add("-F", "--file", metavar="FILE", help="read the message from a file; `-` for stdin")
     add("--log", default=DEFAULT_LOG, metavar="NAME", help="the log to add to (main)")
@@ -357,6 +359,12 @@ def _body(arguments: Namespace, context: Context) -> str:
     if arguments.message:
         return "\n\n".join(arguments.message)
     if arguments.text and arguments.text != ["-"]:
+        # Between words it is a dash; in front or at the end somebody may mean a pipe.
+        if "-" in (arguments.text[0], arguments.text[-1]) and "--" not in context.words:
+            raise MessageInputError(
+                "- is standard input only where no other text is",
+                hint="Write it after -- where it is text: `msglog add -- - TEXT`.",
+            )
         return " ".join(arguments.text)
     if arguments.file not in (None, "-"):
         return _read_file(os.path.join(context.directory, arguments.file))

@@ -91,7 +91,21 @@ def _check_text(key: str, known: KnownKey, text: str) -> str:
         raise ConfigKeyError(
             f"{text[:80]!r} cannot be {key}", why="it is empty or has control characters"
         )
+    if known.runs:
+        _check_command(key, text)
     return text
+
+
+def _check_command(key: str, text: str) -> None:
+    import shlex  # noqa: PLC0415 - few settings are commands
+
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        why = str(error).lower()
+        raise ConfigKeyError(f"{text[:80]!r} cannot be {key}", why=why) from error
+    if not words:
+        raise ConfigKeyError(f"{text[:80]!r} cannot be {key}", why="it is empty")
 
 
 def _guess(text: str) -> str | int | float | bool:

@@ -11,12 +11,12 @@ from msglog.dataclass import dataclass
 from msglog.errors import RemoteError
 from msglog.layout import CONFIG_NAME, STORE_NAME
 from plumbing.transport.settings import Settings
-from plumbing.transport.url import parse_url, receive_pack_command
+from plumbing.transport.url import UrlError, parse_url, receive_pack_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from msglog.config import Config
+    from msglog.config import Config, Remote
     from msglog.wire.request_line import EarlyRequest
     from plumbing.context import Context
     from plumbing.session import Session
@@ -73,8 +73,19 @@ def find_target(config: Config, text: str, context: Context, repository: str | N
     remote = config.remotes().get(text)
     if remote is not None:
         base = Path(context.directory if repository is None else os.path.dirname(repository))
-        return Target(remote.name, parse_url(remote.url), base, remote.repository)
+        return Target(remote.name, _configured_url(remote), base, remote.repository)
     return Target("", parse_url(text), Path(context.directory))
+
+
+def _configured_url(remote: Remote) -> RemoteUrl:
+    try:
+        return parse_url(remote.url)
+    except UrlError as error:
+        raise UrlError(
+            f"remote.{remote.name}.url cannot be used",
+            why=error.clause,
+            hint=f"Correct it with `msglog remote set-url {remote.name} URL`.",
+        ) from error
 
 
 def ask_nothing() -> Sequence[EarlyRequest]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.config import FREE_TABLE, known_key, load, read
+from msglog.config import FREE_TABLE, is_url, known_key, load, read
 from msglog.config_change import change, check_setting
 from msglog.errors import NegativeAnswer
+from plumbing.transport.url import parse_url
 from porcelain.discovery import NoRepositoryError, find_repository
 from porcelain.display import one_line
 from porcelain.message_json import to_json
@@ -70,6 +71,8 @@ def run(arguments: Namespace, context: Context) -> int:
     file = user_file(context) if of_user else repository_file(find_repository(context))
     if arguments.action == "set":
         value = check_setting(arguments.key, arguments.value, trusted=of_user)
+        if is_url(arguments.key):
+            parse_url(arguments.value)
         change(file, {arguments.key: value})
         return 0
     if arguments.key not in read(file):

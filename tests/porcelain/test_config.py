@@ -36,6 +36,8 @@ def test_what_cannot_be_set(cli: CommandLine) -> None:
     cli.fails(2, "config", "set", "ssh.transport", "carrier-pigeon")
     cli.fails(2, "config", "set", "user.author", "a\nb")
     cli.fails(2, "config", "set", "nonsense", "x")
+    cli.fails(2, "config", "set", "list.date", "lcoal")
+    cli.fails(2, "config", "set", "remote.o.url", "ftp://lab/x")
     cli.fails(2, "config")
     assert cli.ok("config", "list") == ""
 

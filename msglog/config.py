@@ -17,7 +17,7 @@ from msglog.message import AUTHOR_BYTES_LIMIT, TAG_BYTES_LIMIT
 from msglog.plain_toml import read_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from os import PathLike
     from typing import Any
 
@@ -31,6 +31,25 @@ class ConfigError(LocalError):
 
 class ConfigKeyError(UsageError):
     """A key or a value cannot be set."""
+
+
+class UnknownRemoteError(ConfigKeyError):
+    """A remote was named that is not set up; known: those that are.
+
+    make: whether it would help to add it.
+    """
+
+    def __init__(self, name: str, known: Iterable[str] = (), *, make: bool = True) -> None:
+        from difflib import get_close_matches  # noqa: PLC0415 - only where something was mistyped
+
+        near = get_close_matches(name, list(known), n=1)
+        hint = f"Did you mean {near[0]}?" if near else ""
+        if make:
+            add = f"{hint} Else add" if near else "Add"
+            hint = f"{add} it with `msglog remote add {name} URL`."
+        elif not near:
+            hint = "See `msglog remote` for those that there are."
+        super().__init__(f"there is no remote {name!r}", hint=hint)
 
 
 @dataclass(frozen=True, slots=True)

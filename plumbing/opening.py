@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.config import load
+from msglog.config import UnknownRemoteError, load
 from msglog.dataclass import dataclass
 from msglog.errors import RemoteError
 from msglog.layout import CONFIG_NAME, STORE_NAME
@@ -65,7 +65,7 @@ def load_config(context: Context) -> Config:
 
 
 def find_target(config: Config, text: str, context: Context, repository: str | None) -> Target:
-    """Return the remote of this name, or the one at this URL; raises UrlError.
+    """Return the remote of this name, or the one at this URL; raises UnknownRemoteError, UrlError.
 
     repository: the folder of ours. A path that was set up starts from the folder that this lies
     in, as in git; one that is typed starts from where the command runs.
@@ -74,7 +74,15 @@ def find_target(config: Config, text: str, context: Context, repository: str | N
     if remote is not None:
         base = Path(context.directory if repository is None else os.path.dirname(repository))
         return Target(remote.name, _configured_url(remote), base, remote.repository)
+    check_is_remote(config, text)
     return Target("", parse_url(text), Path(context.directory))
+
+
+def check_is_remote(config: Config, text: str) -> None:
+    """Raise UnknownRemoteError for a plain word that is no remote: it is hardly meant as a host."""
+    remotes = config.remotes()
+    if text not in remotes and not any(mark in text for mark in "@:/."):
+        raise UnknownRemoteError(text, remotes)
 
 
 def _configured_url(remote: Remote) -> RemoteUrl:

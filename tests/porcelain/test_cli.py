@@ -49,15 +49,46 @@ def test_mistyped_commands_and_options_are_guessed(cli: CommandLine) -> None:
 def test_mistyped_names_are_guessed(cli: CommandLine) -> None:
     cli.ok("logs", "new", "beamline/shifts")
     cli.ok("remote", "add", "laboratory", "server@lab")
-    for arguments in (["list", "--log"], ["add", "x", "--log"], ["logs", "delete"]):
+    for arguments in (["list", "--log"], ["add", "x", "--log"], ["watch", "."]):
         said = cli.fails(2, *arguments, "beamline/shift")
         assert "Did you mean beamline/shifts? Else make it with `msglog logs new beam" in said
         said = cli.fails(2, *arguments, "xyz")
         assert said == "there is no log 'xyz'. Make it with `msglog logs new xyz`."
-    for arguments in (["push"], ["pull"], ["remote", "show"], ["remote", "remove"]):
+    for arguments in (
+        ["push"],
+        ["pull"],
+        ["watch"],
+        ["remote", "show"],
+        ["ls-remote"],
+        ["send-pack"],
+        ["fetch-pack"],
+        ["admin", "user", "list", "--remote"],
+    ):
         said = cli.fails(2, *arguments, "labratory")
         assert "Did you mean laboratory? Else add it with `msglog remote add labratory" in said
-        assert "Did you mean" not in cli.fails(2, *arguments, "xyz")
+        said = cli.fails(2, *arguments, "xyz")
+        assert said == "there is no remote 'xyz'. Add it with `msglog remote add xyz URL`."
+
+
+def test_a_remote_that_nobody_named_is_missed(cli: CommandLine) -> None:
+    said = "there is no remote 'origin'. Add it with `msglog remote add origin URL`."
+    for arguments in (["push"], ["ls-remote"], ["verify", "--repair", "origin"]):
+        assert cli.fails(2, *arguments) == said
+
+
+def test_what_is_to_go_is_not_to_be_made(cli: CommandLine) -> None:
+    cli.ok("logs", "new", "shifts")
+    cli.ok("remote", "add", "laboratory", "server@lab")
+    for arguments in (["logs", "delete", "{}"], ["logs", "rename", "{}", "new"]):
+        said = cli.fails(2, *[word.format("shits") for word in arguments])
+        assert said == "there is no log 'shits'. Did you mean shifts?"
+        said = cli.fails(2, *[word.format("xyz") for word in arguments])
+        assert said == "there is no log 'xyz'. See `msglog logs` for those that there are."
+    for arguments in (["remote", "remove", "{}"], ["remote", "rename", "{}", "new"]):
+        said = cli.fails(2, *[word.format("labratory") for word in arguments])
+        assert said == "there is no remote 'labratory'. Did you mean laboratory?"
+        said = cli.fails(2, *[word.format("xyz") for word in arguments])
+        assert said == "there is no remote 'xyz'. See `msglog remote` for those that there are."
     assert cli.fails(2, "remote", "ad").endswith("Did you mean add?")
     assert cli.fails(2, "logs", "delte", "x").endswith("Did you mean delete?")
     assert cli.fails(2, "list", "--color", "alway").endswith("Did you mean always?")

@@ -9,7 +9,7 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass, replace
 from porcelain.discovery import open_repository
 from porcelain.display import one_line, plural
-from porcelain.list_log import Selection, configure_filters
+from porcelain.list_log import Selection, chosen_log, configure_filters
 from porcelain.message_json import to_json
 from porcelain.output_file import output_file
 from porcelain.progress import Progress
@@ -53,7 +53,7 @@ def run(arguments: Namespace, context: Context) -> int:
     repository = open_repository(context)
     tally = _Tally()
     try:
-        log = repository.log(arguments.log)
+        log = repository.log(chosen_log(arguments))
         arguments.max_count, arguments.reverse = None, True  # all that match, oldest first
         parts = Selection(arguments, context, repository).parts()
         before, render = _format(arguments, context, repository, log)

@@ -19,6 +19,7 @@ from porcelain.abbreviation import UniquePrefixes
 from porcelain.dates import date_style
 from porcelain.discovery import open_repository
 from porcelain.display import block, one_line, plural
+from porcelain.list_log import configure_form
 from porcelain.listing import choose_text
 from porcelain.message_json import message_fields, to_json
 from porcelain.places import cache_directory
@@ -62,9 +63,8 @@ def configure(parser: ArgumentParser) -> None:
     )
     add("-n", "--max-count", type=_count, metavar="N", help="at most N messages, the best")
     add("--log", action="append", default=[], metavar="NAME", help="in this log (in all logs)")
-    add("--oneline", action="store_true", help="one line a message")
+    configure_form(parser)
     add("--date", metavar="STYLE", help="local, written, human, relative, iso, short ...")
-    add("--format", metavar="FORMAT", help="oneline, full, or text with %%(author) %%(title) ...")
     add("--reindex", action="store_true", help="make the index anew first")
 
 

@@ -6,7 +6,7 @@ from contextlib import closing
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
-from porcelain.list_log import parse_count
+from porcelain.list_log import configure_form, parse_count
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -40,8 +40,7 @@ def configure(parser: ArgumentParser) -> None:
     add("logs", nargs="*", metavar="LOG", help="which logs, or patterns such as 'lab/*' (all)")
     add("-n", "--max-count", type=parse_count, default=0, metavar="N", help="begin with the last N")
     add("--pull", action="store_true", help="take the messages into our logs, too")
-    add("--oneline", action="store_true", help="one line a message")
-    add("--format", metavar="FORMAT", help="as for `list`")
+    configure_form(parser)
 
 
 def run(arguments: Namespace, context: Context) -> int:

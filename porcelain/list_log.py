@@ -236,7 +236,7 @@ class Selection:
         self.log = log.name
         self._root, self._count = log.root, log.count
         since = _time(arguments.since, context)
-        until = _time(arguments.until, context)
+        until = _time(arguments.until, context, last=True)
         fold: bool = arguments.regexp_ignore_case
         self._criteria = Criteria(
             FIRST_KEY if since is None else first_key_at(since),
@@ -287,12 +287,13 @@ class Selection:
         return Choice(self.repository, self._root, self._criteria)
 
 
-def _time(text: str | None, context: Context) -> int | None:
+def _time(text: str | None, context: Context, *, last: bool = False) -> int | None:
     if text is None:
         return None
-    from msglog.when import parse  # noqa: PLC0415 - only with a time
+    from msglog.when import parse_bound  # noqa: PLC0415 - only with a time
 
-    return parse(text, now=context.now(), local_offset=context.local_offset).time
+    bound = parse_bound(text, last=last, now=context.now(), local_offset=context.local_offset)
+    return bound.time
 
 
 def parse_count(text: str) -> int:

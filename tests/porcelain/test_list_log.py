@@ -104,6 +104,15 @@ def test_what_is_shown(filled: CommandLine, arguments: list[str], expected: str)
     assert bodies(filled, *arguments) == expected.split()
 
 
+def test_to_list_nothing_is_no_failure(filled: CommandLine) -> None:
+    """As with git log; what is looked for by search or by name and is not there is status 1."""
+    for command in ("list", "export", "stats"):
+        filled.ok(command, "--tag", "nosuch", "--json")
+    assert filled.ok("list", "--tag", "nosuch") == ""
+    filled.fails(1, "search", "tag:nosuch")
+    filled.fails(1, "show", "ffffffff")
+
+
 def test_json_is_the_same_to_the_byte_wherever_a_log_came_together(filled: CommandLine) -> None:
     printed = filled.ok("list", "--json")
     other = str(filled.folder.parent / "home")

@@ -78,7 +78,7 @@ def run(arguments: Namespace, context: Context) -> int:
                 repository,
                 condition(query),
                 places=index_places(repository, lambda: cache_directory(context)),
-                limit=arguments.max_count,
+                limit=None if arguments.max_count is None else max(arguments.max_count, 1),
                 tell=progress.update,
                 anew=arguments.reindex,
             )
@@ -87,10 +87,11 @@ def run(arguments: Namespace, context: Context) -> int:
             note(context, f"msglog: {unread} cannot be read, see `msglog verify`")
         if not answer:
             raise NothingFoundError(
-                f"nothing is found for {' '.join(arguments.query)[:80]!r}",
+                f"nothing is found for {joined(arguments.query)[:80]!r}",
                 hint=f"Similar words are {', '.join(answer.similar)}." if answer.similar else "",
             )
-        _print(arguments, context, repository, answer, shown_words(query))
+        if arguments.max_count != 0:
+            _print(arguments, context, repository, answer, shown_words(query))
     return 0
 
 

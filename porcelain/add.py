@@ -112,9 +112,11 @@ def _report(context: Context, repository: Repository, added: list[tuple[Key, Mes
         what = _short_id(added[0][0], repository.abbreviation_length())
         if len(added) > 1:
             what = f"{len(added)} messages"
-        raise UntoldError(
-            f"added {what}, but standard output cannot be written", why=error.strerror or ""
-        ) from error
+        raise _untold(what, error.strerror or "") from error
+
+
+def _untold(what: str, why: str) -> UntoldError:
+    return UntoldError(f"added {what}, but standard output cannot be written", why=why)
 
 
 def _print(context: Context, repository: Repository, added: list[tuple[Key, Message]]) -> None:
@@ -199,13 +201,15 @@ def _run_command(arguments: Namespace, context: Context, repository: Repository)
     except MsglogError:
         tell_all(context, [outcome.verdict])
         raise
+    short = _short_id(added[0][0], repository.abbreviation_length())
     if context.json:  # standard output is the command's
         _report(replace(context, stdout=context.stderr), repository, added)
         context.stderr.flush()
     else:
-        short = _short_id(added[0][0], repository.abbreviation_length())
         note(context, f"msglog: {short} {one_line(outcome.verdict)}")
     repository.close()
+    if outcome.unshown:
+        raise _untold(short, outcome.unshown)
     return outcome.status
 
 

@@ -350,6 +350,11 @@ def test_what_was_added_is_said_where_output_cannot_be_written(cli: CommandLine)
     assert done.stderr.decode() == f"msglog: error: added 2 messages, but {why}.\n"
     assert len(cli.run("list", "--json").json()) == 4
     assert into_full_disk(cli, "add", "-q", "five").returncode == 0
+    done = into_full_disk(cli, "add", "--run", "sh", "-c", "echo six; exit 3")
+    recorded = cli.run("list", "--json", "-n", "1").json()[0]
+    assert recorded["body"].endswith("\n\nsix")
+    said = f"msglog: error: added {recorded['id'][:7]}, but {why}.\n"
+    assert (done.returncode, done.stderr.decode().splitlines(keepends=True)[-1]) == (7, said)
 
 
 def test_a_pipe_that_is_closed_from_the_start(cli: CommandLine) -> None:

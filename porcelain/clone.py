@@ -85,7 +85,7 @@ def run(
             take(one, [], pull=True)
             done = True
         except ChannelError as error:
-            if url.kind == "ssh" and _is_folder(arguments.url, context):
+            if url.kind == "ssh" and Path(context.directory, arguments.url).is_dir():
                 raise FolderAsHostError(
                     error.what,
                     why=error.why,
@@ -105,11 +105,6 @@ def run(
                 f"msglog: what came is kept in {one_line(named)}; "
                 "`msglog pull` there goes on from it",
             )
-
-
-def _is_folder(text: str, context: Context) -> bool:
-    path = Path(context.directory, text)
-    return path.is_dir() and not text.startswith(".")
 
 
 def _folder_name(url: RemoteUrl) -> str:

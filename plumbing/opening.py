@@ -6,17 +6,17 @@ import os
 from pathlib import Path
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.config import load
+from msglog.config import UnknownRemoteError, load
 from msglog.dataclass import dataclass
 from msglog.errors import RemoteError
 from msglog.layout import CONFIG_NAME, STORE_NAME
 from plumbing.transport.settings import Settings
-from plumbing.transport.url import parse_url, receive_pack_command
+from plumbing.transport.url import UrlError, parse_url, receive_pack_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from msglog.config import Config
+    from msglog.config import Config, Remote
     from msglog.errors import MsglogError
     from msglog.wire.request_line import EarlyRequest
     from plumbing.context import Context
@@ -66,7 +66,7 @@ def load_config(context: Context) -> Config:
 
 
 def find_target(config: Config, text: str, context: Context, repository: str | None) -> Target:
-    """Return the remote of this name, or the one at this URL; raises UrlError.
+    """Return the remote of this name, or the one at this URL; raises UnknownRemoteError, UrlError.
 
     repository: the folder of ours. A path that was set up starts from the folder that this lies
     in, as in git; one that is typed starts from where the command runs.
@@ -74,8 +74,27 @@ def find_target(config: Config, text: str, context: Context, repository: str | N
     remote = config.remotes().get(text)
     if remote is not None:
         base = Path(context.directory if repository is None else os.path.dirname(repository))
-        return Target(remote.name, parse_url(remote.url), base, remote.repository)
+        return Target(remote.name, _configured_url(remote), base, remote.repository)
+    check_is_remote(config, text)
     return Target("", parse_url(text), Path(context.directory))
+
+
+def check_is_remote(config: Config, text: str) -> None:
+    """Raise UnknownRemoteError for a plain word that is no remote: it is hardly meant as a host."""
+    remotes = config.remotes()
+    if text not in remotes and not any(mark in text for mark in "@:/."):
+        raise UnknownRemoteError(text, remotes)
+
+
+def _configured_url(remote: Remote) -> RemoteUrl:
+    try:
+        return parse_url(remote.url)
+    except UrlError as error:
+        raise UrlError(
+            f"remote.{remote.name}.url cannot be used",
+            why=error.clause,
+            hint=f"Correct it with `msglog remote set-url {remote.name} URL`.",
+        ) from error
 
 
 def ask_nothing() -> Sequence[EarlyRequest]:

@@ -104,14 +104,14 @@ def _remove(arguments: Namespace, context: Context, repository: Repository) -> N
 
 def remove_remote(name: str, context: Context, repository: Repository) -> None:
     """Forget a remote and what was known of it; raises UnknownRemoteError."""
-    remote = find_remote(load_settings(context, repository.folder), name)
+    remote = find_remote(load_settings(context, repository.folder), name, make=False)
     # First, so that the same again completes what was cut off between the two.
     _move_tracking_refs(repository, remote.name, None, context.now())
     change(repository_file(repository.folder), _settings(remote.name, None))
 
 
 def _rename(arguments: Namespace, context: Context, repository: Repository) -> None:
-    remote = find_remote(load_settings(context, repository.folder), arguments.name)
+    remote = find_remote(load_settings(context, repository.folder), arguments.name, make=False)
     new = check_remote_name(arguments.new)
     _check_free(new, context, repository.folder)
     _move_tracking_refs(repository, remote.name, new, context.now())  # first, as in _remove

@@ -14,6 +14,7 @@ from plumbing.opening import (
     find_target,
     open_session,
 )
+from plumbing.transport.url import UrlError
 
 
 def context(folder: Path) -> Context:
@@ -48,6 +49,15 @@ def test_a_remotes_relative_path_starts_from_the_folder_of_the_repository(tmp_pa
     assert session.greeting.repository == identity
     assert (session.greeting.user, session.greeting.role) == ("ann", "admin")
     session.close()
+
+
+def test_a_url_of_the_configuration_that_is_none_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UrlError) as caught:
+        find_target(config("ftp://lab/x"), "origin", context(tmp_path), None)
+    assert str(caught.value) == (
+        "remote.origin.url cannot be used ('ftp://lab/x' cannot be a remote (ftp:// is not"
+        " supported)). Correct it with `msglog remote set-url origin URL`."
+    )
 
 
 def test_a_path_that_is_typed_starts_from_here(tmp_path: Path) -> None:

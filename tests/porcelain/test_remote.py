@@ -92,7 +92,7 @@ def test_names_that_are_taken_or_unknown(cli: CommandLine) -> None:
     cli.ok("remote", "add", "other", "server@host")
     assert "set-url origin" in cli.fails(2, "remote", "add", "origin", "server@host2")
     cli.fails(2, "remote", "rename", "origin", "other")
-    for action in ("remove", "get-url", "show"):
+    for action in ("get-url", "show"):
         assert "remote add none URL" in cli.fails(2, "remote", action, "none")
     cli.fails(2, "remote", "rename", "none", "x")
     cli.fails(2, "remote", "set-url", "none", "server@host")

@@ -13,7 +13,7 @@ What is marked is kept in a temporary file of SQLite on this host.
 from __future__ import annotations
 
 import heapq
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.index.node import EMPTY_ROOT
@@ -159,6 +159,17 @@ class Collection:
 
     # Marking.
 
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Change the scratch as a whole or, where an error ends the block, not at all."""
+        self._scratch.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._scratch.execute("ROLLBACK")
+            raise
+        self._scratch.execute("COMMIT")
+
     def lists_any(self) -> bool:
         """Tell whether any message is on the list of what may go."""
         return self._scratch.execute("SELECT 1 FROM unlisted LIMIT 1").fetchone() is not None
@@ -258,9 +269,14 @@ class Collection:
     # Removing.
 
     def _look_again(self) -> None:
-        """Let nobody else make roots until this transaction ends, and mark what there are."""
+        """Let nobody else make roots until this transaction ends, and mark what there are.
+
+        Where a connection is lost in the middle, all this is done again: a walk that has not come
+        to its end has marked nothing.
+        """
         self._link.select(_CLOSE_GATES, self._number)
-        self._mark_remembered()
+        with self._whole():
+            self._mark_remembered()
 
     def _remove_messages(self) -> tuple[int, int]:
         """Remove messages, and return how many of them, and of receipts."""

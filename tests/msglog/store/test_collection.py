@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from msglog.index.change import build
 from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import iterate
 from msglog.key import FIRST_KEY, Key, make_key
@@ -470,6 +471,45 @@ def test_a_root_that_is_made_while_rows_go_waits_for_its_turn(
     writer.join()
     assert done == [Committed()]  # the root that it names was given up a grace ago
     for one in (store, other, watcher):
+        one.close()
+
+
+@pytest.mark.parametrize("reading", [1, 2])
+def test_what_is_looked_at_again_is_whole_although_the_connection_is_lost(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch, reading: int
+) -> None:
+    """A walk that was cut off is begun anew; reading: how many of its nodes are read by then."""
+    store = databases.make_store(IDENTITY, Commit(START, "made"))
+    other = again(store)
+    index = build(sorted(messages(*range(5000))))
+    staged = Commit(START, "staged", messages=messages(*range(5000)), nodes=index.nodes)
+    store.commit(staged)
+    used = Commit(1, "used", refs=[RefUpdate(log_ref("new"), None, Ref(index.root, index.count))])
+    look, read = PostgresCollection._look_again, PostgresCollection.read
+    looks: list[int] = []
+    readings: list[int] = []
+
+    def look_again(self: PostgresCollection) -> None:
+        looks.append(len(looks))
+        look(self)
+
+    def cut(self: PostgresCollection, ids: list[ObjectId], *, strict: bool) -> object:
+        if ids and looks:
+            readings.append(len(ids))
+            if len(readings) == reading:
+                assert self._link.session.connection is not None
+                self._link.session.connection.close()
+        return read(self, ids, strict=strict)
+
+    monkeypatch.setattr(PostgresCollection, "_look_again", look_again)
+    monkeypatch.setattr(PostgresCollection, "read", cut)
+    pair = Pair(store, other, PostgresCollection)
+    taken = interrupt(pair, monkeypatch, "_give_up", lambda: other.commit(used))
+    collect(store, START + 10 * GRACE)
+    assert taken
+    assert len(readings) > reading
+    assert len(keys(store, index.root)) == 5000
+    for one in (store, other):
         one.close()
 
 

@@ -76,6 +76,8 @@ class PostgresStore:
         """
         if len(identity) != REPOSITORY_ID_BYTES:
             raise ValueError(identity)
+        formats = link.select("SELECT format FROM store_format")
+        postgres_schema.check_format(link, [format_ for (format_,) in formats])
 
         def make(attempt: Attempt) -> int:
             # A number that two take at once fails for one of them, which tries again.

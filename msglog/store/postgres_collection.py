@@ -4,8 +4,12 @@ As in SQLite (`msglog.store.sqlite_collection`): marks what roots reach without 
 removes the rest in short transactions, each of which looks again at the roots before it removes
 anything. There writers wait for each other; here it is the gates that have them wait. Whoever moves
 a ref or agrees on a root locks one of the repository's rows in `gates` for sharing, until the
-commit; who removes locks all of them alone, and then sees every root that there is. What is staged
-again has its time renewed, and that is looked at in the statement that deletes.
+commit; who removes locks all of them alone, and then sees every root that was made since it looked
+last: `msglog.store.postgres_noted` says how. What is staged again has its time renewed, and that is
+looked at in the statement that deletes.
+
+So gates are closed for as long as it takes to remove one slice, and to mark what was made since
+just before; how many roots there are, and how large the logs, is no matter.
 
 What is marked is kept in a temporary file of SQLite on this host.
 """
@@ -20,26 +24,31 @@ from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import difference, iterate
 from msglog.key import FIRST_KEY, SECOND, Key, key_object_id, key_time
 from msglog.objectid import ObjectId, object_id
-from msglog.postgres_link import Blobs
+from msglog.postgres_link import MOMENT, Blobs
 from msglog.sqlite_file import make_scratch
 from msglog.store.checking import checked_nodes
 from msglog.store.collection import Collected
 from msglog.store.marking import mark
+from msglog.store.postgres_noted import Noted, NotNotedError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import TypeVar
 
     from msglog.postgres_link import Attempt, Link, Row
     from msglog.store.collection import Retention, StepsDone
 
+    _Result = TypeVar("_Result")
+
 SLICE = 2000
-"""How many rows one transaction removes: some milliseconds' work, for which commits wait."""
+"""How many rows one transaction removes: tens of milliseconds' work, for which commits wait."""
 
 _SCAN = 8192
 _NO_KEY = b"\xff" * 41
 
 _SCRATCH = (
+    "CREATE TABLE roots (oid BLOB PRIMARY KEY) WITHOUT ROWID",
     "CREATE TABLE reached (oid BLOB PRIMARY KEY) WITHOUT ROWID",
     "CREATE TABLE unreached (oid BLOB PRIMARY KEY) WITHOUT ROWID",
     "CREATE TABLE unlisted (key BLOB PRIMARY KEY, receipt INTEGER) WITHOUT ROWID",
@@ -47,11 +56,14 @@ _SCRATCH = (
 
 _LISTED = "SELECT root FROM refs WHERE repository = $1 GROUP BY root ORDER BY max(count) DESC"
 _ROOTS = """
-SELECT root FROM refs WHERE repository = $1 UNION SELECT root FROM looked_up WHERE repository = $1
-UNION SELECT root FROM reflog WHERE repository = $1
-UNION SELECT root FROM agreed WHERE repository = $1
-UNION SELECT root FROM retired WHERE repository = $1 AND time >= $2"""
-_CLOSE_GATES = "SELECT gate FROM gates WHERE repository = $1 ORDER BY gate FOR UPDATE"
+SELECT root FROM refs WHERE repository = {0} UNION ALL
+SELECT root FROM looked_up WHERE repository = {0} UNION ALL
+SELECT root FROM reflog WHERE repository = {0} UNION ALL
+SELECT root FROM agreed WHERE repository = {0} UNION ALL
+SELECT root FROM retired WHERE repository = {0} AND time >= {1}"""
+_UNMARKED = """
+SELECT oid FROM roots WHERE oid > ?
+AND NOT EXISTS (SELECT 1 FROM reached WHERE reached.oid = roots.oid) ORDER BY oid LIMIT ?"""
 
 _EXPIRED_REFLOG = """
 SELECT name, version FROM (
@@ -88,6 +100,7 @@ class Collection:
         self._retention = retention
         self._seen_before = retention.before // SECOND
         self._listed: list[ObjectId] = []
+        self._noted = Noted(link, number)
         self._scratch: sqlite3.Connection = make_scratch()
 
     def run(self, *, dry_run: bool) -> Collected:
@@ -103,13 +116,18 @@ class Collection:
             roots = len(entries) + len(agreements)
             self._mark_listed()
             self._find_unlisted()
-            self._mark_remembered()
-            self._find_unreached()
-            if dry_run:
-                return Collected(*self._counts(), roots=roots, receipts=self._unused_receipts())
-            self._give_up(entries, agreements)
-            messages, receipts = self._remove_messages()
-            return Collected(messages, self._remove_nodes(), roots, receipts)
+            try:
+                if not dry_run:
+                    self._noted.begin(self._retention.now)
+                self._mark_remembered()
+                self._find_unreached()
+                if dry_run:
+                    return Collected(*self._counts(), roots=roots, receipts=self._unused_receipts())
+                self._give_up(entries, agreements)
+                messages, receipts = self._remove_messages()
+                return Collected(messages, self._remove_nodes(), roots, receipts)
+            finally:
+                self._noted.end()
 
     # Roots.
 
@@ -127,6 +145,7 @@ class Collection:
                 self._link.run(lambda _, part=part, where=where: self._retire(part, where))  # type: ignore[misc]
 
         def forget(_: Attempt) -> None:
+            self._link.take_time()
             self._retire([()], _FORGOTTEN)
             before = self._retention.before
             sql = "DELETE FROM retired WHERE repository = $1 AND time < $2"
@@ -152,10 +171,33 @@ class Collection:
         mark(self._listed, self, strict=True)
 
     def _mark_remembered(self) -> None:
-        """Mark what any root reaches that is not marked yet; holes there are nobody's loss."""
-        rows = self._link.select(_ROOTS, self._number, self._retention.before)
-        roots = [ObjectId(root) for (root,) in rows if root != EMPTY_ROOT]
-        mark(roots, self, strict=False)
+        """Mark what any root reaches that is not marked yet; holes there are nobody's loss.
+
+        The roots are all of one moment: some move from one table to another.
+        """
+        select = _ROOTS.format(self._number, self._retention.before)
+        self._keep("INSERT OR IGNORE INTO roots VALUES (?)", select, "bytea")
+        last = b""
+        while rows := self._scratch.execute(_UNMARKED, (last, _SCAN)).fetchall():
+            # An error ends the whole run, so that nothing need be undone.
+            mark([ObjectId(root) for (root,) in rows if root != EMPTY_ROOT], self, strict=False)
+            last = rows[-1][0]
+
+    def _keep(self, sql: str, select: str, types: str) -> None:
+        """Write rows of the database into the scratch, however many there are."""
+
+        def copy(_: Attempt) -> None:
+            self._link.take_time()
+            rows = self._link.copy_out(f"COPY ({select}) TO STDOUT (FORMAT BINARY)", types.split())
+            with self._whole():
+                self._scratch.executemany(sql, rows)
+
+        self._link.run(copy, begin=MOMENT)
+
+    def _mark(self, roots: Sequence[ObjectId]) -> None:
+        """Mark what a few roots reach; where that fails in the middle, nothing is marked."""
+        with self._whole():
+            mark([root for root in roots if root != EMPTY_ROOT], self, strict=False)
 
     # Marking.
 
@@ -269,14 +311,25 @@ class Collection:
     # Removing.
 
     def _look_again(self) -> None:
-        """Let nobody else make roots until this transaction ends, and mark what there are.
+        """Let nobody else make roots until this transaction ends, and mark those that are new.
 
-        Where a connection is lost in the middle, all this is done again: a walk that has not come
-        to its end has marked nothing.
+        Raises NotNotedError. Where the connection is lost in the middle, all this is done again: a
+        walk that has not come to its end has marked nothing, and what was taken is noted still. A
+        walk that has is marked for good, whatever becomes of the transaction, since what was taken
+        may not be noted any more.
         """
-        self._link.select(_CLOSE_GATES, self._number)
-        with self._whole():
-            self._mark_remembered()
+        self._mark(self._noted.take())
+
+    def _remove(self, slice_: Callable[[Attempt], _Result]) -> _Result:
+        """Remove a slice in a transaction of its own, which begins with another look."""
+        while True:
+            # First without the gates, so that little is left for when they are closed.
+            self._mark(self._noted.see())
+            try:
+                return self._link.run(slice_)
+            except NotNotedError:
+                self._noted.begin(self._retention.now)
+                self._mark_remembered()
 
     def _remove_messages(self) -> tuple[int, int]:
         """Remove messages, and return how many of them, and of receipts."""
@@ -299,7 +352,7 @@ class Collection:
             return keys, len(gone), self._forget(gone) if gone else 0
 
         while True:
-            keys, messages, unused = self._link.run(remove)
+            keys, messages, unused = self._remove(remove)
             if not keys:
                 return removed, receipts
             removed += messages
@@ -362,7 +415,7 @@ class Collection:
             )
 
         while True:
-            ids, count = self._link.run(remove)
+            ids, count = self._remove(remove)
             if not ids:
                 return removed
             removed += count

@@ -66,7 +66,7 @@ def _faults(link: Link, number: int) -> Iterator[str]:
     for *values, kept in link.select(sql, number):
         if checksum(*values) != kept:
             yield "the repository's name, identity or age: it is not as it was written"
-    sql = "SELECT gate FROM gates WHERE repository = $1"
+    sql = "SELECT number FROM gates WHERE repository = $1"
     if {gate for (gate,) in link.select(sql, number)} != set(range(GATES)):
         yield "the gates: they are not all there, and gc may remove what others need"
     for (name,) in link.select(_REFS, number):

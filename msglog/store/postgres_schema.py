@@ -22,13 +22,24 @@ GATES = 16
 
 TABLES = (
     *("messages", "nodes", "refs", "reflog", "receipts", "usage", "agreed", "retired"),
-    *("held_back", "lookup", "looked_up", "gates"),
+    *("held_back", "lookup", "looked_up", "gates", "collecting"),
+    "noted",
 )
 """What has rows of single repositories."""
 
 _TEXT = 'TEXT COLLATE "C" NOT NULL'
 """Of a key: in the order of its bytes, which is the same on every host and in every version of it.
 In that of a language, an index made on one host may be wrong on another one."""
+
+NOTING = (
+    """CREATE TABLE collecting (
+        repository INTEGER NOT NULL, run BIGINT NOT NULL, time BIGINT NOT NULL,
+        PRIMARY KEY (repository, run))""",
+    """CREATE TABLE noted (
+        repository INTEGER NOT NULL, run BIGINT NOT NULL, root BYTEA NOT NULL)""",
+    "CREATE INDEX noted_for ON noted (repository, run)",
+)
+"""The tables of `msglog.store.postgres_noted`."""
 
 STATEMENTS = (
     "CREATE TABLE store_format (format INTEGER PRIMARY KEY)",
@@ -37,7 +48,7 @@ STATEMENTS = (
         number INTEGER PRIMARY KEY, name {_TEXT} UNIQUE, identity BYTEA NOT NULL,
         created BIGINT NOT NULL, checksum BIGINT NOT NULL)""",
     """CREATE TABLE gates (
-        repository INTEGER NOT NULL, gate INTEGER NOT NULL, PRIMARY KEY (repository, gate))""",
+        repository INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (repository, number))""",
     """CREATE TABLE messages (
         repository INTEGER NOT NULL, form SMALLINT NOT NULL, receipt BIGINT NOT NULL,
         seen BIGINT NOT NULL, key BYTEA NOT NULL, data BYTEA NOT NULL,
@@ -76,9 +87,10 @@ STATEMENTS = (
     f"""CREATE TABLE looked_up (
         repository INTEGER NOT NULL, log {_TEXT}, root BYTEA NOT NULL,
         PRIMARY KEY (repository, log))""",
+    *NOTING,
 )
 # messages.form: how data are kept, see `msglog.store.postgres_rows`. seen: in seconds since 1970.
-# receipts.id, reflog.token: random numbers; messages.receipt is 0 where there is none.
+# receipts.id, reflog.token, collecting.run: random numbers. messages.receipt: 0 for none.
 # receipts.messages: how many messages have the receipt. refs.version: how often the ref was moved;
 # the entry of the reflog with the same one is what the ref must be.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.store.postgres_schema import FORMAT
+from msglog.store.postgres_schema import FORMAT, NOTING
 
 if TYPE_CHECKING:
     from msglog.postgres_link import Attempt, Link
@@ -19,10 +19,16 @@ _KEYS = {
 }
 """The keys that are texts, which format 1 had in the order of the database's language."""
 
-_FROM_1 = tuple(
-    f'ALTER TABLE {table} ALTER COLUMN {name} TYPE TEXT COLLATE "C"'
-    for table, names in _KEYS.items()
-    for name in names.split()
+_FROM_1 = (
+    # First of all: whoever moves a ref has a lock there. Sessions of a msglog that notes no roots
+    # for gc, and has opened the tables before, find no gate under its old name, and end.
+    "ALTER TABLE gates RENAME COLUMN gate TO number",
+    *(
+        f'ALTER TABLE {table} ALTER COLUMN {name} TYPE TEXT COLLATE "C"'
+        for table, names in _KEYS.items()
+        for name in names.split()
+    ),
+    *NOTING,
 )
 
 
@@ -37,8 +43,6 @@ def upgrade(link: Link) -> None:
         ((known,),) = link.select("SELECT format FROM store_format FOR UPDATE")
         if known >= FORMAT:
             return
-        # First of all: whoever moves a ref has a lock there.
-        link.execute("LOCK TABLE gates")
         for statement in _FROM_1:
             link.execute(statement)
         link.execute("UPDATE store_format SET format = $1", FORMAT)

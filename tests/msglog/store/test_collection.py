@@ -16,11 +16,14 @@ from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import iterate
 from msglog.key import FIRST_KEY, Key, make_key
 from msglog.objectid import DamagedObjectError, ObjectId, object_id
+from msglog.postgres_link import Link, _Doubt
 from msglog.refname import log_ref
 from msglog.repository import Insertion, Repository
+from msglog.store import postgres_collection
 from msglog.store.collection import REFLOG_LIMIT, REMEMBERED, Collected, Retention
 from msglog.store.memory import MemoryStore
 from msglog.store.postgres_collection import Collection as PostgresCollection
+from msglog.store.postgres_noted import Noted
 from msglog.store.sqlite import SqliteStore
 from msglog.store.sqlite_collection import Collection
 from msglog.store.store import (
@@ -490,6 +493,8 @@ def test_what_is_looked_at_again_is_whole_although_the_connection_is_lost(
     readings: list[int] = []
 
     def look_again(self: PostgresCollection) -> None:
+        if not looks:
+            other.commit(used)
         looks.append(len(looks))
         look(self)
 
@@ -503,12 +508,121 @@ def test_what_is_looked_at_again_is_whole_although_the_connection_is_lost(
 
     monkeypatch.setattr(PostgresCollection, "_look_again", look_again)
     monkeypatch.setattr(PostgresCollection, "read", cut)
-    pair = Pair(store, other, PostgresCollection)
-    taken = interrupt(pair, monkeypatch, "_give_up", lambda: other.commit(used))
     collect(store, START + 10 * GRACE)
-    assert taken
     assert len(readings) > reading
     assert len(keys(store, index.root)) == 5000
+    for one in (store, other):
+        one.close()
+
+
+def test_what_was_looked_at_again_stays_marked_although_an_answer_is_lost(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was noted is gone by then, and no later look finds it."""
+    monkeypatch.setattr(postgres_collection, "SLICE", 50)
+    store = databases.make_store(IDENTITY, Commit(START, "made"))
+    other = again(store)
+    index = build(sorted(messages(*range(1000))))
+    staged = Commit(START, "staged", messages=messages(*range(1000)), nodes=index.nodes)
+    store.commit(staged)
+    store.commit(Commit(START, "staged", messages=messages(*range(2000, 2100))))
+    used = Commit(1, "used", refs=[RefUpdate(log_ref("new"), None, Ref(index.root, index.count))])
+    look, commit = PostgresCollection._look_again, Link.commit
+    looks: list[int] = []
+    lost: list[int] = []
+
+    def look_again(self: PostgresCollection) -> None:
+        if not looks:
+            other.commit(used)
+        looks.append(1)
+        look(self)
+
+    def lose(link: Link) -> None:
+        commit(link)
+        if looks and not lost:
+            lost.append(1)
+            link.session.close()
+            raise _Doubt
+
+    monkeypatch.setattr(PostgresCollection, "_look_again", look_again)
+    monkeypatch.setattr(Link, "commit", lose)
+    collect(store, START + 10 * GRACE)
+    assert lost
+    assert len(keys(store, index.root)) == 1000
+    assert store.find_messages(list(messages(*range(2000, 2100)))) == {}
+    for one in (store, other):
+        one.close()
+
+
+@pytest.mark.parametrize("way", ["another gc", "an earlier state"])
+def test_who_finds_nothing_noted_any_more_reads_all_roots_again(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Another gc believed this one dead, or the database has been brought back."""
+    monkeypatch.setattr(postgres_collection, "SLICE", 50)
+    store = databases.make_store(IDENTITY, Commit(START, "made"))
+    other = again(store)
+    index = build(sorted(messages(*range(1000))))
+    staged = Commit(START, "staged", messages=messages(*range(1000)), nodes=index.nodes)
+    store.commit(staged)
+    used = Commit(1, "used", refs=[RefUpdate(log_ref("new"), None, Ref(index.root, index.count))])
+    look = PostgresCollection._look_again
+    looks: list[int] = []
+
+    def look_again(self: PostgresCollection) -> None:
+        looks.append(1)
+        if len(looks) == 3:
+            if way == "another gc":
+                later = Noted(other._link, other._number)
+                later.begin(START + 10 * GRACE + 2 * DAY)
+            else:
+                sql = "DELETE FROM collecting WHERE repository = $1"
+                other._link.run(lambda _: other._link.execute(sql, other._number))
+            other.commit(used)
+        look(self)
+
+    monkeypatch.setattr(PostgresCollection, "_look_again", look_again)
+    collect(store, START + 10 * GRACE)
+    assert len(looks) > 3
+    left = store.find_messages(list(messages(*range(1000))))
+    assert len(left) == 900  # two slices went before anybody used them
+    assert len(list(iterate(store.read_nodes, index.root))) == 1000
+    for one in (store, other):
+        one.close()
+
+
+def test_what_is_done_with_closed_gates_does_not_grow_with_the_roots(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_collection, "SLICE", 20)
+    store = databases.make_store(IDENTITY, Commit(START, "made"))
+    other = again(store)
+    for number in range(30):
+        put(store, "lab", range(number, number + 1), START)
+    Repository(store, Path("/")).delete_log("lab", time=START + 9 * GRACE)
+    store.commit(Commit(START, "staged", messages=messages(*range(5000, 5200))))
+    look, new = PostgresCollection._look_again, PostgresCollection.new
+    looks: list[int] = []
+    asked: list[int] = []
+
+    def look_again(self: PostgresCollection) -> None:
+        put(other, "main", range(9000 + len(looks), 9001 + len(looks)), START + 9 * GRACE)
+        looks.append(1)
+        asked.append(0)
+        look(self)
+        looks.append(0)
+
+    def count(self: PostgresCollection, ids: list[ObjectId]) -> list[ObjectId]:
+        if looks and looks[-1]:
+            asked[-1] += len(ids)
+        return new(self, ids)
+
+    monkeypatch.setattr(PostgresCollection, "_look_again", look_again)
+    monkeypatch.setattr(PostgresCollection, "new", count)
+    assert collect(store, START + 9 * GRACE).messages == 200
+    assert asked == [1] * 11  # the root that was made since, and not the 30 that are remembered
+    assert store._link.select("SELECT * FROM collecting WHERE repository = $1", store._number) == []
+    assert store._link.select("SELECT * FROM noted WHERE repository = $1", store._number) == []
     for one in (store, other):
         one.close()
 

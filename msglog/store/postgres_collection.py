@@ -52,6 +52,8 @@ _SCRATCH = (
     "CREATE TABLE reached (oid BLOB PRIMARY KEY) WITHOUT ROWID",
     "CREATE TABLE unreached (oid BLOB PRIMARY KEY) WITHOUT ROWID",
     "CREATE TABLE unlisted (key BLOB PRIMARY KEY, receipt INTEGER) WITHOUT ROWID",
+    "CREATE TABLE entries (id INTEGER PRIMARY KEY, name, version)",
+    "CREATE TABLE agreements (id INTEGER PRIMARY KEY, peer, log, view, root, number)",
 )
 
 _LISTED = "SELECT root FROM refs WHERE repository = $1 GROUP BY root ORDER BY max(count) DESC"
@@ -68,14 +70,14 @@ AND NOT EXISTS (SELECT 1 FROM reached WHERE reached.oid = roots.oid) ORDER BY oi
 _EXPIRED_REFLOG = """
 SELECT name, version FROM (
     SELECT name, version, time, row_number() OVER (PARTITION BY name ORDER BY version DESC) AS age
-    FROM reflog WHERE repository = $1
-) AS entry WHERE age > 1 AND (time < $2 OR age > $3)"""
+    FROM reflog WHERE repository = {0}
+) AS entry WHERE age > 1 AND (time < {1} OR age > {2})"""
 _EXPIRED_AGREED = """
 SELECT peer, log, view, root, number FROM (
     SELECT peer, log, view, root, number, time,
     row_number() OVER (PARTITION BY peer, log, view ORDER BY number DESC, root) AS age
-    FROM agreed WHERE repository = $1
-) AS entry WHERE time < $2 AND NOT (view = $3 AND age = 1)"""
+    FROM agreed WHERE repository = {0}
+) AS entry WHERE time < {1} AND NOT (view = '\\x{2}'::bytea AND age = 1)"""
 _OLD_ENTRY = "FROM reflog WHERE repository = $1 AND name = $2 AND version = $3"
 _OLD_AGREEMENT = (
     "FROM agreed WHERE repository = $1 AND peer = $2 AND log = $3 AND view = $4 AND root = $5"
@@ -112,8 +114,7 @@ class Collection:
         with closing(self._scratch):
             for statement in _SCRATCH:
                 self._scratch.execute(statement)
-            entries, agreements = self._find_expired()
-            roots = len(entries) + len(agreements)
+            roots = self._find_expired()
             self._mark_listed()
             self._find_unlisted()
             try:
@@ -122,27 +123,38 @@ class Collection:
                 self._mark_remembered()
                 self._find_unreached()
                 if dry_run:
-                    return Collected(*self._counts(), roots=roots, receipts=self._unused_receipts())
-                self._give_up(entries, agreements)
+                    return self._collectable(roots)
+                self._give_up()
                 messages, receipts = self._remove_messages()
                 return Collected(messages, self._remove_nodes(), roots, receipts)
             finally:
                 self._noted.end()
 
+    def _collectable(self, roots: int) -> Collected:
+        messages, nodes = self._count("unlisted"), self._count("unreached")
+        return Collected(messages, nodes, roots, self._unused_receipts())
+
     # Roots.
 
-    def _find_expired(self) -> tuple[list[Row], list[Row]]:
+    def _find_expired(self) -> int:
         old = self._retention.now - self._retention.remembered
-        limit = self._retention.reflog_limit
-        entries = self._link.select(_EXPIRED_REFLOG, self._number, old, limit)
-        return entries, self._link.select(_EXPIRED_AGREED, self._number, old, FIRST_KEY)
+        select = _EXPIRED_REFLOG.format(self._number, old, self._retention.reflog_limit)
+        into = "INSERT INTO entries (name, version) VALUES (?, ?)"
+        self._keep(into, select, "text int8")
+        select = _EXPIRED_AGREED.format(self._number, old, FIRST_KEY.hex())
+        into = "INSERT INTO agreements (peer, log, view, root, number) VALUES (?, ?, ?, ?, ?)"
+        self._keep(into, select, "text text bytea bytea int8")
+        return self._count("entries") + self._count("agreements")
 
-    def _give_up(self, entries: Sequence[Row], agreements: Sequence[Row]) -> None:
+    def _give_up(self) -> None:
         """Forget roots; what they reach is kept for a grace from now on."""
-        for rows, where in ((entries, _OLD_ENTRY), (agreements, _OLD_AGREEMENT)):
-            for start in range(0, len(rows), SLICE):
-                part = rows[start : start + SLICE]
+        for table, where in (("entries", _OLD_ENTRY), ("agreements", _OLD_AGREEMENT)):
+            last = 0
+            sql = f"SELECT * FROM {table} WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608 - ours
+            while rows := self._scratch.execute(sql, (last, SLICE)).fetchall():
+                part = [row[1:] for row in rows]
                 self._link.run(lambda _, part=part, where=where: self._retire(part, where))  # type: ignore[misc]
+                last = rows[-1][0]
 
         def forget(_: Attempt) -> None:
             self._link.take_time()
@@ -291,22 +303,24 @@ class Collection:
             self._scratch.executemany("INSERT INTO unreached VALUES (?)", doomed)
             last = rows[-1][0]
 
-    def _counts(self) -> tuple[int, int]:
-        count = self._scratch.execute
-        ((messages,),) = count("SELECT count(*) FROM unlisted")
-        ((nodes,),) = count("SELECT count(*) FROM unreached")
-        return messages, nodes
+    def _count(self, table: str) -> int:
+        ((count,),) = self._scratch.execute(f"SELECT count(*) FROM {table}")  # noqa: S608 - ours
+        return int(count)
 
     def _unused_receipts(self) -> int:
         """Count the receipts of which all messages may go."""
         found = self._scratch.execute("SELECT receipt, count(*) FROM unlisted GROUP BY receipt")
-        doomed: dict[int, int] = dict(found.fetchall())
-        rows = self._link.select(
-            "SELECT id, messages FROM receipts WHERE repository = $1 AND id = ANY($2::bigint[])",
-            self._number,
-            _numbers(doomed),
-        )
-        return sum(messages <= doomed[number] for number, messages in rows)
+        unused = 0
+        while part := found.fetchmany(SLICE):
+            doomed: dict[int, int] = dict(part)
+            rows = self._link.select(
+                "SELECT id, messages FROM receipts"
+                " WHERE repository = $1 AND id = ANY($2::bigint[])",
+                self._number,
+                _numbers(doomed),
+            )
+            unused += sum(messages <= doomed[number] for number, messages in rows)
+        return unused
 
     # Removing.
 

@@ -627,6 +627,67 @@ def test_what_is_done_with_closed_gates_does_not_grow_with_the_roots(
         one.close()
 
 
+def test_gcs_beside_others_who_write_on_other_hosts(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that is written looks old enough to go: only roots that are looked at protect it."""
+    monkeypatch.setattr(postgres_collection, "SLICE", 5)
+    first = databases.make_store(IDENTITY, Commit(START, "made"))
+    hosts = [again(first) for _ in range(5)]
+    idle = iter(hosts[3:])
+    failures: list[BaseException] = []
+    writing = threading.Event()
+    removed: list[int] = []
+
+    def alone(work: Callable[[], None]) -> Callable[[], None]:
+        def run() -> None:
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001 - it is shown below
+                failures.append(error)
+
+        return run
+
+    def write(store: Store, log: str, at: int) -> None:
+        repository = Repository(store, Path("/"))
+        put(store, log, range(at, at + 1), START)
+        for number in range(25):
+            # The same messages come and go, and one of them more comes to stay each time.
+            put(store, f"{log}-short", range(at + 100, at + 140), START)
+            ref = put(store, log, range(at + 100 + number, at + 101 + number), START)
+            assert len(keys(store, ref.root)) == number + 2
+            repository.delete_log(f"{log}-short", time=START)
+
+    def collect_() -> None:
+        store = next(idle)
+        while writing.is_set():
+            removed.append(collect(store, START + 10 * GRACE).messages)
+
+    writers = [
+        threading.Thread(target=alone(lambda at=at: write(hosts[at], f"log{at}", 1000 * at)))  # type: ignore[misc]
+        for at in range(3)
+    ]
+    collectors = [threading.Thread(target=alone(collect_)) for _ in range(2)]
+    writing.set()
+    for thread in (*writers, *collectors):
+        thread.start()
+    for thread in writers:
+        thread.join()
+    writing.clear()
+    for thread in collectors:
+        thread.join()
+    assert failures == []
+    assert sum(removed) > 0
+    collect(first, START + 10 * GRACE)
+    for at in range(3):
+        ref = first.ref(log_ref(f"log{at}"))
+        assert ref is not None
+        assert len(keys(first, ref.root)) == 26
+    assert list(first.faults()) == []
+    for one in (first, *hosts):
+        one.close()
+
+
 def test_nothing_temporary_is_left_behind(tmp_path: Path) -> None:
     store = SqliteStore.create(
         tmp_path / "store.db", identity=IDENTITY, first=Commit(START, "made")

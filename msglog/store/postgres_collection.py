@@ -17,22 +17,20 @@ What is marked is kept in a temporary file of SQLite on this host.
 from __future__ import annotations
 
 import heapq
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import difference, iterate
 from msglog.key import FIRST_KEY, SECOND, Key, key_object_id, key_time
-from msglog.objectid import ObjectId, object_id
+from msglog.objectid import ObjectId
 from msglog.postgres_link import MOMENT, Blobs
-from msglog.sqlite_file import make_scratch
-from msglog.store.checking import checked_nodes
 from msglog.store.collection import Collected
 from msglog.store.marking import mark
+from msglog.store.postgres_marks import PostgresMarks
 from msglog.store.postgres_noted import Noted, NotNotedError
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import TypeVar
 
@@ -46,15 +44,6 @@ SLICE = 2000
 
 _SCAN = 8192
 _NO_KEY = b"\xff" * 41
-
-_SCRATCH = (
-    "CREATE TABLE roots (oid BLOB PRIMARY KEY) WITHOUT ROWID",
-    "CREATE TABLE reached (oid BLOB PRIMARY KEY) WITHOUT ROWID",
-    "CREATE TABLE unreached (oid BLOB PRIMARY KEY) WITHOUT ROWID",
-    "CREATE TABLE unlisted (key BLOB PRIMARY KEY, receipt INTEGER) WITHOUT ROWID",
-    "CREATE TABLE entries (id INTEGER PRIMARY KEY, name, version)",
-    "CREATE TABLE agreements (id INTEGER PRIMARY KEY, peer, log, view, root, number)",
-)
 
 _LISTED = "SELECT root FROM refs WHERE repository = $1 GROUP BY root ORDER BY max(count) DESC"
 _ROOTS = """
@@ -87,7 +76,6 @@ _FORGOTTEN = """
 FROM looked_up WHERE repository = $1 AND NOT EXISTS (
     SELECT 1 FROM refs WHERE refs.repository = $1
     AND name IN (looked_up.log, 'refs/logs/' || looked_up.log))"""
-_NODES = "SELECT oid, data FROM nodes WHERE repository = $1 AND oid = ANY($2::bytea[])"
 
 
 class Collection:
@@ -103,7 +91,7 @@ class Collection:
         self._seen_before = retention.before // SECOND
         self._listed: list[ObjectId] = []
         self._noted = Noted(link, number)
-        self._scratch: sqlite3.Connection = make_scratch()
+        self._marks = PostgresMarks(link, number)
 
     def run(self, *, dry_run: bool) -> Collected:
         """Remove what may go, or only count it.
@@ -111,9 +99,7 @@ class Collection:
         Raises MissingObjectError or DamagedObjectError, and removes nothing, if an index that a
         ref needs cannot be walked.
         """
-        with closing(self._scratch):
-            for statement in _SCRATCH:
-                self._scratch.execute(statement)
+        with closing(self._marks):
             roots = self._find_expired()
             self._mark_listed()
             self._find_unlisted()
@@ -131,7 +117,7 @@ class Collection:
                 self._noted.end()
 
     def _collectable(self, roots: int) -> Collected:
-        messages, nodes = self._count("unlisted"), self._count("unreached")
+        messages, nodes = self._marks.count("unlisted"), self._marks.count("unreached")
         return Collected(messages, nodes, roots, self._unused_receipts())
 
     # Roots.
@@ -144,14 +130,14 @@ class Collection:
         select = _EXPIRED_AGREED.format(self._number, old, FIRST_KEY.hex())
         into = "INSERT INTO agreements (peer, log, view, root, number) VALUES (?, ?, ?, ?, ?)"
         self._keep(into, select, "text text bytea bytea int8")
-        return self._count("entries") + self._count("agreements")
+        return self._marks.count("entries") + self._marks.count("agreements")
 
     def _give_up(self) -> None:
         """Forget roots; what they reach is kept for a grace from now on."""
         for table, where in (("entries", _OLD_ENTRY), ("agreements", _OLD_AGREEMENT)):
             last = 0
             sql = f"SELECT * FROM {table} WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608 - ours
-            while rows := self._scratch.execute(sql, (last, SLICE)).fetchall():
+            while rows := self._marks.rows(sql, last, SLICE):
                 part = [row[1:] for row in rows]
                 self._link.run(lambda _, part=part, where=where: self._retire(part, where))  # type: ignore[misc]
                 last = rows[-1][0]
@@ -180,7 +166,7 @@ class Collection:
         """Mark what refs reach; where that cannot be walked, nothing can be said of the rest."""
         rows = self._link.select(_LISTED, self._number)
         self._listed = [ObjectId(root) for (root,) in rows if root != EMPTY_ROOT]
-        mark(self._listed, self, strict=True)
+        mark(self._listed, self._marks, strict=True)
 
     def _mark_remembered(self) -> None:
         """Mark what any root reaches that is not marked yet; holes there are nobody's loss.
@@ -190,9 +176,10 @@ class Collection:
         select = _ROOTS.format(self._number, self._retention.before)
         self._keep("INSERT OR IGNORE INTO roots VALUES (?)", select, "bytea")
         last = b""
-        while rows := self._scratch.execute(_UNMARKED, (last, _SCAN)).fetchall():
+        while rows := self._marks.rows(_UNMARKED, last, _SCAN):
             # An error ends the whole run, so that nothing need be undone.
-            mark([ObjectId(root) for (root,) in rows if root != EMPTY_ROOT], self, strict=False)
+            roots = [ObjectId(root) for (root,) in rows if root != EMPTY_ROOT]
+            mark(roots, self._marks, strict=False)
             last = rows[-1][0]
 
     def _keep(self, sql: str, select: str, types: str) -> None:
@@ -201,60 +188,15 @@ class Collection:
         def copy(_: Attempt) -> None:
             self._link.take_time()
             rows = self._link.copy_out(f"COPY ({select}) TO STDOUT (FORMAT BINARY)", types.split())
-            with self._whole():
-                self._scratch.executemany(sql, rows)
+            with self._marks.whole():
+                self._marks.keep(sql, rows)
 
         self._link.run(copy, begin=MOMENT)
 
     def _mark(self, roots: Sequence[ObjectId]) -> None:
         """Mark what a few roots reach; where that fails in the middle, nothing is marked."""
-        with self._whole():
-            mark([root for root in roots if root != EMPTY_ROOT], self, strict=False)
-
-    # Marking.
-
-    @contextmanager
-    def _whole(self) -> Iterator[None]:
-        """Change the scratch as a whole or, where an error ends the block, not at all."""
-        self._scratch.execute("BEGIN")
-        try:
-            yield
-        except BaseException:
-            self._scratch.execute("ROLLBACK")
-            raise
-        self._scratch.execute("COMMIT")
-
-    def lists_any(self) -> bool:
-        """Tell whether any message is on the list of what may go."""
-        return self._scratch.execute("SELECT 1 FROM unlisted LIMIT 1").fetchone() is not None
-
-    def new(self, ids: list[ObjectId]) -> list[ObjectId]:
-        """Return which of these nodes were not marked yet, and mark them."""
-        new = [oid for oid in dict.fromkeys(ids) if not self._is_reached(oid)]
-        self._scratch.executemany("INSERT INTO reached VALUES (?)", [(oid,) for oid in new])
-        return new
-
-    def _is_reached(self, oid: bytes) -> bool:
-        sql = "SELECT 1 FROM reached WHERE oid = ?"
-        return self._scratch.execute(sql, (oid,)).fetchone() is not None
-
-    def relist(self, keys: Iterable[Key]) -> None:
-        """Take keys off the list of what may go."""
-        sql = "DELETE FROM unlisted WHERE key = ?"
-        self._scratch.executemany(sql, [(key,) for key in keys])
-
-    def read(self, ids: Sequence[ObjectId], *, strict: bool) -> dict[ObjectId, bytes]:
-        """Return the sound ones of some nodes; strict: raises for others."""
-        if not ids:
-            return {}
-        rows = self._link.select(_NODES, self._number, Blobs(ids))
-        found = {ObjectId(oid): data for oid, data in rows}
-        if strict:
-            return checked_nodes(ids, found)
-        return {oid: data for oid, data in found.items() if object_id(data) == oid}
-
-    def _read_strictly(self, ids: Sequence[ObjectId]) -> dict[ObjectId, bytes]:
-        return self.read(ids, strict=True)
+        with self._marks.whole():
+            mark([root for root in roots if root != EMPTY_ROOT], self._marks, strict=False)
 
     # What may go.
 
@@ -278,7 +220,7 @@ class Collection:
                     current = next(listed, _NO_KEY)
                 if row[0] != current:
                     unlisted.append(row)
-            self._scratch.executemany("INSERT INTO unlisted VALUES (?, ?)", unlisted)
+            self._marks.keep("INSERT INTO unlisted VALUES (?, ?)", unlisted)
             last = rows[-1][0]
             done += len(rows)
             if self._progress is not None:
@@ -288,7 +230,7 @@ class Collection:
         """Yield the keys that refs reach, in order; most refs differ little from the largest."""
         if not self._listed:
             return iter(())
-        read, (largest, *others) = self._read_strictly, self._listed
+        read, (largest, *others) = self._marks.read_strictly, self._listed
         beyond = [difference(read, largest, root) for root in others]
         return heapq.merge(iterate(read, largest), *beyond)
 
@@ -299,19 +241,15 @@ class Collection:
             " ORDER BY oid LIMIT $4"
         )
         while rows := self._link.select(sql, self._number, last, self._seen_before, _SCAN):
-            doomed = [row for row in rows if not self._is_reached(row[0])]
-            self._scratch.executemany("INSERT INTO unreached VALUES (?)", doomed)
+            doomed = [row for row in rows if not self._marks.is_reached(row[0])]
+            self._marks.keep("INSERT INTO unreached VALUES (?)", doomed)
             last = rows[-1][0]
-
-    def _count(self, table: str) -> int:
-        ((count,),) = self._scratch.execute(f"SELECT count(*) FROM {table}")  # noqa: S608 - ours
-        return int(count)
 
     def _unused_receipts(self) -> int:
         """Count the receipts of which all messages may go."""
-        found = self._scratch.execute("SELECT receipt, count(*) FROM unlisted GROUP BY receipt")
+        counts = "SELECT receipt, count(*) FROM unlisted GROUP BY receipt"
         unused = 0
-        while part := found.fetchmany(SLICE):
+        for part in self._marks.parts(counts, SLICE):
             doomed: dict[int, int] = dict(part)
             rows = self._link.select(
                 "SELECT id, messages FROM receipts"
@@ -352,8 +290,8 @@ class Collection:
 
         def remove(_: Attempt) -> tuple[list[bytes], int, int]:
             self._look_again()
-            found = self._scratch.execute(
-                "SELECT key FROM unlisted WHERE key > ? ORDER BY key LIMIT ?", (last, SLICE)
+            found = self._marks.rows(
+                "SELECT key FROM unlisted WHERE key > ? ORDER BY key LIMIT ?", last, SLICE
             )
             keys = [key for (key,) in found]
             gone = self._link.select(
@@ -413,14 +351,14 @@ class Collection:
         last = b""
 
         def remove(_: Attempt) -> tuple[list[bytes], int]:
-            found = self._scratch.execute(
-                "SELECT oid FROM unreached WHERE oid > ? ORDER BY oid LIMIT ?", (last, SLICE)
+            found = self._marks.rows(
+                "SELECT oid FROM unreached WHERE oid > ? ORDER BY oid LIMIT ?", last, SLICE
             )
             ids = [oid for (oid,) in found]
             if not ids:
                 return ids, 0
             self._look_again()
-            doomed = Blobs(oid for oid in ids if not self._is_reached(oid))
+            doomed = Blobs(oid for oid in ids if not self._marks.is_reached(oid))
             return ids, self._link.execute(
                 "DELETE FROM nodes WHERE repository = $1 AND oid = ANY($2::bytea[]) AND seen < $3",
                 self._number,

@@ -23,6 +23,7 @@ from msglog.store import postgres_collection
 from msglog.store.collection import REFLOG_LIMIT, REMEMBERED, Collected, Retention
 from msglog.store.memory import MemoryStore
 from msglog.store.postgres_collection import Collection as PostgresCollection
+from msglog.store.postgres_marks import PostgresMarks
 from msglog.store.postgres_noted import Noted
 from msglog.store.sqlite import SqliteStore
 from msglog.store.sqlite_collection import Collection
@@ -488,7 +489,7 @@ def test_what_is_looked_at_again_is_whole_although_the_connection_is_lost(
     staged = Commit(START, "staged", messages=messages(*range(5000)), nodes=index.nodes)
     store.commit(staged)
     used = Commit(1, "used", refs=[RefUpdate(log_ref("new"), None, Ref(index.root, index.count))])
-    look, read = PostgresCollection._look_again, PostgresCollection.read
+    look, read = PostgresCollection._look_again, PostgresMarks.read
     looks: list[int] = []
     readings: list[int] = []
 
@@ -498,7 +499,7 @@ def test_what_is_looked_at_again_is_whole_although_the_connection_is_lost(
         looks.append(len(looks))
         look(self)
 
-    def cut(self: PostgresCollection, ids: list[ObjectId], *, strict: bool) -> object:
+    def cut(self: PostgresMarks, ids: list[ObjectId], *, strict: bool) -> object:
         if ids and looks:
             readings.append(len(ids))
             if len(readings) == reading:
@@ -507,7 +508,7 @@ def test_what_is_looked_at_again_is_whole_although_the_connection_is_lost(
         return read(self, ids, strict=strict)
 
     monkeypatch.setattr(PostgresCollection, "_look_again", look_again)
-    monkeypatch.setattr(PostgresCollection, "read", cut)
+    monkeypatch.setattr(PostgresMarks, "read", cut)
     collect(store, START + 10 * GRACE)
     assert len(readings) > reading
     assert len(keys(store, index.root)) == 5000
@@ -601,7 +602,7 @@ def test_what_is_done_with_closed_gates_does_not_grow_with_the_roots(
         put(store, "lab", range(number, number + 1), START)
     Repository(store, Path("/")).delete_log("lab", time=START + 9 * GRACE)
     store.commit(Commit(START, "staged", messages=messages(*range(5000, 5200))))
-    look, new = PostgresCollection._look_again, PostgresCollection.new
+    look, new = PostgresCollection._look_again, PostgresMarks.new
     looks: list[int] = []
     asked: list[int] = []
 
@@ -612,13 +613,13 @@ def test_what_is_done_with_closed_gates_does_not_grow_with_the_roots(
         look(self)
         looks.append(0)
 
-    def count(self: PostgresCollection, ids: list[ObjectId]) -> list[ObjectId]:
+    def count(self: PostgresMarks, ids: list[ObjectId]) -> list[ObjectId]:
         if looks and looks[-1]:
             asked[-1] += len(ids)
         return new(self, ids)
 
     monkeypatch.setattr(PostgresCollection, "_look_again", look_again)
-    monkeypatch.setattr(PostgresCollection, "new", count)
+    monkeypatch.setattr(PostgresMarks, "new", count)
     assert collect(store, START + 9 * GRACE).messages == 200
     assert asked == [1] * 11  # the root that was made since, and not the 30 that are remembered
     assert store._link.select("SELECT * FROM collecting WHERE repository = $1", store._number) == []

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     _Result = TypeVar("_Result")
 
 SLICE = 2000
-"""How many rows one transaction removes: tens of milliseconds' work, for which commits wait."""
+"""How many rows one transaction removes, for which commits wait: tens of milliseconds, and some
+tenths of a second where the machine is busy."""
 
 _SCAN = 8192
 _NO_KEY = b"\xff" * 41

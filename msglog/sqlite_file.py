@@ -168,10 +168,11 @@ def make_in_memory() -> sqlite3.Connection:
 def make_scratch() -> sqlite3.Connection:
     """Return a connection to an empty database that SQLite keeps in a temporary file if it grows.
 
-    For what is of no use after this process: nothing is durable, and nothing can be rolled back.
+    For what is of no use after this process: nothing is durable. What a transaction needs to be
+    rolled back is kept in memory, so one should not change much of what was there before it.
     """
     connection = sqlite3.connect("", isolation_level=None)
-    connection.execute("PRAGMA journal_mode = OFF")
+    connection.execute("PRAGMA journal_mode = MEMORY")
     return connection
 
 

@@ -12,7 +12,7 @@ from io import BufferedWriter, BytesIO, RawIOBase
 
 from msglog.annotation import TYPE_CHECKING, cast
 from msglog.dataclass import replace
-from msglog.errors import LocalError, MsglogError, UsageError
+from msglog.errors import LocalError, MsglogError, UsageError, local_error
 from plumbing.context import Context
 from porcelain.commands import COMMANDS, description, load
 from porcelain.entry import INTERRUPTED
@@ -291,8 +291,7 @@ def _verdict(error: BaseException) -> tuple[int, str]:
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, ""
     if isinstance(error, OSError) and error.strerror:
-        what = "cannot read or write" if error.filename is None else f"cannot use {error.filename}"
-        return LocalError.exit_status, f"{what} ({error.strerror})."
+        return LocalError.exit_status, str(local_error(error))
     if isinstance(error, MemoryError):
         return LocalError.exit_status, "out of memory."
     what = f"this is a bug in msglog ({type(error).__name__}: {str(error)[:200]})."

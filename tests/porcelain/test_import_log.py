@@ -38,6 +38,8 @@ def test_another_kind_of_file_is_refused(world: World, data: bytes) -> None:
     error = world.refused("file")
     assert isinstance(error, UnknownFormatError)
     assert error.exit_status == 2
+    for kind in ("SQLite", "JSON Lines", "journal"):
+        assert kind in error.why
 
 
 def test_a_file_that_cannot_be_read(world: World) -> None:
@@ -90,6 +92,16 @@ def test_what_list_prints_comes_back_with_the_same_ids(
     assert dict(world.objects()) == objects
     # And again: nothing is new.
     assert "0 new" in world.run(stdin=lines(objects.values()))[1]
+
+
+def test_a_byte_order_mark_is_not_looked_at(world: World) -> None:
+    for data in (b"\xef\xbb\xbf" + to_json(PLAIN).encode(), b"\xef\xbb\xbf\n", b"\xef\xbb\xbf"):
+        world.run(stdin=data)
+        world.run("--format", "jsonl", stdin=data)
+    ((_, data),) = world.objects()
+    message = decode_object(data)
+    assert isinstance(message, Message)
+    assert message.body == "x"
 
 
 PLAIN = {"uuid": UUID, "time": "2021-10-01T12:16:07.588528+00:00", "author": "ann", "body": "x"}

@@ -245,6 +245,7 @@ class _Noted(Exchange):
             log,
             pulled=before.pulled + numbers.get("pulled", 0) + numbers.get("fetched", 0),
             pushed=before.pushed + numbers.get("pushed", 0),
+            fetched_before=before.fetched_before + numbers.get("fetched_before", 0),
             lost=max(before.lost, numbers.get("lost", 0)),
             count=numbers.get("count"),
             root=fields.get("root"),

@@ -389,9 +389,9 @@ def test_the_whole_way_to_a_remote_and_back(
     (fetched,) = book.fetch("origin", "main")
     assert (fetched.pulled, fetched.count, book.log().count()) == (1, 2, 1)
     assert [(one.log, one.ahead, one.behind) for one in book.status()] == [("main", 0, 1)]
-    assert {one.log: (one.pulled, one.count) for one in book.pull()} == {
-        "main": (0, 2),
-        "other": (1, 1),
+    assert {one.log: (one.pulled, one.fetched_before, one.count) for one in book.pull()} == {
+        "main": (0, 1, 2),
+        "other": (1, 0, 1),
     }
     book.remove_remote("origin")
     assert (book.remotes(), book.status()) == ({}, [])

@@ -107,7 +107,7 @@ def _dispatch(
     if parsed is None:
         from porcelain.parser import CommandParser, HelpRequested  # noqa: PLC0415 - 10 ms
 
-        command = CommandParser(prog=f"msglog {name}", description=description(module))
+        command = CommandParser(prog=f"msglog {name}", description=description(name))
         module.configure(command)
         try:
             parsed = command.parse(words[1:], Namespace(**vars(chosen)))

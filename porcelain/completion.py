@@ -62,7 +62,7 @@ def _everything() -> CommandParser:
     commands = parser.add_subparsers(dest="command")
     for name in COMMANDS:
         module = load(name)
-        module.configure(commands.add_parser(name, help=summary(module).replace("%", "%%")))
+        module.configure(commands.add_parser(name, help=summary(name).replace("%", "%%")))
     return parser
 
 

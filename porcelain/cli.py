@@ -171,6 +171,12 @@ def make_context(
         if not os.path.isdir(directory):
             raise ChosenDirectoryError(f"cannot run in {step}", why="it is not a folder")
     named = environment.get("MSGLOG_DIR", "")
+    repository = os.path.join(directory, named) if named and not steps else None
+    if steps or repository is not None:
+        from msglog.pathname import tidy  # noqa: PLC0415 - for names that somebody typed
+
+        directory = tidy(directory)
+        repository = None if repository is None else tidy(repository)
     home = _home(environment)
     return Context(
         directory=directory,
@@ -185,7 +191,7 @@ def make_context(
         color=_color(getattr(options, "color", None), environment),
         pager=getattr(options, "pager", True),
         progress=getattr(options, "progress", False),
-        repository_directory=os.path.join(directory, named) if named and not steps else None,
+        repository_directory=repository,
         author=environment.get("MSGLOG_AUTHOR") or None,
         ssh_command=environment.get("MSGLOG_SSH_COMMAND") or None,
         login=_login(environment),

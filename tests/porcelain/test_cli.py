@@ -218,6 +218,21 @@ def test_a_closed_descriptor_is_no_stream_of_ours() -> None:
         assert stream.name == os.devnull
 
 
+def test_folders_are_shown_without_detours(cli: CommandLine, tmp_path: Path) -> None:
+    made = cli.ok("init", "sub/../other")
+    assert made == f"Made a repository in {cli.folder}/other/.msglog\n"
+    (cli.folder / "sub").mkdir()
+    shown = f"Repository {cli.folder}/other/.msglog\n"
+    assert cli.ok("-C", "sub/../other", "status").startswith(shown)
+    assert cli.ok("-C", "sub", "-C", "../other", "status").startswith(shown)
+    in_it = {"MSGLOG_DIR": "sub/../other/.msglog"}
+    assert cli.run("status", environment=in_it).out.startswith(shown)
+    assert f"{cli.folder}/nope" in cli.fails(4, "push", "sub/../nope")
+    (cli.folder / "link").symlink_to(tmp_path)
+    (tmp_path.parent / "far").mkdir()
+    assert f"no repository in {tmp_path.parent}/far or" in cli.fails(7, "-C", "link/../far", "list")
+
+
 def processes(cli: CommandLine) -> dict[str, str]:
     path = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
     return {**cli.environment, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}

@@ -19,7 +19,7 @@ from msglog.key import TIME_MAXIMUM, TIME_MINIMUM, key_object_id
 from msglog.message import Message, decode_object, object_key
 from msglog.message_json import message_fields, to_json
 from msglog.objectid import ObjectId
-from msglog.repository import UnknownLogError
+from msglog.repository import Repository, UnknownLogError
 from plumbing.context import Context
 from porcelain import import_log
 from porcelain.import_log import BadRowsError
@@ -92,6 +92,40 @@ def test_what_list_prints_comes_back_with_the_same_ids(
     assert dict(world.objects()) == objects
     # And again: nothing is new.
     assert "0 new" in world.run(stdin=lines(objects.values()))[1]
+
+
+@pytest.mark.parametrize(
+    ("batches", "said"),
+    [
+        (0, "msglog: nothing was imported\n"),
+        (2, "msglog: what came is kept in main; the same import again adds the rest\n"),
+    ],
+)
+def test_an_import_that_is_cut_says_what_is_kept(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    batches: int,
+    said: str,
+) -> None:
+    left = batches
+
+    def commit(repository: Repository, *arguments: Any, **named: Any) -> Any:
+        nonlocal left
+        if not left:
+            raise KeyboardInterrupt
+        left -= 1
+        return whole(repository, *arguments, **named)
+
+    whole = Repository.commit
+    monkeypatch.setattr(Repository, "commit", commit)
+    monkeypatch.setattr(import_log, "BATCH_MESSAGES", 1)
+    monkeypatch.setattr(import_log, "note", lambda _, text: print(text))
+    rows = [to_json({**PLAIN, "body": str(number)}) for number in range(5)]
+    with pytest.raises(KeyboardInterrupt):
+        world.run(stdin="".join(rows).encode())
+    assert capsys.readouterr().out == said
+    assert len(world.objects()) == batches
 
 
 def test_a_byte_order_mark_is_not_looked_at(world: World) -> None:

@@ -5,6 +5,7 @@ The one place where the environment, the current folder and the terminal are rea
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -36,7 +37,9 @@ class ChosenDirectoryError(UsageError):
 def run() -> int:
     """Run the process's command line: the console script."""
     gc.disable()  # what is imported and made until a command begins is no garbage
-    streams = (_stream(sys.stdin, "rb"), _stream(sys.stdout, "wb"), _stream(sys.stderr, "wb"))
+    stdin = _stream(sys.stdin, "rb")
+    stdout = _closed_output() if sys.stdout is None else _stream(sys.stdout, "wb")
+    streams = (stdin, stdout, _stream(sys.stderr, "wb"))
     status = main(sys.argv[1:], os.environ, *streams)  # noqa: TID251 - here it enters
     if status == CLOSED_PIPE or not _flushed(streams[1]):
         # What is still buffered goes nowhere; the interpreter must not complain at its exit.
@@ -63,6 +66,33 @@ def _stream(stream: object, mode: str) -> BinaryIO:
     if mode == "wb" and isinstance(buffer, RawIOBase):  # PYTHONUNBUFFERED: it may write in part
         return cast("BinaryIO", BufferedWriter(buffer))
     return buffer
+
+
+class _ClosedOutput(RawIOBase):
+    """Standard output that was closed before we began: to write to it is an error.
+
+    descriptor: what is open in its place, so that nothing of ours is.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def writable(self) -> bool:
+        """Return True: who writes is told when it is too late for other plans."""
+        return True
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._descriptor
+
+    def write(self, _: object, /) -> int:
+        """Raise OSError."""
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF), "standard output")
+
+
+def _closed_output() -> BinaryIO:
+    raw = _ClosedOutput(os.open(os.devnull, os.O_WRONLY))
+    return cast("BinaryIO", BufferedWriter(raw))
 
 
 def main(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import termios
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from plumbing.context import Context
 
 _READ_BYTES = 1 << 16
+_NOBODY_READS = (errno.EPIPE, errno.EBADF)
 
 
 class Stream:
@@ -54,7 +56,9 @@ class Stream:
         try:
             self._shown.write(data)
             self._shown.flush()
-        except BrokenPipeError:
+        except OSError as error:
+            if error.errno not in _NOBODY_READS:
+                raise
             self._shown = None  # so that the command is told at its next word
         return data
 

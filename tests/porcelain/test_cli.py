@@ -265,6 +265,21 @@ def test_a_full_disk_is_one_line_and_status_7(cli: CommandLine) -> None:
     assert (done.returncode, done.stderr) == (7, said)
 
 
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [("logs", 7), ("list --json", 7), ("add more", 7), ("add -q more", 0), ("verify -q", 0),
+     ("add --run echo x", 7), ("add --run true", 0), ("help", 7)],
+)  # fmt: skip
+def test_output_that_was_closed_before(cli: CommandLine, words: str, status: int) -> None:
+    cli.ok("add", "hello")
+    shell = ["sh", "-c", 'exec "$@" >&-', "sh", *RUN, *words.split()]
+    done = subprocess.run(shell, stderr=subprocess.PIPE, env=processes(cli), check=False)
+    said = "msglog: error: cannot use standard output (Bad file descriptor).\n" if status else ""
+    assert done.returncode == status, done.stderr
+    assert done.stderr.decode().endswith(said)
+    assert done.stderr.count(b"error") == bool(status)
+
+
 def test_a_pipe_that_is_closed_from_the_start(cli: CommandLine) -> None:
     cli.ok("add", "one line fits the buffer")
     read, write = os.pipe()

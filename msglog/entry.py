@@ -10,7 +10,7 @@ from msglog.message_scan import scan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
+    from datetime import date, datetime
     from uuid import UUID
 
     from msglog.key import Key
@@ -63,7 +63,8 @@ class Draft:
 
     body: the text, not blank. tags: in any order. meta: texts, numbers, True and False by name.
     reply_to: a message, or the beginning of its id. author: None for the logbook's.
-    time: None for now; without a zone it is local time.
+    time: a datetime, a date or a text such as "yesterday 12:30"; without a zone it is local time.
+    None for now.
     """
 
     body: str
@@ -71,7 +72,7 @@ class Draft:
     meta: Mapping[str, MetaValue] = field(default_factory=dict)
     reply_to: Entry | str | None = None
     author: str | None = None
-    time: datetime | None = None
+    time: date | str | None = None
 
 
 def read_entry(key: Key, data: bytes, log: str) -> Entry:

@@ -88,3 +88,9 @@ class LocalError(MsglogError):
     """What this machine cannot do: no repository, a full disk, a newer format, a busy store."""
 
     exit_status = 7
+
+
+def local_error(error: OSError) -> LocalError:
+    """Return what an error of the system means to people, where nothing more is known about it."""
+    what = "cannot read or write" if error.filename is None else f"cannot use {error.filename}"
+    return LocalError(what, why=error.strerror or str(error))

@@ -11,6 +11,7 @@ import threading
 from datetime import UTC, datetime
 from logging.handlers import QueueHandler, QueueListener
 
+from msglog import argument
 from msglog.annotation import TYPE_CHECKING
 from msglog.entry import Draft
 from msglog.errors import MsglogError
@@ -76,11 +77,11 @@ class LogHandler(logging.Handler):
         author: str | None = None,
     ) -> None:
         super().__init__(level)
+        self._log = log
+        self._author = None if author is None else argument.text(author, "an author")
+        self._tags = argument.texts(tags, "the tags")
         self._owned = not isinstance(where, Logbook)
         self._logbook = where if isinstance(where, Logbook) else open_logbook(where)
-        self._log = log
-        self._tags = tuple(tags)
-        self._author = author
         self._last = 0
         try:
             self._logbook.log(log)  # a wrong name is told to whoever sets up logging
@@ -147,7 +148,7 @@ class QueuedLogHandler(QueueHandler):
         author: str | None = None,
         waiting: int = WAITING,
     ) -> None:
-        self._waiting = waiting
+        self._waiting = argument.whole_number(waiting, "waiting")
         self._target = LogHandler(where, log=log, tags=tags, author=author)
         self._begin()
         super().__init__(self._queue)

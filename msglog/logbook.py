@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 
+from msglog import argument
 from msglog.annotation import TYPE_CHECKING
 from msglog.clock import local_offset, moment_of, now
 from msglog.entry import Draft, Entry, entry_of, read_entry
-from msglog.errors import IntegrityError, UsageError
+from msglog.errors import IntegrityError, UsageError, local_error
 from msglog.key import key_object_id, make_key
 from msglog.layout import FOLDER, STORE_NAME
 from msglog.message import UUID_BYTES, Message
@@ -20,7 +21,7 @@ from msglog.when import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from datetime import date
     from os import PathLike
     from types import TracebackType
     from typing import Self
@@ -58,7 +59,7 @@ class Logbook:
         surroundings: Surroundings | None = None,
     ) -> None:
         self._shared = SharedRepository(folder)
-        self._author = author
+        self._author = None if author is None else argument.text(author, "an author")
         self._surroundings = surroundings
         self._last_time = 0
 
@@ -110,23 +111,25 @@ class Logbook:
         from msglog.query import Query  # noqa: PLC0415 - who only adds does without
 
         with self._shared.using() as repository:
-            repository.log(name)
+            repository.log(argument.text(name, "a log"))
         return Query(self._shared, name)
 
     def create_log(self, name: str) -> None:
         """Make an empty log; raises LogExistsError or InvalidNameError."""
         with self._shared.using() as repository:
-            repository.create_log(name, time=now())
+            repository.create_log(argument.text(name, "a log"), time=now())
 
     def rename_log(self, name: str, new: str) -> None:
         """Give a log another name; raises UnknownLogError, LogExistsError or InvalidNameError."""
         with self._shared.using() as repository:
-            repository.rename_log(name, new, time=now())
+            repository.rename_log(
+                argument.text(name, "a log"), argument.text(new, "a log"), time=now()
+            )
 
     def delete_log(self, name: str) -> None:
         """Forget a log; its messages stay until `msglog gc`. Raises UnknownLogError."""
         with self._shared.using() as repository:
-            repository.delete_log(name, time=now())
+            repository.delete_log(argument.text(name, "a log"), time=now())
 
     def add(
         self,
@@ -137,7 +140,7 @@ class Logbook:
         meta: Mapping[str, MetaValue] | None = None,
         reply_to: Entry | str | None = None,
         author: str | None = None,
-        time: datetime | None = None,
+        time: date | str | None = None,
     ) -> Entry:
         """Add one message, durably, and return it with its id.
 
@@ -152,9 +155,9 @@ class Logbook:
 
         Raises as `add` does.
         """
-        given = [Draft(draft) if isinstance(draft, str) else draft for draft in drafts]
+        given = _drafts(drafts)
         with self._shared.using() as repository:
-            repository.log(log)
+            repository.log(argument.text(log, "a log"))
             encoded: dict[Key, bytes] = {}
             entries: list[Entry] = []
             for draft in given:
@@ -171,7 +174,7 @@ class Logbook:
             return entries
 
     def _message(self, draft: Draft, repository: Repository) -> Message:
-        if not draft.body.strip():
+        if not argument.text(draft.body, "a message").strip():
             raise InvalidMessageError("there is nothing to add", why="the message is blank")
         if draft.time is None:
             # Later than the one before, so that what one process adds keeps its order.
@@ -185,8 +188,8 @@ class Logbook:
             offset=moment.offset,
             author=self.author if draft.author is None else draft.author,
             body=draft.body,
-            tags=tuple(sorted(set(draft.tags))),
-            meta=dict(draft.meta),
+            tags=tuple(sorted(set(argument.texts(draft.tags, "the tags")))),
+            meta=_meta(draft.meta),
             reply_to=None if draft.reply_to is None else _answered(repository, draft.reply_to),
         )
 
@@ -205,7 +208,7 @@ class Logbook:
         from msglog.selection import find_message  # noqa: PLC0415 - who only adds does without
 
         with self._shared.using() as repository:
-            key = find_message(repository, id)
+            key = find_message(repository, argument.text(id, "an id"))
             data = repository.store.read_messages([key])[key]
             return read_entry(key, data, _log_of(repository, key))
 
@@ -222,6 +225,10 @@ class Logbook:
         from msglog.search.found import find  # noqa: PLC0415 - seldom wanted
 
         caches = self._around().caches
+        query = argument.text(query, "a query")
+        logs = argument.texts(logs, "the logs")
+        if limit is not None:
+            limit = argument.whole_number(limit, "a limit")
         return find(self._shared, query, logs=logs, limit=limit, caches=caches)
 
     def watch(
@@ -243,7 +250,12 @@ class Logbook:
         `pull` raises, now or later; UnknownLogError for a log that there is not.
         """
         came = self._around().watch(
-            self.path, remote, logs, newest=newest, pull=pull, timeout=timeout
+            self.path,
+            None if remote is None else argument.address(remote, "a remote"),
+            argument.texts(logs, "the logs"),
+            newest=argument.whole_number(newest, "newest"),
+            pull=pull,
+            timeout=None if timeout is None else argument.number(timeout, "a timeout"),
         )
         return (read_entry(key, data, log) for log, key, data in came)
 
@@ -267,11 +279,13 @@ class Logbook:
 
     def add_remote(self, name: str, url: str) -> None:
         """Name a remote; raises RemoteExistsError, InvalidNameError or UrlError."""
-        self._around().add_remote(self.path, name, url)
+        self._around().add_remote(
+            self.path, argument.text(name, "a remote"), argument.address(url, "a URL")
+        )
 
     def remove_remote(self, name: str) -> None:
         """Forget a remote and what was known of it; raises UnknownRemoteError."""
-        self._around().remove_remote(self.path, name)
+        self._around().remove_remote(self.path, argument.text(name, "a remote"))
 
     def status(self) -> list[Comparison]:
         """Compare each log with what each remote held when it was last met, offline."""
@@ -285,7 +299,7 @@ class Logbook:
         self,
         remote: str = DEFAULT_REMOTE,
         *logs: str,
-        since: datetime | str | None = None,
+        since: date | str | None = None,
         whole: bool = False,
     ) -> list[Exchanged]:
         """Take what a remote has and we lack into our logs; without names, into all.
@@ -295,28 +309,32 @@ class Logbook:
         NotAuthorisedError, IntegrityError and their kin. What one of several logs was refused is in
         its `error`. Nobody is asked anything: an unknown host key is refused.
         """
-        return self._around().pull(self.path, remote, logs, since=_since(since), whole=whole)
+        return self._around().pull(
+            self.path, *_named(remote, logs), since=_since(since), whole=whole
+        )
 
     def fetch(
         self,
         remote: str = DEFAULT_REMOTE,
         *logs: str,
-        since: datetime | str | None = None,
+        since: date | str | None = None,
         whole: bool = False,
     ) -> list[Exchanged]:
         """Take what a remote has and we lack, as `pull` does, but leave our logs as they are."""
-        return self._around().fetch(self.path, remote, logs, since=_since(since), whole=whole)
+        return self._around().fetch(
+            self.path, *_named(remote, logs), since=_since(since), whole=whole
+        )
 
     def push(self, remote: str = DEFAULT_REMOTE, *logs: str) -> list[Exchanged]:
         """Give a remote what we have and it lacks; without names, of all our logs.
 
         As `pull`. Messages that a policy of the remote refuses are no error: they are in `refused`.
         """
-        return self._around().push(self.path, remote, logs)
+        return self._around().push(self.path, *_named(remote, logs))
 
     def sync(self, remote: str = DEFAULT_REMOTE, *logs: str) -> list[Exchanged]:
         """Pull, then push, over one connection."""
-        return self._around().sync(self.path, remote, logs)
+        return self._around().sync(self.path, *_named(remote, logs))
 
     def _around(self) -> Surroundings:
         self._shared.check_open()
@@ -337,9 +355,13 @@ def open_logbook(
 
     It is not looked for above the folder. author: who writes, where a message does not say; None
     for whom the configuration names. surroundings: see docs/adr/0024, not stable.
-    Raises StoreError, StoreFormatError or DamagedStoreError.
+    Raises MissingRepositoryError, StoreError, StoreFormatError or DamagedStoreError.
     """
-    return Logbook(_folder_of(path), author=author, surroundings=surroundings)
+    folder = argument.folder(path)
+    inside = os.path.join(folder, FOLDER)
+    if os.path.isdir(inside):
+        folder = inside
+    return Logbook(folder, author=author, surroundings=surroundings)
 
 
 def init(
@@ -352,7 +374,7 @@ def init(
 
     Where there is one already, it is opened: to say so twice is harmless.
     """
-    folder = os.path.join(path, FOLDER)
+    folder = os.path.join(argument.folder(path), FOLDER)
     store = os.path.join(folder, STORE_NAME)
     if not os.path.exists(store):
         try:
@@ -361,6 +383,8 @@ def init(
         except StoreError:
             if not os.path.exists(store):  # else another process was first
                 raise
+        except OSError as error:
+            raise local_error(error) from error
     return Logbook(folder, author=author, surroundings=surroundings)
 
 
@@ -368,7 +392,7 @@ def clone(
     url: str,
     path: str | PathLike[str] | None = None,
     *,
-    since: datetime | str | None = None,
+    since: date | str | None = None,
     logs: Sequence[str] = (),
     author: str | None = None,
     surroundings: Surroundings | None = None,
@@ -384,12 +408,44 @@ def clone(
 
         surroundings = find_surroundings()
     folder = surroundings.clone(
-        url, None if path is None else os.fspath(path), since=_since(since), logs=logs
+        argument.address(url, "a URL"),
+        None if path is None else argument.folder(path),
+        since=_since(since),
+        logs=argument.texts(logs, "the logs"),
     )
     return Logbook(folder, author=author, surroundings=surroundings)
 
 
-def _since(when: datetime | str | None) -> str | None:
+def _named(remote: str, logs: Sequence[str]) -> tuple[str, Sequence[str]]:
+    return argument.address(remote, "a remote"), argument.texts(logs, "the logs")
+
+
+def _drafts(given: Iterable[Draft | str]) -> list[Draft]:
+    if isinstance(given, str):
+        raise argument.ArgumentTypeError(
+            "the drafts", given, "a list is wanted", hint="Use `add` for one message."
+        )
+    drafts: list[Draft] = []
+    for one in argument.several(given, "the drafts"):
+        if isinstance(one, str):
+            drafts.append(Draft(one))
+        elif isinstance(one, Draft):
+            drafts.append(one)
+        else:
+            raise argument.ArgumentTypeError(
+                "one of the drafts", one, "a msglog.Draft or a text is wanted"
+            )
+    return drafts
+
+
+def _meta(given: Mapping[str, MetaValue]) -> dict[str, MetaValue]:
+    try:
+        return dict(given)
+    except (TypeError, ValueError):
+        raise argument.ArgumentTypeError("meta", given, "a dict is wanted") from None
+
+
+def _since(when: date | str | None) -> str | None:
     """Return a time as `--since` takes it."""
     if when is None or isinstance(when, str):
         return when
@@ -397,11 +453,6 @@ def _since(when: datetime | str | None) -> str | None:
 
     moment = moment_of(when)
     return rfc3339(moment.time, moment.offset)
-
-
-def _folder_of(path: str | PathLike[str]) -> str:
-    inside = os.path.join(path, FOLDER)
-    return inside if os.path.isdir(inside) else os.fspath(path)
 
 
 def _log_of(repository: Repository, key: Key) -> str:
@@ -417,7 +468,7 @@ def _answered(repository: Repository, reply_to: Entry | str) -> ObjectId:
     if isinstance(reply_to, Entry):
         return parse_object_id(reply_to.id)
     try:
-        return parse_object_id(reply_to.lower())
+        return parse_object_id(argument.text(reply_to, "an id").lower())
     except ObjectIdError:
         from msglog.selection import find_message  # noqa: PLC0415 - only for abbreviations
 

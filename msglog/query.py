@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
+from msglog import argument
 from msglog.annotation import TYPE_CHECKING
 from msglog.choice import Choice, Criteria, last_key_at, pattern
 from msglog.clock import bound_of
 from msglog.dataclass import dataclass, replace
 from msglog.entry import read_entry
-from msglog.errors import UsageError
 from msglog.key import first_key_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
+    from datetime import date
 
     from msglog.entry import Entry
     from msglog.message import MetaValue
     from msglog.shared_repository import SharedRepository
 
 _EVERYTHING = Criteria()
-
-
-class LimitError(UsageError):
-    """A limit is not a number of messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +34,17 @@ class Query:
     name: str
     _criteria: Criteria = _EVERYTHING
 
-    def since(self, when: datetime | str) -> Query:
-        """Return those of that time or later: a datetime, or a text as `--since` takes it."""
+    def since(self, when: date | str) -> Query:
+        """Return those of that time or later: a datetime, a date, or a text as for `--since`."""
         first = first_key_at(bound_of(when))
         return self._with(replace(self._criteria, first=max(self._criteria.first, first)))
 
-    def until(self, when: datetime | str) -> Query:
-        """Return those of that time or earlier: a datetime, or a text as `--until` takes it."""
+    def until(self, when: date | str) -> Query:
+        """Return those of that time or earlier: a datetime, a date, or a text as for `--until`."""
         last = last_key_at(bound_of(when, last=True))
         return self._with(replace(self._criteria, last=min(self._criteria.last, last)))
 
-    def received_since(self, when: datetime | str) -> Query:
+    def received_since(self, when: date | str) -> Query:
         """Return those that came here from elsewhere at that time or later."""
         received = bound_of(when)
         if self._criteria.received is not None:
@@ -57,29 +53,36 @@ class Query:
 
     def author(self, expression: str, *, ignore_case: bool = False) -> Query:
         """Return those in whose author a regular expression matches: one of several must."""
-        authors = (*self._criteria.authors, pattern(expression, fold=ignore_case))
+        authors = (
+            *self._criteria.authors,
+            pattern(argument.text(expression, "a pattern"), fold=ignore_case),
+        )
         return self._with(replace(self._criteria, authors=authors))
 
     def grep(self, expression: str, *, ignore_case: bool = False) -> Query:
         """Return those in whose text a regular expression matches: one of several must."""
-        bodies = (*self._criteria.bodies, pattern(expression, fold=ignore_case))
+        bodies = (
+            *self._criteria.bodies,
+            pattern(argument.text(expression, "a pattern"), fold=ignore_case),
+        )
         return self._with(replace(self._criteria, bodies=bodies))
 
     def tag(self, *tags: str) -> Query:
         """Return those that have all of these tags."""
-        return self._with(replace(self._criteria, tags=self._criteria.tags | set(tags)))
+        wanted = self._criteria.tags.union(argument.texts(tags, "the tags"))
+        return self._with(replace(self._criteria, tags=wanted))
 
     def meta(self, name: str, value: MetaValue | None = None) -> Query:
         """Return those that have this name in meta, and this value unless it is None.
 
         7 is 7.0, and neither is True or the text "7".
         """
-        return self._with(replace(self._criteria, meta=(*self._criteria.meta, (name, value))))
+        wanted = (argument.text(name, "a name of meta"), value)
+        return self._with(replace(self._criteria, meta=(*self._criteria.meta, wanted)))
 
     def limit(self, count: int) -> Query:
-        """Return the newest so many of them, in the same order; raises LimitError below 0."""
-        if count < 0:
-            raise LimitError(f"{count} is not a number of messages")
+        """Return the newest so many of them, in the same order; raises ArgumentError below 0."""
+        count = argument.whole_number(count, "a limit")
         if self._criteria.limit is not None:
             count = min(count, self._criteria.limit)
         return self._with(replace(self._criteria, limit=count))

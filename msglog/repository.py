@@ -72,6 +72,10 @@ class UnknownLogError(UsageError):
         self.log = log
 
 
+class MissingRepositoryError(StoreError):
+    """There is no repository in a folder."""
+
+
 class LogExistsError(UsageError):
     """A log was to be made under a name that is taken."""
 
@@ -169,9 +173,14 @@ class Repository:
             if os.path.lexists(path):
                 raise
             elsewhere = _open_elsewhere(os.fspath(folder))
-            if elsewhere is None:
+            if elsewhere is not None:
+                return elsewhere
+            if _may_be_there(path):
                 raise
-            return elsewhere
+            raise MissingRepositoryError(
+                f"there is no repository in {os.fspath(folder)}",
+                hint="Make one with `msglog init`.",
+            ) from None
         if os.path.isdir(os.path.join(folder, INCOMING_NAME)):
             from msglog.incoming import take_in  # noqa: PLC0415 - few have any
 
@@ -443,6 +452,17 @@ def _is_read_only(folder: str | PathLike[str], path: str) -> bool:
     """Tell whether there is a store that this process may not write, or not beside."""
     may_write = os.access(path, os.W_OK) and os.access(folder, os.W_OK)
     return not may_write and os.path.exists(path)
+
+
+def _may_be_there(path: str) -> bool:
+    """Tell whether a file is hidden from us rather than missing."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def _open_elsewhere(folder: str) -> Repository | None:

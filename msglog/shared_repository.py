@@ -11,7 +11,7 @@ import threading
 from weakref import WeakSet
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.errors import UsageError
+from msglog.errors import UsageError, local_error
 from msglog.repository import Repository
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class SharedRepository:
         self._lock = threading.RLock()
         self._process = os.getpid()
         self._closed = False
-        self._repository: Repository | None = Repository.open(self.folder)
+        self._repository: Repository | None = _open(self.folder)
         _OPEN.add(self)
 
     def close(self) -> None:
@@ -85,7 +85,7 @@ class SharedRepository:
         try:
             self.check_open()
             if self._repository is None:
-                self._repository = Repository.open(self.folder)
+                self._repository = _open(self.folder)
         except BaseException:
             lock.release()
             raise
@@ -115,7 +115,10 @@ class SharedRepository:
 
 
 class Use:
-    """A block that has a repository for itself among the threads of this process."""
+    """A block that has a repository for itself among the threads of this process.
+
+    What the system refuses in it leaves it as LocalError.
+    """
 
     __slots__ = ("_lock", "_process", "_shared")
 
@@ -128,9 +131,18 @@ class Use:
         self._lock, repository = self._shared.enter(self._process)
         return repository
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         """Let them go on."""
         self._lock.release()
+        if isinstance(error, OSError):
+            raise local_error(error) from error
+
+
+def _open(folder: str) -> Repository:
+    try:
+        return Repository.open(folder)
+    except OSError as error:
+        raise local_error(error) from error
 
 
 _OPEN: WeakSet[SharedRepository] = WeakSet()

@@ -35,6 +35,7 @@ class Exchanged:
     more. refused: what it did not take, and keeps refusing. count: how many messages the log has
     now, here after a pull and there after a push; root: the id of its index, which is equal where
     two logs are. Both are None where we may not know. error: why nothing, or not all, was done.
+    fetched_before: how many came with a fetch earlier, and with this pull into our log.
     """
 
     remote: str
@@ -46,6 +47,7 @@ class Exchanged:
     count: int | None = None
     root: str | None = None
     error: MsglogError | None = None
+    fetched_before: int = 0
 
 
 class Surroundings(Protocol):

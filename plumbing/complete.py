@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from msglog.annotation import TYPE_CHECKING
+from msglog.config import KNOWN, REMOTE_KEYS
 from msglog.errors import MsglogError
 from msglog.key import key_object_id
 from msglog.message import Foreign, decode_object
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from msglog.repository import Repository
     from plumbing.context import Context
 
-LOGS, REMOTES, TAGS, IDS = "logs", "remotes", "tags", "ids"
-KINDS = (LOGS, REMOTES, TAGS, IDS)
+LOGS, REMOTES, TAGS, IDS, SETTINGS = KINDS = ("logs", "remotes", "tags", "ids", "settings")
 
 _MESSAGES_LOOKED_AT = 500
 """In how many of its newest messages the tags of a log are looked for."""
@@ -65,6 +65,9 @@ def _is_plain(text: str, others: str) -> bool:
 
 def _found(kind: str, prefix: str, context: Context) -> Iterator[tuple[str, str]]:
     """Yield names with what they are."""
+    if kind == SETTINGS:
+        yield from _settings(context)
+        return
     if kind == REMOTES:
         for name, remote in load_config(context).remotes().items():
             yield name, remote.url
@@ -81,6 +84,19 @@ def _found(kind: str, prefix: str, context: Context) -> Iterator[tuple[str, str]
             yield from _ids(repository, prefix)
     finally:
         repository.close()
+
+
+def _settings(context: Context) -> Iterator[tuple[str, str]]:
+    """Yield the keys that there may be, and then others that are set."""
+    for key in KNOWN:
+        yield key, ""
+    config = load_config(context)
+    possible = [f"remote.{name}.{key}" for name in config.remotes() for key in REMOTE_KEYS]
+    for key in possible:
+        yield key, ""
+    for key, _, _ in config.entries():
+        if key not in KNOWN and key not in possible:
+            yield key, ""
 
 
 def _newest(repository: Repository, limit: int) -> Iterator[tuple[Key, bytes]]:

@@ -38,6 +38,7 @@ class Fetched:
 
     messages: how many came. root, count: the remote's log, of which we now hold everything.
     lost: how many messages the remote once had and has no more. local: our own log afterwards.
+    fetched_before: how many of the remote's messages a pull put into it that had come earlier.
     """
 
     log: str
@@ -46,6 +47,7 @@ class Fetched:
     count: int
     lost: int
     local: Ref
+    fetched_before: int = 0
 
 
 @dataclass(slots=True)
@@ -128,12 +130,16 @@ class Fetcher:
             read = overlay(self._reader(intake), meant.nodes)
             lost = sum(1 for _ in difference(read, ref.root, meant.root))
         local = tracking.local()
+        before = 0
         if self._pull:
             merged = self._repository.merge_into(
                 tracking.log, ref.root, time=tracking.clock(), reason=self._reason
             )
+            if merged.root != local.root:
+                read = self._store.read_nodes
+                before = sum(1 for _ in difference(read, local.root, ref.root))
             local = Ref(merged.root, merged.count)
-        return Fetched(tracking.log, intake.messages, ref.root, ref.count, lost, local)
+        return Fetched(tracking.log, intake.messages, ref.root, ref.count, lost, local, before)
 
     @property
     def _reason(self) -> str:

@@ -201,7 +201,12 @@ def local_path(url: RemoteUrl, base: Path, context: Context) -> Path:
     """Return the folder that a local URL means; base: where a relative path starts from."""
     if url.path == "~" or url.path.startswith("~/"):
         return Path(context.home, url.path[2:])
-    return base / url.path
+    path = base / url.path
+    if ".." not in path.parts:
+        return path
+    from msglog.pathname import tidy  # noqa: PLC0415 - few need it
+
+    return Path(tidy(str(path)))
 
 
 def _settings(

@@ -80,14 +80,14 @@ def run(arguments: Namespace, context: Context) -> int:
 
 def _store(
     log: str, context: Context, repository: Repository, messages: Iterable[tuple[int, Message]]
-) -> list[tuple[Key, Message]]:
+) -> list[tuple[Key, bytes]]:
     encoded = {}
-    added: list[tuple[Key, Message]] = []
+    added: list[tuple[Key, bytes]] = []
     for number, message in messages:
         data = _encode(number, message)
         key = make_key(message.time, object_id(data))
         encoded[key] = data
-        added.append((key, message))
+        added.append((key, data))
     if encoded:
         repository.add(log, encoded, time=context.now())
     return added
@@ -101,7 +101,7 @@ def _encode(number: int, message: Message) -> bytes:
         raise MessageInputError(f"{where} a message", why=error.why) from error
 
 
-def _report(context: Context, repository: Repository, added: list[tuple[Key, Message]]) -> None:
+def _report(context: Context, repository: Repository, added: list[tuple[Key, bytes]]) -> None:
     """Print what was added; raises UntoldError if that cannot be written."""
     try:
         _print(context, repository, added)
@@ -119,15 +119,14 @@ def _untold(what: str, why: str) -> UntoldError:
     return UntoldError(f"added {what}, but standard output cannot be written", why=why)
 
 
-def _print(context: Context, repository: Repository, added: list[tuple[Key, Message]]) -> None:
+def _print(context: Context, repository: Repository, added: list[tuple[Key, bytes]]) -> None:
     if context.quiet:
         return
     if context.json:
-        from msglog.key import key_object_id  # noqa: PLC0415 - only with --json
-        from porcelain.message_json import message_fields, to_json  # noqa: PLC0415 - as above
+        from porcelain.message_json import json_text  # noqa: PLC0415 - only with --json
 
-        for key, message in added:
-            context.write(to_json(message_fields(key_object_id(key), message)))
+        for key, data in added:
+            context.write(json_text(key, data))
     elif added:
         length = repository.abbreviation_length()
         for key, _ in added:

@@ -13,6 +13,7 @@ from msglog.annotation import TYPE_CHECKING, cast
 from msglog.dataclass import dataclass
 from msglog.errors import LocalError, UsageError
 from msglog.layout import CONFIG_NAME, STORE_NAME
+from msglog.pathname import tidy
 from msglog.repository import Repository
 from msglog.timestamp import rfc3339
 from msglog.version import __version__
@@ -260,7 +261,7 @@ def _opened(context: Context, archive: str) -> Iterator[BinaryIO]:
             raise NotForTerminalsError("a backup is not read from a terminal", hint="Name a FILE.")
         yield context.stdin
         return
-    with open(os.path.join(context.directory, archive), "rb") as file:
+    with open(tidy(os.path.join(context.directory, archive)), "rb") as file:
         yield file
 
 

@@ -5,6 +5,7 @@ The one place where the environment, the current folder and the terminal are rea
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -12,7 +13,7 @@ from io import BufferedWriter, BytesIO, RawIOBase
 
 from msglog.annotation import TYPE_CHECKING, cast
 from msglog.dataclass import replace
-from msglog.errors import LocalError, MsglogError, UsageError
+from msglog.errors import LocalError, MsglogError, UsageError, local_error
 from plumbing.context import Context
 from porcelain.commands import COMMANDS, description, load
 from porcelain.entry import INTERRUPTED
@@ -48,7 +49,7 @@ class _Output(BufferedWriter):
     Not the raw stream does: Ctrl-C between its write and its return would have that written twice.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO | RawIOBase) -> None:
         super().__init__(cast("RawIOBase", getattr(stream, "raw", stream)))
         self._stream = stream  # which closes the descriptor when it goes
 
@@ -104,7 +105,31 @@ def _stream(stream: object, mode: str) -> BinaryIO:
     return buffer
 
 
+class _ClosedOutput(RawIOBase):
+    """Standard output that was closed before we began: to write to it is an error.
+
+    descriptor: what is open in its place, so that nothing of ours is.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def writable(self) -> bool:
+        """Return True: who writes is told when it is too late for other plans."""
+        return True
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._descriptor
+
+    def write(self, _: object, /) -> int:
+        """Raise OSError."""
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF), "standard output")
+
+
 def _standard_output(stream: object) -> BinaryIO:
+    if stream is None:
+        return cast("BinaryIO", _Output(_ClosedOutput(os.open(os.devnull, os.O_WRONLY))))
     return cast("BinaryIO", _Output(_stream(stream, "wb")))
 
 
@@ -150,7 +175,7 @@ def _dispatch(
     if parsed is None:
         from porcelain.parser import CommandParser, HelpRequested  # noqa: PLC0415 - 10 ms
 
-        command = CommandParser(prog=f"msglog {name}", description=description(module))
+        command = CommandParser(prog=f"msglog {name}", description=description(name))
         module.configure(command)
         try:
             parsed = command.parse(words[1:], Namespace(**vars(chosen)))
@@ -214,6 +239,12 @@ def make_context(
         if not os.path.isdir(directory):
             raise ChosenDirectoryError(f"cannot run in {step}", why="it is not a folder")
     named = environment.get("MSGLOG_DIR", "")
+    repository = os.path.join(directory, named) if named and not steps else None
+    if steps or repository is not None:
+        from msglog.pathname import tidy  # noqa: PLC0415 - for names that somebody typed
+
+        directory = tidy(directory)
+        repository = None if repository is None else tidy(repository)
     home = _home(environment)
     return Context(
         directory=directory,
@@ -228,7 +259,7 @@ def make_context(
         color=_color(getattr(options, "color", None), environment),
         pager=getattr(options, "pager", True),
         progress=getattr(options, "progress", False),
-        repository_directory=os.path.join(directory, named) if named and not steps else None,
+        repository_directory=repository,
         author=environment.get("MSGLOG_AUTHOR") or None,
         ssh_command=environment.get("MSGLOG_SSH_COMMAND") or None,
         login=_login(environment),
@@ -336,8 +367,7 @@ def _verdict(error: BaseException) -> tuple[int, str]:
     if isinstance(error, StandardOutputError):
         return LocalError.exit_status, f"standard output cannot be written ({error.strerror})."
     if isinstance(error, OSError) and error.strerror:
-        what = "cannot read or write" if error.filename is None else f"cannot use {error.filename}"
-        return LocalError.exit_status, f"{what} ({error.strerror})."
+        return LocalError.exit_status, str(local_error(error))
     if isinstance(error, MemoryError):
         return LocalError.exit_status, "out of memory."
     what = f"this is a bug in msglog ({type(error).__name__}: {str(error)[:200]})."

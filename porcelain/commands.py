@@ -113,15 +113,19 @@ def load(name: str) -> Module:
     return cast("Module", sys.modules[command.module])
 
 
-def summary(module: Module) -> str:
-    """Return what a command does in one line: the first of its module's docstring."""
-    first = (module.__doc__ or "").partition("\n")[0].strip().rstrip(".")
+def summary(name: str) -> str:
+    """Return what a command does in one line: the first of its module's docstring.
+
+    That speaks of a command by its first name; of another one it says what it is another name for.
+    """
+    first = (load(name).__doc__ or "").partition("\n")[0].strip().rstrip(".")
     if first.startswith("`"):
-        first = first.partition(": ")[2]
+        documented, _, first = first.partition(": ")
+        first = first.replace(f"(also called `{name}`)", f"(also called {documented})")
     return first[:1].lower() + first[1:]
 
 
-def description(module: Module) -> str:
+def description(name: str) -> str:
     """Return the summary of a command as a sentence."""
-    text = summary(module)
+    text = summary(name)
     return f"{text[:1].upper()}{text[1:]}."

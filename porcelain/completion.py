@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from argparse import _SubParsersAction
 
 from msglog.annotation import TYPE_CHECKING
-from plumbing.complete import IDS, LOGS, REMOTES, TAGS
+from msglog.config import DATE_STYLES
+from plumbing.complete import IDS, LOGS, REMOTES, SETTINGS, TAGS
 from porcelain.commands import COMMANDS, load, summary
 from porcelain.parser import CommandParser
 
@@ -32,8 +34,42 @@ _NAMES: dict[tuple[str, ...], str] = {
     ("logs", "delete", "name"): LOGS,
     **{("remote", action, "name"): REMOTES for action in ("remove", "rm", "rename", "set-url")},
     **{("remote", action, "name"): REMOTES for action in ("get-url", "show")},
+    **{("config", action, "key"): SETTINGS for action in ("get", "set", "unset")},
 }
 """The same for arguments that the help calls by names of other things, by command and name."""
+
+_CHOICES: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("help", "command"): tuple(COMMANDS),
+    **{(command, "date"): DATE_STYLES for command in ("list", "log", "search", "show")},
+}
+"""What arguments are completed to whose values argparse does not check, but what reads them."""
+
+_BASH_CALL = "complete -o bashdefault -F _shtab_msglog msglog"
+_BASH_JOINED = """
+# Of --log=main, bash makes three words, as long as = is in COMP_WORDBREAKS: here it is two again.
+_msglog() {
+  local -a words=()
+  local place at=$COMP_CWORD
+  for ((place = 0; place < ${#COMP_WORDS[@]}; place++)); do
+    if [[ $place -gt 0 && ${COMP_WORDS[place]} = "=" && ${COMP_WORDS[place-1]} = --* ]]; then
+      [[ $place -le $COMP_CWORD ]] || continue
+      if [[ $place -eq $COMP_CWORD ]]; then words+=(""); else ((at--)); fi
+    else
+      words+=("${COMP_WORDS[place]}")
+    fi
+  done
+  local -a COMP_WORDS=("${words[@]}")
+  local COMP_CWORD=$at
+  _shtab_msglog "$@"
+}
+
+complete -o bashdefault -F _msglog msglog"""
+
+_FISH_VALUE = "string replace -r -- '^--[^=]*=' ''"
+"""Leaves of --log=main what msglog is asked for."""
+
+_ZSH_VALUE = re.compile(r'^(  ["{][^\[\n]*)(\[.*\]:)(?!:)', re.MULTILINE)
+_ZSH_NAME = re.compile(r"--[\w-]+|-\w\b")
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -47,13 +83,30 @@ def run(arguments: Namespace, context: Context) -> int:
 
     parser = _everything()
     for path, action in _actions(parser, ()):
+        offered = _CHOICES.get((*path, action.dest))
+        if offered is not None:
+            action.choices = offered
         kind = _kind(path, action)
         if kind is not None:
             places = {"file": shtab.FILE, "folder": shtab.DIRECTORY}
             action.complete = places.get(kind) or _names(kind)  # type: ignore[attr-defined]
     script: str = shtab.complete(parser, shell=arguments.shell)
+    if arguments.shell == "bash":
+        script = script.replace(_BASH_CALL, _BASH_JOINED)
+    elif arguments.shell == "zsh":
+        script = _ZSH_VALUE.sub(_take_joined, script)
     context.write(script.rstrip("\n") + "\n")
     return 0
+
+
+def _take_joined(spec: re.Match[str]) -> str:
+    """Return what zsh is told of an option so that it knows --log=main as well."""
+    if "--run[" in spec.group():
+        return spec.group()  # it takes all that follows
+    names = _ZSH_NAME.sub(
+        lambda name: f"{name[0]}=" if name[0].startswith("--") else f"{name[0]}+", spec[1]
+    )
+    return f"{names}{spec[2]}"
 
 
 def _everything() -> CommandParser:
@@ -62,7 +115,7 @@ def _everything() -> CommandParser:
     commands = parser.add_subparsers(dest="command")
     for name in COMMANDS:
         module = load(name)
-        module.configure(commands.add_parser(name, help=summary(module).replace("%", "%%")))
+        module.configure(commands.add_parser(name, help=summary(name).replace("%", "%%")))
     return parser
 
 
@@ -94,7 +147,7 @@ def _names(kind: str) -> dict[str, object]:
     return {
         "bash": function,
         "zsh": function,
-        "fish": f"({ask} --describe (commandline -ct) 2>/dev/null)",
+        "fish": f"({ask} --describe (commandline -ct | {_FISH_VALUE}) 2>/dev/null)",
         "tcsh": f"`{ask}`",
         "preamble": {
             "bash": f'{function}() {{\n  compgen -W "$({ask} "$1" 2>/dev/null)" -- "$1"\n}}',

@@ -8,7 +8,7 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.config import DATE_FORMAT, DATE_STYLES
 from msglog.errors import UsageError
 from msglog.key import SECOND
-from msglog.timestamp import DAY, HOUR, MINUTE, readable, rfc3339
+from msglog.timestamp import DAY, HOUR, MINUTE, readable, readable_on, rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,10 +38,12 @@ class DateStyleError(UsageError):
     """There is no style of this name to show times in."""
 
 
-def date_style(name: str, context: Context) -> Date:
+def date_style(name: str, context: Context, *, line: bool = False) -> Date:
     """Return what shows times in a style; raises DateStyleError.
 
-    `local`: as 2026-01-31 12:30:00 +0100 on the user's clocks; `written`: on those of its author;
+    line: on a line that has the message as well.
+    `local`: as 2026-01-31 12:30:00 +0100 on the user's clocks, on a line as 2026-01-31 12:30;
+    `written`: on those of its author;
     `human`, `relative`, `iso` (without a zone), `rfc3339`, `short` (the day), `unix`, and
     `format:...` as strftime has it, on the user's.
     """
@@ -50,7 +52,7 @@ def date_style(name: str, context: Context) -> Date:
     if name.startswith(DATE_FORMAT):
         return _strftime(name[len(DATE_FORMAT) :], zone)
     styles: dict[str, Date] = {
-        "local": lambda time, _: readable(time, zone(time)),
+        "local": readable_on(zone, minutes=line),
         "written": readable,
         "human": lambda time, _: human(time, now, zone),
         "relative": lambda time, _: relative(time, now),

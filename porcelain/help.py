@@ -6,12 +6,20 @@ from argparse import HelpFormatter
 from functools import partial
 
 from msglog.annotation import TYPE_CHECKING
-from porcelain.commands import COMMANDS, GROUPS, description, load, summary
+from porcelain.commands import (
+    COMMANDS,
+    GROUPS,
+    UnknownCommandError,
+    description,
+    load,
+    summary,
+)
 from porcelain.parser import CommandParser
 from porcelain.printing import wants_color
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
 
     from plumbing.context import Context
 
@@ -27,17 +35,36 @@ def run(arguments: Namespace, context: Context) -> int:
     if arguments.man:
         from porcelain.manual import command_page, overview_page  # noqa: PLC0415 - only for --man
 
-        name = arguments.command[0] if arguments.command else ""
-        context.write(command_page(name) if name else overview_page())
+        if arguments.command:
+            _parser(arguments.command)  # which refuses what there is not
+            context.write(command_page(arguments.command[0]))
+        else:
+            context.write(overview_page())
         return 0
     if not arguments.command:
         context.write(_overview())
         return 0
-    name = arguments.command[0]
+    return show_help(_parser(arguments.command), context)
+
+
+def _parser(words: Sequence[str]) -> CommandParser:
+    """Return the parser of a command, or of one below it; raises UnknownCommandError."""
+    name = words[0]
     module = load(name)
-    parser = CommandParser(prog=f"msglog {name}", description=description(module))
+    parser = CommandParser(prog=f"msglog {name}", description=description(name))
     module.configure(parser)
-    return show_help(parser, context)
+    for word in words[1:]:
+        below = parser.subcommands()
+        if word not in below:
+            from difflib import get_close_matches  # noqa: PLC0415 - only for what was mistyped
+
+            near = get_close_matches(word, below, n=1)
+            raise UnknownCommandError(
+                f"{word[:80]!r} is not a command of {parser.prog}",
+                hint=f"Did you mean {near[0]}?" if near else f"See `{parser.prog} --help`.",
+            )
+        parser = below[word]
+    return parser
 
 
 def show_help(parser: CommandParser, context: Context) -> int:
@@ -60,10 +87,9 @@ def _overview() -> str:
         for name, command in COMMANDS.items():
             if command.group == group:
                 try:
-                    module = load(name)
+                    lines.append(f"  {name:{width}}{summary(name)}")
                 except ModuleNotFoundError:
                     continue
-                lines.append(f"  {name:{width}}{summary(module)}")
         lines.append("")
     lines.append(
         "`msglog help COMMAND` explains one. A first log: `msglog init && msglog add hello`."

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass, field
-from msglog.errors import UsageError
+from msglog.errors import LocalError, MsglogError, UsageError
 from msglog.index.change import insert
 from msglog.refname import DEFAULT_LOG, log_ref
 from msglog.repository import Insertion
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from msglog.key import Key
-    from msglog.repository import Repository
+    from msglog.repository import Log, Repository
     from plumbing.context import Context
     from porcelain.import_opening import Source
 
@@ -75,9 +76,10 @@ def run(arguments: Namespace, context: Context) -> int:
     with ExitStack() as cleanup:
         cleanup.callback(repository.close)
         repository.check_writable()
-        repository.log(arguments.log)
+        before = repository.log(arguments.log)
         source = open_source(arguments, context, cleanup)
         name = one_line(source.name)
+        cleanup.push(partial(_tell_what_is_kept, context, repository, before))
         if arguments.keep_going:
             with Progress(context, f"Importing {name}") as progress:
                 messages = _checked(source, tally, context, progress)
@@ -96,6 +98,23 @@ def run(arguments: Namespace, context: Context) -> int:
     if tally.bad:
         raise _complaint(source, tally, "The others were imported.")
     return 0
+
+
+def _tell_what_is_kept(
+    context: Context, repository: Repository, before: Log, _: object, error: object, __: object
+) -> None:
+    """Say what became of an import that was cut: the batches that were put in are there."""
+    if not isinstance(error, KeyboardInterrupt | LocalError):
+        return
+    try:
+        kept = repository.log(before.name).root != before.root
+    except MsglogError:
+        return  # the log is gone, or the store cannot be read: the error says enough
+    if kept:
+        text = f"what came is kept in {before.name}; the same import again adds the rest"
+    else:
+        text = "nothing was imported"
+    note(context, f"msglog: {text}")
 
 
 def _report(repository: Repository, name: str, tally: _Tally, context: Context) -> None:

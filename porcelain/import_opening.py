@@ -10,7 +10,7 @@ from tempfile import NamedTemporaryFile
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 from msglog.errors import LocalError, UsageError
-from porcelain.import_source import LINE_BYTES_LIMIT, Reading
+from porcelain.import_source import LINE_BYTES_LIMIT, Reading, without_mark
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -34,7 +34,7 @@ _OPTIONS = {
 }
 """Which options say something about which formats."""
 
-_KINDS = "a SQLite file of the proof of concept nor JSON Lines"
+_KINDS = "a SQLite file of the proof of concept nor JSON Lines nor entries of systemd's journal"
 
 
 class UnknownFormatError(UsageError):
@@ -101,7 +101,7 @@ def _guess(first: bytes, name: str) -> str:
         return SQLITE
     if first.startswith(b"__CURSOR="):
         return JOURNAL
-    if first.lstrip()[:1] in (b"{", b""):
+    if without_mark(first).lstrip()[:1] in (b"{", b""):
         if b'"__CURSOR"' in first and b'"__REALTIME_TIMESTAMP"' in first:
             return JOURNAL
         return JSON_LINES

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 from msglog.digest import digest
@@ -91,6 +93,11 @@ def lines(file: IO[bytes], first: bytes, reading: Reading) -> Iterator[tuple[int
         elif not line.isspace():
             yield number, line
         line = file.readline(LINE_BYTES_LIMIT + 1)
+
+
+def without_mark(first: bytes) -> bytes:
+    """Return a first line without the mark of UTF-8 that some editors and exports begin with."""
+    return first.removeprefix(codecs.BOM_UTF8)
 
 
 def named_uuid(kind: str, name: bytes) -> bytes:

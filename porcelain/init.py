@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.layout import STORE_NAME
+from msglog.pathname import tidy
 from msglog.repository import Repository
 from msglog.store.store import REPOSITORY_ID_BYTES, StoreError
 from porcelain.display import one_line
@@ -61,7 +63,7 @@ def _path(arguments: Namespace, context: Context) -> Path:
         return Path(user_directory(context), FOLDER)
     if arguments.folder is not None:
         folder: str = arguments.folder
-        return Path(context.directory, folder, FOLDER)
+        return Path(tidy(os.path.join(context.directory, folder)), FOLDER)
     if context.repository_directory is not None:
         return Path(context.repository_directory)
     return Path(context.directory, FOLDER)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.message import Message
-from porcelain.import_source import bad_row, good_row, lines, named_uuid, text_of
+from porcelain.import_source import bad_row, good_row, lines, named_uuid, text_of, without_mark
 from porcelain.journal_export import entries, is_exported
 from porcelain.json_lines import json_fields
 from porcelain.syslog import FACILITIES, SEVERITIES, as_number, facts
@@ -35,7 +35,7 @@ def journal_rows(file: IO[bytes], first: bytes, reading: Reading, *, author: str
     The same entry is the same message in both. author: of those that name no host.
     """
     if not is_exported(first):
-        for number, line in lines(file, first, reading):
+        for number, line in lines(file, without_mark(first), reading):
             yield bad_row(number, "it is too long") if line is None else _json(number, line, author)
         return
     for number, fields in entries(file, first, reading, wanted=_WANTED):

@@ -13,7 +13,7 @@ from msglog.message import Foreign, decode_object, object_key
 from msglog.message_json import message_fields, ordinary_json, to_json
 from msglog.message_scan import scan
 from msglog.objectid import object_id
-from porcelain.import_source import Row, bad_row, good_row, lines
+from porcelain.import_source import Row, bad_row, good_row, lines, without_mark
 from porcelain.message_json import load_fields, message_from_fields
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def exact_json(key: Key, data: bytes) -> str:
 
 def json_rows(file: IO[bytes], first: bytes, reading: Reading) -> Iterator[Row]:
     """Yield the lines of a file; first: its first line, which was read already."""
-    for number, line in lines(file, first, reading):
+    for number, line in lines(file, without_mark(first), reading):
         yield bad_row(number, "it is too long") if line is None else _row(number, line)
 
 

@@ -60,7 +60,7 @@ def choose_text(
     if date is not None:
         from porcelain.dates import date_style  # noqa: PLC0415 - only with --date
 
-        shown = date_style(date, context)
+        shown = date_style(date, context, line=style == "oneline")
     if style not in ("oneline", "full"):
         from porcelain.dates import date_style  # noqa: PLC0415 - only with --format
         from porcelain.rendering import Format  # noqa: PLC0415 - as above

@@ -68,7 +68,7 @@ def overview_page() -> str:
         for command, entry in COMMANDS.items():
             if entry.group == group:
                 lines += [".TP", rf".BR {escape(page_name(command))} ({SECTION})"]
-                lines.append(escape(_sentence(summary(load(command)))))
+                lines.append(escape(_sentence(summary(command))))
     parser = CommandParser(prog="msglog")
     lines += [*_options(parser, everywhere=True), *_statuses()]
     lines += [".SH FILES"]
@@ -84,13 +84,13 @@ def overview_page() -> str:
 def command_page(command: str, prose: Prose | None = None) -> str:
     """Return the page of a command."""
     module = load(command)
-    parser = CommandParser(prog=f"msglog {command}", description=description(module))
+    parser = CommandParser(prog=f"msglog {command}", description=description(command))
     module.configure(parser)
-    lines = _head(page_name(command), summary(module))
+    lines = _head(page_name(command), summary(command))
     lines.append(".SH SYNOPSIS")
     lines += _synopsis(parser) if prose is None else _verbatim(prose.synopsis)
     lines.append(".SH DESCRIPTION")
-    lines += [escape(description(module))] if prose is None else prose.description
+    lines += [escape(description(command))] if prose is None else prose.description
     lines += [*_arguments(parser), *_actions(parser), *_options(parser, everywhere=False)]
     if prose is not None:
         lines += [*prose.sections, ".SH EXAMPLES", *_verbatim(prose.examples)]

@@ -133,6 +133,14 @@ class CommandParser(argparse.ArgumentParser):
             for action in positionals
         )
 
+    def subcommands(self) -> dict[str, CommandParser]:
+        """Return the parsers of the commands below this one by name."""
+        found: dict[str, CommandParser] = {}
+        for action in self._get_positional_actions():
+            if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - argparse has no other way
+                found.update(action.choices)
+        return found
+
     def error(self, message: str) -> NoReturn:
         """Raise CommandLineError with what argparse says, and with what to write instead."""
         hint = f"See `{self.prog} --help`."

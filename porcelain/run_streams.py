@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import termios
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from plumbing.context import Context
 
 _READ_BYTES = 1 << 16
+_NOBODY_READS = (errno.EPIPE, errno.EBADF)
 
 
 class Stream:
@@ -56,10 +58,10 @@ class Stream:
         try:
             self._shown.write(data)
             self._shown.flush()
-        except BrokenPipeError:
-            self._shown = None  # so that the command is told at its next word
         except OSError as error:
-            self._shown, self.failure = None, error.strerror or str(error)
+            self._shown = None  # so that the command is told at its next word
+            if error.errno not in _NOBODY_READS:
+                self.failure = error.strerror or str(error)
         return data
 
     def close(self) -> None:

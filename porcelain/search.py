@@ -144,7 +144,7 @@ def _head(
     length = repository.abbreviation_length()
     date = readable_on(context.local_offset, minutes=True)
     if chosen is not None:
-        date = date_style(chosen, context)
+        date = date_style(chosen, context, line=True)
     prefixes = UniquePrefixes(repository) if wants_color(context) else None
 
     def head(hit: Hit, message: Message | Foreign) -> list[Piece]:

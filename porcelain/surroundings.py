@@ -15,6 +15,7 @@ from io import BytesIO
 from msglog.annotation import TYPE_CHECKING
 from msglog.comparison import Refused
 from msglog.dataclass import replace
+from msglog.errors import local_error
 from msglog.key import key_object_id
 from msglog.repository import Repository
 from msglog.surroundings import Exchanged
@@ -41,6 +42,15 @@ if TYPE_CHECKING:
     from plumbing.opening import Target
 
 
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Raise what the system refuses as LocalError, as the commands say it."""
+    try:
+        yield
+    except OSError as error:
+        raise local_error(error) from error
+
+
 class ProcessSurroundings:
     """The environment, the configuration files and the transports, as `msglog` itself uses them.
 
@@ -51,19 +61,23 @@ class ProcessSurroundings:
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._environment = environment
 
+    @_explained()
     def author(self, folder: str) -> str:
         """Return who writes, where nobody is named."""
         context = self._context(folder)
         return default_author(context, settings_if_any(context, folder))
 
+    @_explained()
     def remotes(self, folder: str) -> dict[str, Remote]:
         """Return the remotes by name."""
         return load_settings(self._context(folder), folder).remotes()
 
+    @_explained()
     def add_remote(self, folder: str, name: str, url: str) -> None:
         """Name a remote."""
         add_remote(name, url, self._context(folder), folder)
 
+    @_explained()
     def remove_remote(self, folder: str, name: str) -> None:
         """Forget a remote and what was known of it."""
         repository = Repository.open(folder)
@@ -126,6 +140,7 @@ class ProcessSurroundings:
             work(one)
         return list(found.values())
 
+    @_explained()
     def watch(
         self,
         folder: str,
@@ -180,7 +195,8 @@ class ProcessSurroundings:
         """Give a context for a command, and log what it has to tell people."""
         said = BytesIO()
         try:
-            yield self._context(folder, said)
+            with _explained():
+                yield self._context(folder, said)
         finally:
             for line in said.getvalue().decode(errors="replace").splitlines():
                 logging.getLogger("msglog").warning("%s", line.removeprefix("msglog: "))
@@ -229,6 +245,7 @@ class _Noted(Exchange):
             log,
             pulled=before.pulled + numbers.get("pulled", 0) + numbers.get("fetched", 0),
             pushed=before.pushed + numbers.get("pushed", 0),
+            fetched_before=before.fetched_before + numbers.get("fetched_before", 0),
             lost=max(before.lost, numbers.get("lost", 0)),
             count=numbers.get("count"),
             root=fields.get("root"),

@@ -164,7 +164,11 @@ def _report(one: Exchange, fetched: Fetched, horizon: Horizon | None, *, pull: b
     count = fetched.local.count if pull else fetched.count
     root = fetched.local.root if pull else fetched.root
     fields = {verb: fetched.messages, "lost": fetched.lost, "count": count, "root": root.hex()}
-    text = f"{fetched.messages} {verb}, {count} in all, root {root.hex()[:12]}"
+    text = f"{fetched.messages} {verb}"
+    if fetched.fetched_before:
+        fields["fetched_before"] = fetched.fetched_before
+        text += f", {fetched.fetched_before} fetched before"
+    text += f", {count} in all, root {root.hex()[:12]}"
     if horizon is not None:
         from porcelain.scope import json_since, shown  # noqa: PLC0415 - as in look_back
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from plumbing.context import Context
     from plumbing.opening import Target
 
-_ADDED = frozenset({"pulled", "pushed", "lost"})
+_ADDED = frozenset({"pulled", "fetched_before", "pushed", "lost"})
 """What adds up where it is reported more than once; of all else the last word counts."""
 
 
@@ -44,7 +44,7 @@ class Turnover:
 
     @property
     def moved(self) -> bool:
-        """Whether a message went either way."""
+        """Whether a log changed, here or there."""
         return any(map(_moved, self._logs.values()))
 
     def report(self, one: Reporter) -> None:
@@ -63,11 +63,14 @@ class Turnover:
 
 
 def _moved(fields: Mapping[str, object]) -> bool:
-    return bool(fields["pulled"] or fields["pushed"])
+    return bool(fields["pulled"] or fields.get("fetched_before") or fields["pushed"])
 
 
 def _text(fields: Mapping[str, object]) -> str:
-    parts = [f"{fields['pulled']} pulled", f"{fields['pushed']} pushed"]
+    parts = [f"{fields['pulled']} pulled"]
+    if before := fields.get("fetched_before"):
+        parts.append(f"{before} fetched before")
+    parts.append(f"{fields['pushed']} pushed")
     if fields["refused"]:
         parts.append(f"{fields['refused']} refused")
     if (root := fields.get("root")) is not None:

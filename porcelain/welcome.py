@@ -9,6 +9,7 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.key import key_time
 from msglog.message import Foreign, decode_object
 from msglog.refname import tracking_ref
+from msglog.view import scope_of
 from porcelain.dates import human
 from porcelain.discovery import NoRepositoryError, open_repository
 from porcelain.display import fit, one_line, plural
@@ -18,13 +19,15 @@ from porcelain.rendering import title
 from porcelain.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from msglog.config import Remote
     from msglog.repository import Log, Repository
     from plumbing.context import Context
     from porcelain.printing import Piece, Printer
 
 _SHOWN = 8
+_LEAST_ROOM = 20
 _COUNTED = 1000
 """Further messages are not counted, so that it is quick however much there is."""
 
@@ -66,12 +69,43 @@ def show_welcome(context: Context) -> int:
         repository.close()
         commands = [*_GO_ON, *((_SHARE, _STATUS) if shared else (_JOIN,))]
     printer.line("")
-    width = max(len(command) for command, _ in commands)
-    for command, meaning in commands:
-        printer.line("  ", ("name", command), f"{' ' * (width - len(command))}  {meaning}")
+    _print_commands(printer, context, commands)
     printer.line("")
-    printer.line("`msglog help` lists all commands, `msglog help COMMAND` explains one.")
+    _print_text(
+        printer, context, "`msglog help` lists all commands, `msglog help COMMAND` explains one."
+    )
     return 0
+
+
+def _print_commands(
+    printer: Printer, context: Context, commands: Sequence[tuple[str, str]]
+) -> None:
+    """Say what to type, and beside it what that does; below it where the lines are too short."""
+    width = max(len(command) for command, _ in commands)
+    beside = width + 4 + max(len(meaning) for _, meaning in commands) <= context.width
+    for command, meaning in commands:
+        if beside:
+            printer.line("  ", ("name", command), f"{' ' * (width - len(command))}  {meaning}")
+            continue
+        for line in _lines(command, context, 2):
+            printer.line("  ", ("name", line))
+        for line in _lines(meaning, context, 6):
+            printer.line("      ", line)
+
+
+def _print_text(printer: Printer, context: Context, text: str, indent: int = 0) -> None:
+    for line in _lines(text, context, indent):
+        printer.line(" " * indent, line)
+
+
+def _lines(text: str, context: Context, indent: int) -> list[str]:
+    """Return a text in lines that fit; what has no space in it is left whole."""
+    room = context.width - indent
+    if len(text) <= room:
+        return [text]
+    from textwrap import wrap  # noqa: PLC0415 - most terminals are wide enough
+
+    return wrap(text, room, break_long_words=False, break_on_hyphens=False)
 
 
 def _print_state(printer: Printer, context: Context, repository: Repository) -> bool:
@@ -84,17 +118,25 @@ def _print_state(printer: Printer, context: Context, repository: Repository) -> 
     for log in logs[:_SHOWN]:
         text = plural(log.count, "message")
         last = _last(context, repository, log)
-        used = width + len(text) + 4
-        if last:
-            text += f", {fit(last, max(context.width - used - 2, 20))}"
+        room = context.width - width - len(text) - 6
+        if last and room >= _LEAST_ROOM:
+            text += f", {fit(last, room)}"
         printer.line("  ", ("name", log.name), f"{' ' * (width - len(log.name))}  {text}")
     if len(logs) > _SHOWN:
-        printer.line(f"  and {plural(len(logs) - _SHOWN, 'more log')}: `msglog logs`")
+        more = plural(len(logs) - _SHOWN, "more log")
+        _print_text(printer, context, f"and {more}: `msglog logs`", 2)
     remotes = load_settings(context, repository.folder).remotes()
     for name in islice(remotes, _SHOWN):
-        printer.line("  ", ("name", name), ": ", *_comparison(repository, logs, name))
+        state = list(_comparison(repository, logs, remotes[name]))
+        said = "".join([piece if isinstance(piece, str) else piece[1] for piece in state])
+        if len(name) + len(said) + 4 <= context.width:
+            printer.line("  ", ("name", name), ": ", *state)
+        else:
+            printer.line("  ", ("name", name), ":")
+            _print_text(printer, context, said, 4)
     if len(remotes) > _SHOWN:
-        printer.line(f"  and {plural(len(remotes) - _SHOWN, 'more remote')}: `msglog remote`")
+        more = plural(len(remotes) - _SHOWN, "more remote")
+        _print_text(printer, context, f"and {more}: `msglog remote`", 2)
     return bool(remotes)
 
 
@@ -110,11 +152,14 @@ def _last(context: Context, repository: Repository, log: Log) -> str:
     return f"{when} by {one_line(message.author)}: {title(message.body)}"
 
 
-def _comparison(repository: Repository, logs: list[Log], remote: str) -> Iterator[Piece]:
+def _comparison(repository: Repository, logs: list[Log], remote: Remote) -> Iterator[Piece]:
     """Yield how the logs compare with what a remote had when it was last seen."""
-    known = {log.name: repository.store.ref(tracking_ref(remote, log.name)) for log in logs}
+    refs = {log.name: repository.store.ref(tracking_ref(remote.name, log.name)) for log in logs}
+    scope = scope_of(remote)
+    known = {name: ref for name, ref in refs.items() if ref is not None or scope.has(name)}
+    logs = [log for log in logs if log.name in known]
     if not any(known.values()):
-        yield "never seen"
+        yield "never seen" if logs else "not shared"
         return
     ahead = behind = 0
     for log in logs:

@@ -112,10 +112,13 @@ def main() -> None:
     recording.add_argument("--calculations", type=int, default=25)
     actions.add_parser("trace").add_argument("folder")
     given = parser.parse_args()
-    if given.action == "record":
-        record(given.folder, given.workers, given.calculations)
-    else:
-        trace(given.folder)
+    try:
+        if given.action == "record":
+            record(given.folder, given.workers, given.calculations)
+        else:
+            trace(given.folder)
+    except msglog.MsglogError as error:
+        raise SystemExit(f"provenance: {error}") from None
 
 
 if __name__ == "__main__":

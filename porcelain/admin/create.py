@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from msglog.account.account import (
@@ -14,6 +15,7 @@ from msglog.account.account import (
 from msglog.account.database import AccountError
 from msglog.annotation import TYPE_CHECKING
 from msglog.message_json import to_json
+from msglog.pathname import tidy
 from msglog.store.store import REPOSITORY_ID_BYTES, StoreError
 from porcelain.admin.place import account_path
 from porcelain.display import one_line
@@ -41,7 +43,7 @@ def run(arguments: Namespace, context: Context) -> int:
     """Make the account, or say that it is there; what a cut-off run left out is made."""
     path = account_path(arguments, context)
     if arguments.folder is not None:
-        path = Path(context.directory, arguments.folder)
+        path = Path(tidy(os.path.join(context.directory, arguments.folder)))
     address = arguments.store or context.environment.get("MSGLOG_STORE") or ""
     account, made = _opened(path, address, context)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import SUPPRESS
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from msglog.account.managed_block import replace_block
 from msglog.account.setting import KEYS_FILE, setting
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import LocalError, MsglogError
+from msglog.pathname import tidy
 from plumbing.program import running_program
 from porcelain.admin.program import check_starts, why_unstartable
 
@@ -53,7 +55,9 @@ def add_place_options(parser: ArgumentParser) -> None:
 def account_path(arguments: Namespace, context: Context) -> Path:
     """Return the folder of the account that is meant."""
     named: str | None = getattr(arguments, "account", None)
-    return Path(context.home, DEFAULT_FOLDER) if named is None else Path(context.directory, named)
+    if named is None:
+        return Path(context.home, DEFAULT_FOLDER)
+    return Path(tidy(os.path.join(context.directory, named)))
 
 
 def key_file(account: Account, arguments: Namespace, context: Context) -> Path:

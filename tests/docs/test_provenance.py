@@ -52,6 +52,21 @@ def test_a_result_is_traced_to_its_inputs(tmp_path: Path) -> None:
     assert "input.structure=" in lines[-1]
 
 
+def test_a_folder_without_events_is_one_line(tmp_path: Path) -> None:
+    msglog.init(tmp_path / "empty").close()
+    for folder, why in (("nope", "there is no repository in"), ("empty", "there is no log")):
+        done = subprocess.run(
+            [sys.executable, str(SCRIPT), "trace", folder],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"provenance: {why}")
+        assert done.stderr.count("\n") == 1
+
+
 def run(folder: Path, *words: str) -> str:
     done = subprocess.run(
         [sys.executable, str(SCRIPT), *words],

@@ -4,8 +4,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -13,12 +13,15 @@ import pytest
 import msglog
 from msglog.logbook import InvalidMessageError
 from msglog.message import Message
-from msglog.repository import Repository, UnknownLogError
+from msglog.repository import MissingRepositoryError, Repository, UnknownLogError
 from msglog.selection import AmbiguousIdError, UnknownMessageError
 from msglog.shared_repository import ClosedError, ForkedError
 from msglog.store.store import StoreError
 from porcelain.surroundings import ProcessSurroundings
 from tests.plumbing.peers import add
+
+WRONG_TYPE = r"cannot be .* is wanted"
+FIRST, LAST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59)  # noqa: DTZ001 - local ones
 
 
 @pytest.fixture
@@ -119,6 +122,137 @@ def test_a_time_without_a_zone_is_local(book: msglog.Logbook) -> None:
 def test_what_waits_nowhere_is_no_repository(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=str(tmp_path)):
         msglog.open(tmp_path)
+
+
+def test_a_folder_without_a_repository(tmp_path: Path) -> None:
+    with pytest.raises(MissingRepositoryError, match=f"there is no repository in {tmp_path}/nope"):
+        msglog.open(tmp_path / "nope")
+    (tmp_path / "file").touch()
+    with pytest.raises(MissingRepositoryError):
+        msglog.open(tmp_path / "file" / "below")
+    with pytest.raises(StoreError) as hidden:
+        msglog.open(tmp_path / ("n" * 300))  # which the system does not say to be missing
+    assert not isinstance(hidden.value, MissingRepositoryError)
+
+
+@pytest.mark.parametrize("name", ["file/below", "n" * 300])
+def test_what_the_system_refuses(tmp_path: Path, around: ProcessSurroundings, name: str) -> None:
+    (tmp_path / "file").touch()
+    msglog.init(tmp_path / "server").close()
+    refused = r"cannot use .*(File exists|Not a directory|too long)"
+    with pytest.raises(msglog.LocalError, match=refused):
+        msglog.init(tmp_path / name)
+    with pytest.raises(msglog.LocalError, match=refused):
+        msglog.clone(str(tmp_path / "server"), tmp_path / name, surroundings=around)
+
+
+def test_what_the_system_refuses_later(
+    book: msglog.Logbook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Repository, "add", refuse)
+    with pytest.raises(msglog.LocalError, match="No space left"):
+        book.add("text")
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments", "named"),
+    [
+        (msglog.open, [b"notes"], {}),
+        (msglog.init, [None], {}),
+        (msglog.clone, [5], {}),
+        (msglog.clone, ["notes"], {"logs": "main"}),
+        (msglog.clone, ["notes"], {"since": 5}),
+        (msglog.LogHandler, ["notes"], {"tags": "daq"}),
+        (msglog.LogHandler, ["notes"], {"author": 5}),
+        (msglog.QueuedLogHandler, ["notes"], {"waiting": "x"}),
+    ],
+)
+def test_arguments_of_the_wrong_type(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    call: Callable[..., object],
+    arguments: Sequence[object],
+    named: dict[str, object],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    msglog.init("notes").close()
+    with pytest.raises(msglog.UsageError, match=WRONG_TYPE) as raised:
+        call(*arguments, **named)
+    assert isinstance(raised.value, TypeError)
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "named"),
+    [
+        ("add", [5], {}),
+        ("add", ["text"], {"tags": "abc"}),
+        ("add", ["text"], {"tags": ["a", 5]}),
+        ("add", ["text"], {"tags": 5}),
+        ("add", ["text"], {"meta": "abc"}),
+        ("add", ["text"], {"reply_to": 5}),
+        ("add", ["text"], {"time": 0}),
+        ("add", ["text"], {"log": None}),
+        ("add_many", ["text"], {}),
+        ("add_many", [["text", 5]], {}),
+        ("add_many", [5], {}),
+        ("log", [5], {}),
+        ("create_log", [5], {}),
+        ("rename_log", ["main", 5], {}),
+        ("delete_log", [None], {}),
+        ("get", [5], {}),
+        ("search", [5], {}),
+        ("search", ["text"], {"logs": "main"}),
+        ("search", ["text"], {"limit": "x"}),
+        ("watch", [5], {}),
+        ("watch", [None, ["main"]], {}),
+        ("watch", [], {"newest": "x"}),
+        ("watch", [], {"timeout": "x"}),
+        ("add_remote", ["origin", 5], {}),
+        ("remove_remote", [5], {}),
+        ("pull", [5], {}),
+        ("pull", ["origin"], {"since": 0}),
+        ("fetch", ["origin", ["main"]], {}),
+        ("push", ["origin", 5], {}),
+        ("sync", ["origin", None], {}),
+    ],
+)
+def test_arguments_of_the_wrong_type_for_a_logbook(
+    book: msglog.Logbook, method: str, arguments: Sequence[object], named: dict[str, object]
+) -> None:
+    with pytest.raises(msglog.UsageError, match=WRONG_TYPE) as raised:
+        getattr(book, method)(*arguments, **named)
+    assert isinstance(raised.value, TypeError)
+    assert book.log().count() == 0
+
+
+def test_arguments_that_mean_nothing(book: msglog.Logbook) -> None:
+    with pytest.raises(msglog.UsageError, match="a zero byte"):
+        msglog.open("a\0b")
+    with pytest.raises(msglog.UsageError, match="not valid Unicode"):
+        msglog.open("\ud800")
+    with pytest.raises(msglog.UsageError, match="not valid Unicode"):
+        book.pull("../\ud800")
+    with pytest.raises(msglog.UsageError, match="less than 0"):
+        book.search("text", limit=-1)
+    with pytest.raises(msglog.UsageError, match="less than 0"):
+        book.watch(newest=-1)
+    with pytest.raises(msglog.UsageError, match="not a number"):
+        book.watch(timeout=float("nan"))
+
+
+def test_a_date_is_its_beginning(book: msglog.Logbook) -> None:
+    entry = book.add("text", time=date(2026, 1, 31))
+    assert entry.time == datetime(2026, 1, 31).astimezone()
+    assert book.log().since(date(2026, 1, 31)).until(date(2026, 1, 31)).count() == 1
+    assert book.log().until(date(2026, 1, 30)).count() == 0
+
+
+def test_the_first_and_the_last_time_of_datetime(book: msglog.Logbook) -> None:
+    book.add("text")
+    assert book.log().since(FIRST).until(LAST).count() == 1
 
 
 def test_saying_init_twice_opens_it(tmp_path: Path, book: msglog.Logbook) -> None:
@@ -255,9 +389,9 @@ def test_the_whole_way_to_a_remote_and_back(
     (fetched,) = book.fetch("origin", "main")
     assert (fetched.pulled, fetched.count, book.log().count()) == (1, 2, 1)
     assert [(one.log, one.ahead, one.behind) for one in book.status()] == [("main", 0, 1)]
-    assert {one.log: (one.pulled, one.count) for one in book.pull()} == {
-        "main": (0, 2),
-        "other": (1, 1),
+    assert {one.log: (one.pulled, one.fetched_before, one.count) for one in book.pull()} == {
+        "main": (0, 1, 2),
+        "other": (1, 0, 1),
     }
     book.remove_remote("origin")
     assert (book.remotes(), book.status()) == ({}, [])

@@ -4,16 +4,18 @@ import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import msglog
+from msglog.argument import ArgumentError, ArgumentTypeError
 from msglog.choice import PatternError
 from msglog.encoding import encode
 from msglog.message import Message, object_key
-from msglog.query import LimitError, Query
+from msglog.query import Query
 from msglog.refname import log_ref
 from msglog.repository import Insertion
 from msglog.store.store import Receipt
@@ -68,7 +70,9 @@ def test_a_limit_is_of_the_newest(book: msglog.Logbook) -> None:
     assert numbers(book.log().tag("two").limit(2).reverse()) == [96, 98]
     assert numbers(book.log().limit(2).limit(5)) == [99, 98]
     assert numbers(book.log().limit(0)) == []
-    with pytest.raises(LimitError):
+    with pytest.raises(ArgumentTypeError):
+        book.log().limit(1.5)  # type: ignore[arg-type] # as a program without types may
+    with pytest.raises(ArgumentError):
         book.log().limit(-1)
 
 
@@ -170,6 +174,14 @@ def test_the_log_is_as_it_was_when_it_was_begun(tmp_path: Path) -> None:
         book.add("later")
         assert len([*begun]) == 49
         assert book.log().count() == 51
+
+
+@pytest.mark.parametrize("wrong", [5, None, b"x", ["x"]])
+def test_what_is_no_text(book: msglog.Logbook, wrong: Any) -> None:
+    log = book.log()
+    for ask in (log.author, log.grep, log.tag, log.meta, log.since, log.until, log.received_since):
+        with pytest.raises(ArgumentTypeError):
+            ask(wrong)
 
 
 def test_queries_are_compared_by_what_they_ask(book: msglog.Logbook) -> None:

@@ -20,6 +20,17 @@ def test_names(cli: CommandLine) -> None:
     assert cli.ok("complete", "logs", "l", "--describe") == "lab/p01\t1 message\n"
 
 
+def test_settings(empty: CommandLine) -> None:
+    assert empty.ok("complete", "settings", "list.") == "list.date\n"
+    empty.ok("init", "-q")
+    empty.ok("remote", "add", "origin", "../server")
+    empty.ok("config", "set", "tool.test.number", "5")
+    assert empty.ok("complete", "settings", "tool") == "tool.test.number\n"
+    assert empty.ok("complete", "settings", "remote.").split() == [
+        "remote.origin.url", "remote.origin.repository", "remote.origin.since", "remote.origin.logs"
+    ]  # fmt: skip
+
+
 def test_ids_by_their_beginning(cli: CommandLine) -> None:
     oids = [cli.ok("add", str(number), "--meta", "n=1").strip() for number in range(60)]
     newest = cli.ok("complete", "ids").split()

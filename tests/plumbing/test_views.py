@@ -226,7 +226,8 @@ def test_what_was_fetched_before_is_not_sent_again_when_it_is_pulled() -> None:
     forget_agreements(bob)
     bob.client.add(message(500))
     got = bob.pull()
-    assert (got.messages, got.local.count) == (0, 201)
+    assert (got.messages, got.fetched_before, got.local.count) == (0, 200, 201)
+    assert bob.pull().fetched_before == 0
 
 
 def forget_agreements(bob: Viewer) -> None:

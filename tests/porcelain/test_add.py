@@ -47,6 +47,11 @@ def test_everything_that_a_message_has(cli: CommandLine) -> None:
     }  # fmt: skip
 
 
+def test_it_prints_what_list_prints(cli: CommandLine) -> None:
+    said = cli.ok("add", "--json", "x", "--meta", "bb=1", "--meta", "c=2", "--meta", "a=3.0")
+    assert cli.ok("list", "--json") == said
+
+
 def test_the_message_comes_from_arguments_a_file_or_standard_input(cli: CommandLine) -> None:
     (cli.folder / "note.txt").write_text("from a file\nof lines\n\n")
     cli.ok("add", "several", " words ")

@@ -292,6 +292,21 @@ def test_a_closed_descriptor_is_no_stream_of_ours() -> None:
         assert stream.name == os.devnull
 
 
+def test_folders_are_shown_without_detours(cli: CommandLine, tmp_path: Path) -> None:
+    made = cli.ok("init", "sub/../other")
+    assert made == f"Made a repository in {cli.folder}/other/.msglog\n"
+    (cli.folder / "sub").mkdir()
+    shown = f"Repository {cli.folder}/other/.msglog\n"
+    assert cli.ok("-C", "sub/../other", "status").startswith(shown)
+    assert cli.ok("-C", "sub", "-C", "../other", "status").startswith(shown)
+    in_it = {"MSGLOG_DIR": "sub/../other/.msglog"}
+    assert cli.run("status", environment=in_it).out.startswith(shown)
+    assert f"{cli.folder}/nope" in cli.fails(4, "push", "sub/../nope")
+    (cli.folder / "link").symlink_to(tmp_path)
+    (tmp_path.parent / "far").mkdir()
+    assert f"no repository in {tmp_path.parent}/far or" in cli.fails(7, "-C", "link/../far", "list")
+
+
 def processes(cli: CommandLine) -> dict[str, str]:
     path = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
     return {**cli.environment, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
@@ -355,6 +370,21 @@ def test_what_was_added_is_said_where_output_cannot_be_written(cli: CommandLine)
     assert recorded["body"].endswith("\n\nsix")
     said = f"msglog: error: added {recorded['id'][:7]}, but {why}.\n"
     assert (done.returncode, done.stderr.decode().splitlines(keepends=True)[-1]) == (7, said)
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [("logs", 7), ("list --json", 7), ("add more", 7), ("add -q more", 0), ("verify -q", 0),
+     ("add --run echo x", 7), ("add --run true", 0), ("help", 7)],
+)  # fmt: skip
+def test_output_that_was_closed_before(cli: CommandLine, words: str, status: int) -> None:
+    cli.ok("add", "hello")
+    shell = ["sh", "-c", 'exec "$@" >&-', "sh", *RUN, *words.split()]
+    done = subprocess.run(shell, stderr=subprocess.PIPE, env=processes(cli), check=False)
+    said = "standard output cannot be written (Bad file descriptor).\n" if status else ""
+    assert done.returncode == status, done.stderr
+    assert done.stderr.decode().endswith(said)
+    assert done.stderr.count(b"error") == bool(status)
 
 
 def test_a_pipe_that_is_closed_from_the_start(cli: CommandLine) -> None:

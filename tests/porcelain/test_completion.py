@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import select
 import shlex
 import subprocess
@@ -29,6 +30,14 @@ TYPED = [
     ("msglog show {id5}", ["{id}"]),
     ("msglog add --reply-to {id5}", ["{id}"]),
     ("msglog add --file fi", ["file.txt"]),
+    ("msglog help stat", ["stats", "status"]),
+    ("msglog config get user.", ["user.author"]),
+    ("msglog config set remote.origin.u", ["remote.origin.url"]),
+    ("msglog list --date rel", ["relative"]),
+    ("msglog list --log=m", ["--log=main"]),
+    ("msglog list --tag=", ["--tag=fault"]),
+    ("msglog list --date=rel", ["--date=relative"]),
+    ("msglog add --log=main --tag fau", ["fault"]),
 ]
 """What is typed, and what it is completed to."""
 
@@ -74,23 +83,27 @@ def test_bash(empty: CommandLine, shell: dict[str, str]) -> None:
     script = [empty.ok("completion", "bash")]
     expected = filled(empty)
     for line, _ in expected:
-        words = line.split(" ")
+        words = [word for word in re.split(r" |(=)", line) if word is not None]
         script.append(
             f"COMP_WORDS=({' '.join(map(shlex.quote, words))}); COMP_CWORD={len(words) - 1}"
         )
-        script.append('_shtab_msglog 2>/dev/null; echo "${COMPREPLY[@]}"')
+        script.append('_msglog 2>/dev/null; echo "${COMPREPLY[@]}"')
     done = run(["bash", "--norc"], script, shell)
     found = [line.split() for line in done.stdout.decode().splitlines()]
-    assert [(line, words) for (line, _), words in zip(expected, found, strict=True)] == expected
+    # What is before a = is another word to bash.
+    wanted = [[word.rpartition("=")[2] for word in words] for _, words in expected]
+    assert [(line, words) for (line, _), words in zip(expected, found, strict=True)] == [
+        (line, words) for (line, _), words in zip(expected, wanted, strict=True)
+    ]
     assert not Path("evil").exists()
 
 
 def test_fish(empty: CommandLine, shell: dict[str, str]) -> None:
     expected = filled(empty)
     script = [empty.ok("completion", "fish")]
-    script += [f"complete -C {shlex.quote(line)}; echo ." for line, _ in expected]
+    script += [f"complete -C {shlex.quote(line)}; echo ---" for line, _ in expected]
     done = run(["fish", "--no-config"], script, shell)
-    parts = done.stdout.decode().split(".\n")[:-1]
+    parts = done.stdout.decode().split("---\n")[:-1]
     found = [[row.partition("\t")[0] for row in part.splitlines()] for part in parts]
     assert [(line, words) for (line, _), words in zip(expected, found, strict=True)] == expected
     assert not Path("evil").exists()
@@ -121,7 +134,7 @@ def read_until(terminal: int, mark: bytes | None) -> None:
 
 def test_zsh(empty: CommandLine, shell: dict[str, str]) -> None:
     """On a terminal, which it has to have: a key shows what the line was completed to."""
-    expected = [one for one in filled(empty) if not one[0].endswith("--reply")]
+    expected = [one for one in filled(empty) if len(one[1]) == 1 and not one[0].endswith("--reply")]
     (empty.folder / ".zshrc").write_text(ZSH)
     pid, terminal = pty.fork()
     if not pid:

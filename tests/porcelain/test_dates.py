@@ -50,6 +50,10 @@ def test_styles(style: str, expected: str) -> None:
     assert date_style(style, here)(time, -300) == expected  # type: ignore[arg-type]
 
 
+def test_on_a_line_local_times_end_with_the_minute() -> None:
+    assert date_style("local", Here(), line=True)(NOON, -300) == "2026-01-31 13:00"  # type: ignore[arg-type]
+
+
 def test_every_style_is_tried() -> None:
     mark = next(mark for mark in test_styles.pytestmark if mark.name == "parametrize")  # type: ignore[attr-defined]
     assert {style for style, _ in mark.args[1]} == {*DATE_STYLES, "format:%d.%m.%y %H:%M %z"}

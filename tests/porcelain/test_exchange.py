@@ -11,7 +11,7 @@ from msglog.wire.batch import Item
 from msglog.wire.request_line import EarlyRequest
 from plumbing.pushing import Pusher
 from plumbing.session import Session
-from porcelain import fetch, push
+from porcelain import fetch, pull, push
 from porcelain.exchange import Exchange
 from tests.plumbing.peers import START, add, message
 from tests.porcelain.world import World
@@ -31,6 +31,20 @@ def test_a_refusal_that_ends_the_session_ends_the_command(world: World) -> None:
     with pytest.raises(NotAuthorisedError):
         push.run(Namespace(remote="origin", logs=[], dry_run=False), world.context)
     assert world.server.repository.log("other").count == 0
+
+
+def test_a_pull_says_what_was_fetched_before(world: World) -> None:
+    everything = Namespace(remote="origin", logs=[], dry_run=False, since=None, whole=False)
+    add(world.server.repository, message(1), message(2))
+    fetch.run(everything, world.context)
+    add(world.server.repository, message(3))
+    world.forget_output()
+    pull.run(everything, world.context)
+    pull.run(everything, world.context)
+    assert [line.rpartition(", root")[0] for line in world.out] == [
+        "origin main: 1 pulled, 2 fetched before, 3 in all",
+        "origin main: 0 pulled, 3 in all",
+    ]
 
 
 def test_what_is_new_to_the_other_side_goes_in_the_order_of_its_size(world: World) -> None:

@@ -19,7 +19,7 @@ from msglog.key import TIME_MAXIMUM, TIME_MINIMUM, key_object_id
 from msglog.message import Message, decode_object, object_key
 from msglog.message_json import message_fields, to_json
 from msglog.objectid import ObjectId
-from msglog.repository import UnknownLogError
+from msglog.repository import Repository, UnknownLogError
 from plumbing.context import Context
 from porcelain import import_log
 from porcelain.import_log import BadRowsError
@@ -38,6 +38,8 @@ def test_another_kind_of_file_is_refused(world: World, data: bytes) -> None:
     error = world.refused("file")
     assert isinstance(error, UnknownFormatError)
     assert error.exit_status == 2
+    for kind in ("SQLite", "JSON Lines", "journal"):
+        assert kind in error.why
 
 
 def test_a_file_that_cannot_be_read(world: World) -> None:
@@ -90,6 +92,50 @@ def test_what_list_prints_comes_back_with_the_same_ids(
     assert dict(world.objects()) == objects
     # And again: nothing is new.
     assert "0 new" in world.run(stdin=lines(objects.values()))[1]
+
+
+@pytest.mark.parametrize(
+    ("batches", "said"),
+    [
+        (0, "msglog: nothing was imported\n"),
+        (2, "msglog: what came is kept in main; the same import again adds the rest\n"),
+    ],
+)
+def test_an_import_that_is_cut_says_what_is_kept(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    batches: int,
+    said: str,
+) -> None:
+    left = batches
+
+    def commit(repository: Repository, *arguments: Any, **named: Any) -> Any:
+        nonlocal left
+        if not left:
+            raise KeyboardInterrupt
+        left -= 1
+        return whole(repository, *arguments, **named)
+
+    whole = Repository.commit
+    monkeypatch.setattr(Repository, "commit", commit)
+    monkeypatch.setattr(import_log, "BATCH_MESSAGES", 1)
+    monkeypatch.setattr(import_log, "note", lambda _, text: print(text))
+    rows = [to_json({**PLAIN, "body": str(number)}) for number in range(5)]
+    with pytest.raises(KeyboardInterrupt):
+        world.run(stdin="".join(rows).encode())
+    assert capsys.readouterr().out == said
+    assert len(world.objects()) == batches
+
+
+def test_a_byte_order_mark_is_not_looked_at(world: World) -> None:
+    for data in (b"\xef\xbb\xbf" + to_json(PLAIN).encode(), b"\xef\xbb\xbf\n", b"\xef\xbb\xbf"):
+        world.run(stdin=data)
+        world.run("--format", "jsonl", stdin=data)
+    ((_, data),) = world.objects()
+    message = decode_object(data)
+    assert isinstance(message, Message)
+    assert message.body == "x"
 
 
 PLAIN = {"uuid": UUID, "time": "2021-10-01T12:16:07.588528+00:00", "author": "ann", "body": "x"}

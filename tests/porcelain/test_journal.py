@@ -53,6 +53,11 @@ def test_an_entry() -> None:
     }
 
 
+def test_a_byte_order_mark_is_not_looked_at() -> None:
+    (row,) = rows(b"\xef\xbb\xbf" + json.dumps(ENTRY).encode())
+    assert row.key is not None
+
+
 def test_it_is_known_by_its_cursor() -> None:
     assert one().uuid == one(MESSAGE="other").uuid
     assert one().uuid != one(__CURSOR="s=1;i=3").uuid

@@ -71,6 +71,15 @@ def test_a_part_of_a_log_has_the_optional_fields(cli: CommandLine) -> None:
             assert kind == "state of a log" or value["since"]
 
 
+def test_what_was_fetched_before_is_counted(cli: CommandLine) -> None:
+    fill(cli)
+    cli.ok("-C", "../other", "add", "-q", "there")
+    cli.ok("fetch", "origin", "-q")
+    (value,) = cli.run("pull", "--json").json()
+    check(value, "pulled")
+    assert value["fetched_before"] == 1
+
+
 def test_damage_is_as_the_page_says(cli: CommandLine) -> None:
     oid = fill(cli)
     store = sqlite3.connect(cli.folder / ".msglog" / "store.db")

@@ -174,6 +174,7 @@ def test_times_are_those_of_the_users_own_clocks(
     time.tzset()
     assert "Time:   2026-01-03 13:45:00 +0545" in filled.ok(*gamma)
     assert " 2026-01-03 13:45 joanna: gamma" in filled.ok(*gamma, "--oneline")
+    assert filled.ok(*gamma, "--oneline", "--date=local") == filled.ok(*gamma, "--oneline")
     assert filled.ok(*gamma, "--format", "%ad") == "2026-01-03 13:45:00 +0545\n"
     assert filled.ok(*gamma, "--format", "%ad", "--date", "unix") == "1767427200\n"
     assert "2026-01-04 15:45:00 +0545" in filled.ok("list", "-n1")  # it has meta

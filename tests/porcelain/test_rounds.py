@@ -12,7 +12,7 @@ from msglog.account.role import Role
 from msglog.errors import NotAuthorisedError
 from msglog.repository import Repository, UnknownLogError
 from msglog.timestamp import rfc3339
-from porcelain import sync
+from porcelain import fetch, sync
 from porcelain.schedule import LONGEST_DELAY_SECONDS
 from porcelain.settings import load_settings
 from tests.plumbing.peers import START, Rights, Server, add, message
@@ -55,6 +55,17 @@ def test_rounds_go_by_what_is_shared(world: World) -> None:
     repository = Repository.open(world.folder / ".msglog")
     assert [log.name for log in repository.logs()] == ["main"]
     repository.close()
+
+
+def test_a_round_takes_in_what_was_fetched_before(world: World) -> None:
+    add(world.server.repository, message(1), message(2))
+    fetch.run(Namespace(remote="origin", logs=[], dry_run=False), world.context)
+    world.forget_output()
+    world.then = {2: lambda: None}
+    world.run()
+    assert [line.rpartition(", root")[0] for line in world.out] == [
+        "origin main: 0 pulled, 2 fetched before, 0 pushed, 2 in all",
+    ]
 
 
 def test_verbose_says_each_round_and_json_is_one_object_for_each_that_moved(world: World) -> None:

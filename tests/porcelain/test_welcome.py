@@ -57,6 +57,35 @@ def test_how_remotes_compare(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) 
     assert "remote add" not in cli.ok()
 
 
+def test_what_is_not_shared_is_called_as_by_status(cli: CommandLine) -> None:
+    cli.ok("-C", "..", "init", "-q", "other")
+    cli.ok("remote", "add", "o", "../other")
+    cli.ok("config", "set", "remote.o.logs", "shared")
+    cli.ok("add", "-q", "mine alone")
+    assert "\n  o: not shared\n" in cli.ok("status")
+    assert "\n  o: not shared\n" in cli.ok()
+    cli.ok("logs", "new", "shared")
+    assert "\n  o: never seen\n" in cli.ok()
+    cli.ok("push", "-q", "o")
+    assert "\n  o: equal when it was last seen\n" in cli.ok()
+
+
+def test_on_a_narrow_terminal_no_word_is_broken(cli: CommandLine) -> None:
+    for number in range(9):
+        cli.ok("logs", "new", f"log{number}")
+        cli.ok("remote", "add", f"r{number}", "../other")
+    cli.ok("-C", "..", "init", "-q", "other")
+    cli.ok("add", "-q", "said at some length, and with more words than there is room for")
+    cli.ok("push", "-q", "r0", "main")
+    cli.ok("add", "-q", "hello")
+    for width in (20, 30, 40, 60):
+        screen = cli.run(environment={"COLUMNS": str(width)}).out
+        assert max(map(len, screen.splitlines()[1:])) <= width  # the first has a path
+        assert "1 ahead, 0 behind when it was last seen" in " ".join(screen.split())
+        assert "and 1 more remote: `msglog remote`" in " ".join(screen.split())
+        assert "msglog sync send and fetch what is new" in " ".join(screen.split())
+
+
 def test_what_there_is_too_much_of_is_left_out(cli: CommandLine) -> None:
     for number in range(9):
         cli.ok("logs", "new", f"log{number}")

@@ -152,11 +152,13 @@ class Trail:
     def record(self, act: Act, *, durable: bool = False) -> None:
         """Add a row, and delete the oldest ones where there are too many; raises AccountError."""
         record = AuditRecord(self.clock(), self.visit, act)
+        tried: list[int] = []
 
         def add(doubtful: bool) -> int:  # noqa: FBT001 - see `Tables.append`
-            number = self._number(record) if doubtful else 0
+            number = self._found(record, tried) if doubtful else 0
             if not number:
                 number = self._insert(record)
+                tried.append(number)
                 self._count(act)
             return number
 
@@ -201,12 +203,15 @@ class Trail:
         added = sum(numbers) + sum(latencies)
         self.database.execute(_COUNT, *names, *numbers, *latencies, base + added, added)
 
-    def _number(self, record: AuditRecord) -> int:
-        """Return the number of a record that may be there already, or 0."""
-        sql = "SELECT id FROM audit WHERE session = ? AND time = ? AND operation = ?"
+    def _found(self, record: AuditRecord, tried: Sequence[int]) -> int:
+        """Return the number of a record that may be there already, or 0.
+
+        tried: the numbers that it may have, which no other session was given, but by a standby
+        that took over without knowing of them.
+        """
+        sql = "SELECT id FROM audit WHERE id = ? AND session = ? AND time = ? AND operation = ?"
         names = (plain(self.visit.session), record.time, plain(record.act.operation))
-        rows = self.database.rows(f"{sql} ORDER BY id DESC LIMIT 1", (int,), *names)
-        return rows[0][0] if rows else 0
+        return next((one for one in tried if self.database.rows(sql, (int,), one, *names)), 0)
 
 
 def records(

@@ -40,6 +40,7 @@ ERRORS = Errors(
 )
 
 _WRITER = "SELECT format FROM account_format FOR UPDATE"
+_LOCK = "SELECT format FROM account_format FOR SHARE"
 _NUMBERS = ", ".join(f"{name} BIGINT NOT NULL" for name in TOTAL_NUMBERS)
 _TEXT = 'TEXT COLLATE "C" NOT NULL'
 
@@ -200,7 +201,8 @@ class PostgresTables:
     def append(self, work: Callable[[bool], _Result], *, durable: bool) -> _Result:
         """Do work that only adds, all of it or nothing, beside others who do.
 
-        Not durable, it is not waited for until it is on a disk, or on a standby.
+        Not durable, it is not waited for until it is on a disk, or on a standby. Durable, what a
+        doubtful attempt finds done is waited for as what it does itself: it has locked a row.
         """
         link = self._link
         if link.is_within:
@@ -209,6 +211,8 @@ class PostgresTables:
         def add(attempt: Attempt) -> _Result:
             if not durable:
                 link.execute("SET LOCAL synchronous_commit = off")
+            elif attempt.doubtful:
+                link.select(_LOCK)
             return work(attempt.doubtful)
 
         return link.run(add)

@@ -1,6 +1,7 @@
 """The tables of an account in PostgreSQL where connections are lost."""
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,13 @@ from typing import Any
 import pytest
 
 from msglog import postgres_link
+from msglog.account.audit import PUSH, Act, Trail, Visit, records
 from msglog.account.database import Database
 from msglog.account.postgres_tables import PostgresTables
 from msglog.account.totals import GC, note_upkeep, upkeep
 from msglog.postgres_link import Link
 from tests.postgres.databases import Databases
+from tests.postgres.standby import absent_standby
 
 
 @pytest.fixture
@@ -59,3 +62,79 @@ def test_what_may_be_noted_twice_is_noted_although_an_answer_is_lost(
     note_upkeep(tables, GC, "main", time=5)
     assert times == [1]
     assert upkeep(tables, GC) == {"main": 5}
+
+
+class Cut:
+    """Every commit of a kind is done, and its answer does not arrive, for a number of times."""
+
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        times: int = 1,
+        *,
+        when: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.times = 0
+        genuine = Link.commit
+
+        def commit(link: Link, **how: Any) -> None:
+            genuine(link, **how)
+            if self.times < times and when():
+                self.times += 1
+                link.session.close()
+                raise postgres_link._Doubt
+
+        monkeypatch.setattr(Link, "commit", commit)
+
+
+PUSHED = Act(PUSH, "main", 1, 10)
+
+
+def trail(tables: PostgresTables) -> Trail:
+    return Trail(tables, Visit("ann", session="5e55", repository="main"), lambda: 12_345)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_record_is_made_once_although_answers_are_lost(
+    tables: PostgresTables, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    cut = Cut(monkeypatch, times)
+    trail(tables).record(PUSHED, durable=True)
+    assert cut.times == times
+    assert [one.act for one in records(tables, limit=9)] == [PUSHED]
+    assert tables.select("SELECT operations FROM totals") == [(1,)]
+
+
+def test_another_ones_record_with_the_number_of_a_lost_one_is_not_taken_for_it(
+    tables: PostgresTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbers are given again by a standby that took over."""
+    genuine = Link.commit
+
+    def commit(link: Link, **_: Any) -> None:
+        monkeypatch.setattr(Link, "commit", genuine)
+        link.roll_back()
+        tables.execute("ALTER TABLE audit ALTER COLUMN id RESTART WITH 1")
+        other = Trail(tables, Visit("bob", session="b0b"), lambda: 12_345)
+        other.record(PUSHED, durable=True)
+        raise postgres_link._Doubt
+
+    monkeypatch.setattr(Link, "commit", commit)
+    trail(tables).record(PUSHED, durable=True)
+    assert [one.visit.user for one in records(tables, limit=9)] == ["bob", "ann"]
+
+
+def test_a_record_is_not_acknowledged_before_a_standby_has_it(
+    databases: Databases, tables: PostgresTables
+) -> None:
+    """An attempt that finds the record writes nothing, and waited for nobody."""
+    tables.check_format()  # so that there is a connection
+    writer = threading.Thread(target=lambda: trail(tables).record(PUSHED, durable=True))
+    with absent_standby(databases.server) as standby:
+        writer.start()
+        first = standby.await_waiting(writer)
+        assert first
+        standby.cancel(first)
+        assert standby.await_waiting(writer, but=first)
+    writer.join()
+    assert [one.act for one in records(tables, limit=9)] == [PUSHED]

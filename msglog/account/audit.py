@@ -165,8 +165,7 @@ class Trail:
         number = self.database.append(add, durable=durable)
         self._sessions = 0
         if number % CLEAN_EVERY == 0:
-            keep = int(setting(self.database, AUDIT_KEEP))
-            self.database.execute("DELETE FROM audit WHERE id <= ?", number - keep)
+            self._clean(number, durable=durable)
         if self._syslog is None:
             self._syslog = setting(self.database, AUDIT_SYSLOG) == "on"
         if self._syslog:
@@ -212,6 +211,13 @@ class Trail:
         sql = "SELECT id FROM audit WHERE id = ? AND session = ? AND time = ? AND operation = ?"
         names = (plain(self.visit.session), record.time, plain(record.act.operation))
         return next((one for one in tried if self.database.rows(sql, (int,), one, *names)), 0)
+
+    def _clean(self, number: int, *, durable: bool) -> None:
+        """Delete the oldest records, if there are too many up to a number."""
+        last = number - int(setting(self.database, AUDIT_KEEP))
+        # As what may be done twice: an answer that is lost is no failure of what was recorded.
+        sql = "DELETE FROM audit WHERE id <= ?"
+        self.database.append(lambda _: self.database.execute(sql, last), durable=durable)
 
 
 def records(

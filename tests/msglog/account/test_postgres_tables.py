@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from msglog import postgres_link
-from msglog.account.audit import PUSH, Act, Trail, Visit, records
+from msglog.account.audit import CLEAN_EVERY, PUSH, Act, Trail, Visit, records
 from msglog.account.database import Database
 from msglog.account.postgres_tables import PostgresTables
 from msglog.account.totals import GC, note_upkeep, upkeep
@@ -137,4 +137,15 @@ def test_a_record_is_not_acknowledged_before_a_standby_has_it(
         standby.cancel(first)
         assert standby.await_waiting(writer, but=first)
     writer.join()
+    assert [one.act for one in records(tables, limit=9)] == [PUSHED]
+
+
+def test_a_lost_answer_about_old_records_that_go_fails_nothing(
+    tables: PostgresTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables.execute(f"ALTER TABLE audit ALTER COLUMN id RESTART WITH {CLEAN_EVERY}")
+    commits = iter(range(9))
+    cut = Cut(monkeypatch, when=lambda: next(commits) == 1)
+    trail(tables).record(PUSHED, durable=True)
+    assert cut.times == 1
     assert [one.act for one in records(tables, limit=9)] == [PUSHED]

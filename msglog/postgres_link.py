@@ -18,13 +18,12 @@ from psycopg.pq import Format, TransactionStatus
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 from msglog.postgres_address import parameters_of, place_of, with_defaults
+from msglog.postgres_connection import Connection
 from msglog.postgres_failure import AGAIN, DAMAGED, NO_TABLES, TOO_SLOW, is_lost, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any, Final, TypeAlias, TypeVar
-
-    from psycopg.abc import PQGen
 
     from msglog.errors import IntegrityError, LocalError
 
@@ -49,6 +48,15 @@ BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
 MOMENT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 """Begins a transaction that reads all as it was at one moment."""
+
+_NO_DEADLINE = "set_config('statement_timeout', '0', true)"
+DURABLE: Final = f"""
+SELECT {_NO_DEADLINE}, set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true)"""
+"""Said before COMMIT: whatever the server, the database, the role or the address has set, the
+commit is on the disk, and on that of the standby, when it is answered."""
+
+_LATER = f"SELECT {_NO_DEADLINE}, set_config('synchronous_commit', 'off', true)"
 
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 1.0
@@ -94,19 +102,15 @@ class Attempt:
     doubtful: bool
 
 
-class _Connection(psycopg.Connection["Row"]):
-    """A connection on which no answer is waited for without a bound, unless it is taken away."""
-
-    bound: float | None = None
-
-    def wait(
-        self, gen: PQGen[_Result], interval: float = 0.1, timeout: float | None = None
-    ) -> _Result:
-        return super().wait(gen, interval, self.bound if timeout is None else timeout)
-
-
 class _Doubt(Exception):  # noqa: N818 - it says what is not known
-    """Whether a transaction was committed is not known."""
+    """Whether a transaction was committed is not known.
+
+    unanswered: the connection was there until it was given up.
+    """
+
+    def __init__(self, why: str = "", *, unanswered: bool = False) -> None:
+        super().__init__(why)
+        self.unanswered = unanswered
 
 
 class Session:
@@ -126,7 +130,7 @@ class Session:
 
     def connect(self) -> psycopg.Connection[Row]:
         """Return a new connection; raises what psycopg raises."""
-        self.connection = _Connection.connect(
+        self.connection = Connection.connect(
             **with_defaults(self.parameters),  # type: ignore[arg-type]
             autocommit=True,
             prepare_threshold=None,
@@ -141,12 +145,18 @@ class Session:
     def end(self) -> None:
         """Take note that no transaction is under way any more."""
         self.within = False
-        if isinstance(self.connection, _Connection):
+        if isinstance(self.connection, Connection):
             self.connection.bound = ANSWER_SECONDS
 
     def _heard(self, diagnostic: psycopg.errors.Diagnostic) -> None:
         if diagnostic.severity_nonlocalized == "WARNING":
             self.warned = True
+
+    def give_up(self) -> None:
+        """Close the connection, where no answer comes, after telling the server of it."""
+        if isinstance(self.connection, Connection):
+            self.connection.give_up()
+        self.close()
 
     def close(self) -> None:
         """Close the connection, if there is one; with it ends what was under way."""
@@ -232,7 +242,7 @@ class Link:
         """Let statements of the transaction under way take as long as they need."""
         connection = self._connection()
         connection.execute("SET LOCAL statement_timeout = 0")
-        if isinstance(connection, _Connection):
+        if isinstance(connection, Connection):
             connection.bound = None
 
     def copy_in(self, sql: str, rows: Iterable[Sequence[Value]], types: Sequence[str]) -> None:
@@ -260,7 +270,9 @@ class Link:
         work: Callable[[Attempt], _Result],
         *,
         begin: str = BEGIN,
+        durable: bool = True,
         certain: bool = False,
+        waits_once: bool = False,
         also: frozenset[str] = frozenset(),
     ) -> _Result:
         """Do work in a transaction that is durable afterwards; again from the start where it fails.
@@ -268,13 +280,17 @@ class Link:
         work may roll back itself, see `roll_back`, and is done from the start as often as there is
         patience for: what fails for a moment is no failure. Where the answer to COMMIT was lost,
         the next attempt is doubtful; certain: none follows, as work could not tell what to do.
-        also: further errors, by SQLSTATE, after which to try again. One run within another is a
-        part of that.
+        waits_once: nothing is changed, and who was not answered in time is not asked again. also:
+        further errors, by SQLSTATE, after which to try again. Not durable, nobody waits for a disk
+        or a standby. One run within another is a part of that.
         """
         if self.is_within:
             return work(Attempt(1, doubtful=False))
         return self._patiently(
-            lambda attempt: self._once(work, attempt, begin), certain=certain, also=also
+            lambda attempt: self._once(work, attempt, begin, durable=durable),
+            certain=certain,
+            waits_once=waits_once,
+            also=also,
         )
 
     def open_transaction(self, statements: Sequence[str], *, begin: str | None = None) -> None:
@@ -294,12 +310,14 @@ class Link:
 
         self._patiently(open_)
 
-    def _once(self, work: Callable[[Attempt], _Result], attempt: Attempt, begin: str) -> _Result:
+    def _once(
+        self, work: Callable[[Attempt], _Result], attempt: Attempt, begin: str, *, durable: bool
+    ) -> _Result:
         self.begin(begin)
         try:
             result = work(attempt)
             if self.is_within:
-                self.commit()
+                self.commit(durable=durable)
         except BaseException:
             self.roll_back()
             raise
@@ -310,7 +328,7 @@ class Link:
         self._connection().execute(sql)
         self._session.within = True
 
-    def commit(self) -> None:
+    def commit(self, *, durable: bool = True) -> None:
         """Make durable what was done since `begin`; raises _Doubt where the answer is lost.
 
         The server is given no deadline for this statement. One that is cancelled while it waits
@@ -321,12 +339,16 @@ class Link:
         self._session.warned = False
         try:
             with connection.pipeline():
-                connection.execute("SET LOCAL statement_timeout = 0")
+                connection.execute(DURABLE if durable else _LATER)
                 done = connection.execute("COMMIT")
         except psycopg.OperationalError as error:
             if error.sqlstate in AGAIN:
                 raise
-            raise _Doubt from error
+            if error.sqlstate or connection.closed:
+                raise _Doubt from error
+            self._session.give_up()
+            why = f"COMMIT was not answered in {ANSWER_SECONDS:.0f} seconds"
+            raise _Doubt(why, unanswered=True) from None
         if self._session.warned:
             self._session.close()
             raise _Doubt
@@ -368,6 +390,7 @@ class Link:
         work: Callable[[Attempt], _Result],
         *,
         certain: bool = False,
+        waits_once: bool = False,
         also: frozenset[str] = frozenset(),
     ) -> _Result:
         """Do work, and do it again for as long as there is patience; raises only our errors."""
@@ -379,6 +402,8 @@ class Link:
             except _Doubt as error:
                 doubtful, failure = True, error.__cause__ or error
                 self._session.close()
+                if waits_once and error.unanswered:
+                    raise self._given_up(failure, doubtful=False) from failure
                 if certain:
                     raise self._given_up(failure, doubtful=True) from failure
             except psycopg.Error as error:
@@ -392,7 +417,7 @@ class Link:
             pause = longest * random.random()  # noqa: S311 - no secret
             patience = PATIENCE_SECONDS if self._session.was_there else OPENING_SECONDS
             if time.monotonic() - started + pause > patience:
-                raise self._given_up(failure, doubtful=doubtful) from failure
+                raise self._given_up(failure, doubtful=doubtful and not waits_once) from failure
             time.sleep(pause)
             number += 1
 

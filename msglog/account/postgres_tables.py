@@ -209,13 +209,11 @@ class PostgresTables:
             return work(False)  # noqa: FBT003 - see `Tables.append`
 
         def add(attempt: Attempt) -> _Result:
-            if not durable:
-                link.execute("SET LOCAL synchronous_commit = off")
-            elif attempt.doubtful:
+            if durable and attempt.doubtful:
                 link.select(_LOCK)
             return work(attempt.doubtful)
 
-        return link.run(add)
+        return link.run(add, durable=durable)
 
     def version(self) -> int:
         """Return another number each time: what others have changed is always looked up."""

@@ -38,6 +38,7 @@ from msglog.store.store import (
 from tests.postgres.certificates import SERVER_NAME
 from tests.postgres.databases import Databases, again
 from tests.postgres.server import DATABASE, LOGIN, TLS_LOGIN, Postgres
+from tests.postgres.standby import absent_standby
 
 MAIN = "refs/logs/main"
 IDENTITY = bytes(range(16))
@@ -87,13 +88,13 @@ class Cut:
         self.times = 0
         genuine = Link.commit
 
-        def commit(link: Link) -> None:
+        def commit(link: Link, **how: bool) -> None:
             if self.times:
-                genuine(link)
+                genuine(link, **how)
                 return
             self.times += 1
             if done:
-                genuine(link)
+                genuine(link, **how)
             link.session.close()
             raise postgres_link._Doubt
 
@@ -182,7 +183,7 @@ def test_whoever_lost_is_told_so_even_where_an_answer_was_lost(
     store.commit(move(None, 1))
     genuine = Link.commit
 
-    def commit(link: Link) -> None:
+    def commit(link: Link, **_: bool) -> None:
         monkeypatch.setattr(Link, "commit", genuine)
         link.session.close()
         with closing(again(store)) as other:
@@ -198,46 +199,95 @@ def test_a_commit_that_a_standby_did_not_confirm_is_not_believed(
 ) -> None:
     """A COMMIT that is cancelled while it waits for a standby is done here, and says so."""
     store.commit(move(None, 1))
-    with psycopg.connect(databases.server.address(), autocommit=True) as control:
-        control.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
-        control.execute("SELECT pg_reload_conf()")
-        pid = backend(store)
-        result: list[object] = []
-        waits = f"SELECT 1 FROM pg_stat_activity WHERE pid = {pid} AND wait_event = 'SyncRep'"
-        done = 1
-        try:
-            while True:  # the server takes the setting when it comes to it
-                change = move(done, done + 1)
-                writer = threading.Thread(target=lambda it=change: result.append(store.commit(it)))
-                writer.start()
-                if await_(control, waits, writer):
-                    break
-                writer.join()
-                assert result.pop() == Committed()
-                done += 1
-            control.execute("SELECT pg_cancel_backend(%s)", (pid,))
-            # It asks again on another connection, and waits for the standby once more.
-            await_(
-                control,
-                f"SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid <> {pid}",
-            )
-            assert result == []
-        finally:
-            control.execute("ALTER SYSTEM RESET synchronous_standby_names")
-            control.execute("SELECT pg_reload_conf()")
-            writer.join()
+    result: list[object] = []
+    writer = threading.Thread(target=lambda: result.append(store.commit(move(1, 2))))
+    with absent_standby(databases.server) as standby:
+        writer.start()
+        first = standby.await_waiting(writer)
+        standby.cancel(first)
+        # It asks again on another connection, and waits for the standby once more.
+        assert standby.await_waiting(writer, but=first)
+        assert result == []
+    writer.join()
     assert result == [Committed()]
-    assert [entry.count for entry in store.reflog(MAIN, 2)] == [done + 1, done]
+    assert [entry.count for entry in store.reflog(MAIN, 2)] == [2, 1]
 
 
-def await_(
-    control: "psycopg.Connection[Any]", question: str, worker: threading.Thread | None = None
-) -> bool:
-    """Wait until there is an answer; return whether there is, when a worker has ended."""
-    while not control.execute(question.encode()).fetchall():
-        if worker is not None and not worker.is_alive():
-            return False
-    return True
+@pytest.mark.parametrize("has_deadline", [True, False])
+def test_who_gives_up_waiting_for_a_standby_leaves_no_process_waiting(
+    databases: Databases,
+    store: PostgresStore,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    has_deadline: bool,
+) -> None:
+    """has_deadline: whether libpq can bound how long cancelling takes."""
+    monkeypatch.setattr(postgres_link, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(postgres_link, "PATIENCE_SECONDS", 0.8)
+    monkeypatch.setattr(psycopg.capabilities, "has_cancel_safe", lambda: has_deadline)
+    store.commit(move(None, 1))
+    with absent_standby(databases.server) as standby:
+        with pytest.raises(StoreBusyError, match="not known: COMMIT was not answered"):
+            store.commit(move(1, 2))
+        standby.await_nobody()
+    assert store.commit(move(1, 2)) == Lost(MAIN, Ref(root(2), 2))  # it was done, and stays so
+
+
+def test_what_is_read_waits_for_a_standby_once(
+    databases: Databases, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_link, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(postgres_link, "PATIENCE_SECONDS", 2.0)
+    reads: list[Ref | None] = []
+    with absent_standby(databases.server) as standby:
+        with pytest.raises(StoreBusyError, match=r"just now \(COMMIT was not answered"):
+            store.settled(lambda: reads.append(store.ref(MAIN)))
+        standby.await_nobody()
+    assert len(reads) == 1
+
+
+def test_what_is_read_is_read_again_where_the_connection_is_lost(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = Cut(monkeypatch, done=False)
+    assert store.settled(lambda: store.ref(MAIN)) is None
+    assert cut.times == 1
+
+
+@pytest.mark.parametrize("lowered", ["off", "local", "remote_write"])
+def test_a_commit_waits_whatever_a_role_or_an_address_has_set(
+    databases: Databases, lowered: str
+) -> None:
+    address = f"{databases.stores()}%20-csynchronous_commit%3D{lowered}"
+    link = Link(Session(address), ERRORS)
+    assert link.select("SHOW synchronous_commit") == [(lowered,)]
+    result: list[PostgresStore] = []
+
+    def make() -> None:
+        result.append(PostgresStore.create(link, lowered, identity=IDENTITY, first=move(None, 1)))
+
+    writer = threading.Thread(target=make)
+    with absent_standby(databases.server) as standby:
+        writer.start()
+        was_waiting = standby.await_waiting(writer)
+    writer.join()
+    result[0].close()
+    assert was_waiting
+
+
+@pytest.mark.parametrize(
+    ("said", "then"),
+    [
+        *(("off", "on"), ("local", "on"), ("remote_write", "on"), ("on", "on")),
+        ("remote_apply", "remote_apply"),
+    ],
+)
+def test_what_a_durable_commit_waits_for(databases: Databases, said: str, then: str) -> None:
+    link = Link(Session(f"{databases.stores()}%20-csynchronous_commit%3D{said}"), ERRORS)
+    link.begin()
+    link.select(postgres_link.DURABLE)
+    assert link.select("SHOW synchronous_commit") == [(then,)]
+    link.close()
 
 
 def test_two_that_wait_for_each_other_both_get_through(store: PostgresStore) -> None:

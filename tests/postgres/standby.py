@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import psycopg
 
 from tests.postgres.server import Postgres
 
+SECONDS = 20.0
 WAITS = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
 
@@ -34,9 +36,10 @@ class Standby:
                 return next(iter(others), 0)
 
     def await_nobody(self) -> None:
-        """Return when no process waits any more."""
+        """Return when no process waits any more; raises AssertionError where one goes on."""
+        until = time.monotonic() + SECONDS
         while self.waiting():
-            pass
+            assert time.monotonic() < until, "a process of the server still waits"
 
     def cancel(self, pid: int) -> None:
         """Have a process give up what it does."""

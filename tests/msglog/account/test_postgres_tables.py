@@ -45,25 +45,6 @@ def test_a_snapshot_is_whole_although_its_connection_is_lost(
         assert copy.select("SELECT name FROM users") == [("ann",)]
 
 
-def test_what_may_be_noted_twice_is_noted_although_an_answer_is_lost(
-    tables: PostgresTables, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    genuine = Link.commit
-    times: list[int] = []
-
-    def commit(link: Link) -> None:
-        genuine(link)
-        if not times:
-            times.append(1)
-            link.session.close()
-            raise postgres_link._Doubt
-
-    monkeypatch.setattr(Link, "commit", commit)
-    note_upkeep(tables, GC, "main", time=5)
-    assert times == [1]
-    assert upkeep(tables, GC) == {"main": 5}
-
-
 class Cut:
     """Every commit of a kind is done, and its answer does not arrive, for a number of times."""
 
@@ -85,6 +66,15 @@ class Cut:
                 raise postgres_link._Doubt
 
         monkeypatch.setattr(Link, "commit", commit)
+
+
+def test_what_may_be_noted_twice_is_noted_although_an_answer_is_lost(
+    tables: PostgresTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = Cut(monkeypatch)
+    note_upkeep(tables, GC, "main", time=5)
+    assert cut.times == 1
+    assert upkeep(tables, GC) == {"main": 5}
 
 
 PUSHED = Act(PUSH, "main", 1, 10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import Conninfo
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
@@ -18,6 +19,12 @@ _LOCK_SECONDS = 10
 _IDLE_SECONDS = 60
 _CONNECT_SECONDS = 5
 _PLACE_CHARACTERS = 200
+
+_HIDDEN = b"*"
+"""What libpq says of what is not to be shown as it is typed."""
+
+_AS_PASSWORDS = ("scram_client_key", "scram_server_key")
+"""What libpq takes for a matter of debugging, and lets somebody in without the password."""
 
 _ALWAYS = {"application_name": "msglog", "client_encoding": "utf8", "gssencmode": "disable"}
 _DEFAULTS = {
@@ -41,7 +48,7 @@ class ConnectionStringError(UsageError):
 def parameters_of(address: str) -> dict[str, object]:
     """Return what a connection string says, by name; raises ConnectionStringError.
 
-    A password has no place in it: the string is kept in a file, and seen by `ps`.
+    A secret has no place in it: the string is kept in a file, and seen by `ps`.
     """
     try:
         parameters: dict[str, object] = dict(conninfo_to_dict(address))
@@ -51,12 +58,20 @@ def parameters_of(address: str) -> dict[str, object]:
             "the connection string cannot be read",
             hint="It is such as postgresql://USER@HOST:5432/DATABASE?sslmode=verify-full.",
         ) from None
-    if any(parameters.get(name) is not None for name in ("password", "sslpassword")):
+    secret = next((name for name in parameters if name in _secrets()), None)
+    if secret is not None:
+        what = "a password" if secret == "password" else f"a secret ({secret})"  # noqa: S105 - a name
         raise ConnectionStringError(
-            "there is a password in the connection string",
+            f"there is {what} in the connection string",
             hint="Put it into ~/.pgpass or a service file, or use a certificate.",
         )
     return parameters
+
+
+def _secrets() -> set[str]:
+    """Return the names of what is as good as a password."""
+    known = Conninfo.get_defaults()
+    return {*_AS_PASSWORDS, *[one.keyword.decode() for one in known if one.dispchar == _HIDDEN]}
 
 
 def with_defaults(parameters: dict[str, object]) -> dict[str, str]:

@@ -445,6 +445,8 @@ def test_a_wrong_statement_is_said_at_once(store: PostgresStore) -> None:
         "postgresql://a:b@h/d",
         "host=h password=b",
         "host=h sslpassword=b",
+        "host=h scram_client_key=b",
+        "postgresql://a@h/d?oauth_client_secret=b",
         "postgresql://a:b@[h/d",
         "host",
         "x=y",
@@ -454,6 +456,14 @@ def test_connection_strings_that_are_refused(address: str) -> None:
     with pytest.raises(ConnectionStringError) as raised:
         parameters_of(address)
     assert address not in str(raised.value)
+
+
+def test_every_secret_that_libpq_knows_is_refused() -> None:
+    secrets = [one.keyword for one in psycopg.pq.Conninfo.get_defaults() if one.dispchar == b"*"]
+    assert len(secrets) >= 2
+    for name in map(bytes.decode, secrets):
+        with pytest.raises(ConnectionStringError, match="there is a"):
+            parameters_of(f"host=h {name}=b")
 
 
 def test_what_is_said_comes_before_what_is_usual() -> None:

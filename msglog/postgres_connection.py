@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 import psycopg
 from psycopg import capabilities
 
@@ -17,10 +19,10 @@ if TYPE_CHECKING:
 CANCEL_SECONDS: Final = 5.0
 """How long it may take to tell the server that somebody has given up."""
 
-_Row: TypeAlias = "tuple[Any, ...]"
+Row: TypeAlias = "tuple[Any, ...]"
 
 
-class Connection(psycopg.Connection["_Row"]):
+class Connection(psycopg.Connection["Row"]):
     """A connection on which no answer is waited for longer than a bound, unless it has none."""
 
     bound: float | None = None
@@ -30,6 +32,12 @@ class Connection(psycopg.Connection["_Row"]):
     ) -> _Result:
         """Wait as psycopg does, for as long as the bound is."""
         return super().wait(gen, interval, self.bound if timeout is None else timeout)
+
+    @property
+    def tls_is_optional(self) -> bool:
+        """Whether it is a matter of who answers; whatever said so: address, service or libpq."""
+        said = {one.keyword: one.val for one in self.pgconn.info}
+        return leaves_tls_open((said.get(b"sslmode") or b"").decode(), self.info.hostaddr)
 
     def give_up(self) -> None:
         """Have the server end what it does, and close the connection; whatever comes of it.
@@ -53,3 +61,12 @@ class Connection(psycopg.Connection["_Row"]):
         cancelling = Thread(target=self.pgconn.get_cancel().cancel, daemon=True)
         cancelling.start()
         cancelling.join(CANCEL_SECONDS)
+
+
+def leaves_tls_open(sslmode: str, host: str) -> bool:
+    """Tell whether somebody on the way to a host may have there be no TLS.
+
+    host: the server's address, or "" for a socket of this machine. Whoever disables TLS has said
+    that there is none.
+    """
+    return sslmode in {"allow", "prefer"} and bool(host) and not ip_address(host).is_loopback

@@ -190,6 +190,12 @@ class Link:
         """What people call the database: without user and password."""
         return self._session.place
 
+    @property
+    def tls_is_optional(self) -> bool:
+        """Whether the connection that there is has TLS only if whoever answered wanted it."""
+        connection = self._session.connection
+        return isinstance(connection, Connection) and connection.tls_is_optional
+
     # Statements.
 
     def select(self, sql: str, *values: Value) -> list[Row]:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from pathlib import Path
 
+    from msglog.account.finding import Finding
     from msglog.account.publickey import PublicKey
     from msglog.account.tables import Row, Tables
     from msglog.repository import Repository
@@ -128,6 +129,10 @@ class Account:
     def database(self) -> Tables:
         """Its tables, for what is kept there beside users, keys and grants."""
         return self._database
+
+    def check_server(self) -> list[Finding]:
+        """Return what is wrong with the server that keeps the tables, if there is one."""
+        return []
 
     def close(self) -> None:
         """Close the account."""

@@ -22,6 +22,8 @@ from msglog.store.postgres import ERRORS, AbsentStoreError, PostgresStore
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from msglog.account.finding import Finding
+
 _FOLDER_MODE = 0o700
 _ADDRESS_BYTES = 4096
 _THERE = frozenset({"42P07", "23505", "42710"})
@@ -88,6 +90,13 @@ class PostgresAccount(Account):
     def where(self) -> str:
         """What people call the place of its tables."""
         return self._place
+
+    def check_server(self) -> list[Finding]:
+        """Return what is wrong with the server, and with how it is reached."""
+        from msglog.account.postgres_checkup import check_server  # noqa: PLC0415 - seldom wanted
+
+        link = Link(self._session, postgres_tables.ERRORS)
+        return list(check_server(link, os.path.join(self.folder, ADDRESS_NAME)))
 
     def repository_place(self, name: str) -> str:
         """Return the folder that a repository would have; see `msglog.account.address`."""

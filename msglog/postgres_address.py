@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
-from psycopg.pq import Conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import Conninfo, PGconn
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
@@ -58,7 +58,7 @@ def parameters_of(address: str) -> dict[str, object]:
             "the connection string cannot be read",
             hint="It is such as postgresql://USER@HOST:5432/DATABASE?sslmode=verify-full.",
         ) from None
-    secret = next((name for name in parameters if name in _secrets()), None)
+    secret = min(_secrets() & parameters.keys(), default=None)
     if secret is not None:
         what = "a password" if secret == "password" else f"a secret ({secret})"  # noqa: S105 - a name
         raise ConnectionStringError(
@@ -77,12 +77,35 @@ def _secrets() -> set[str]:
 def with_defaults(parameters: dict[str, object]) -> dict[str, str]:
     """Return what to connect with: what is said, and deadlines and the like where nothing is.
 
-    A service is taken to say what it needs, since what is given here would come before it.
+    What a service says is a part of it, with the password that may be there.
     """
     given = {name: str(value) for name, value in parameters.items()}
+    if "service" in given:
+        given = _with_service(given)
     options = f"{_OPTIONS} {given.pop('options', '')}".rstrip()
-    defaults = _ALWAYS if "service" in given else {**_ALWAYS, **_DEFAULTS}
-    return {**defaults, **given, "options": options}
+    return {**_ALWAYS, **_DEFAULTS, **given, "options": options}
+
+
+def _with_service(given: dict[str, str]) -> dict[str, str]:
+    """Return what is said, and what the service says that is named there; the same if it is none.
+
+    libpq tells what a service says only by a connection: it is asked for one that cannot be, and
+    has not begun to make it when it finds out. What is as libpq has it anyway counts as not said.
+    """
+    impossible = make_conninfo(**{**given, "channel_binding": "?"})
+    attempt = PGconn.connect_start(impossible.encode())
+    try:
+        said = {
+            one.keyword.decode(): one.val.decode()
+            for one in attempt.info
+            if one.val and one.val != one.compiled
+        }
+    finally:
+        attempt.finish()
+    if "service" not in said:
+        return given
+    del said["channel_binding"]
+    return {name: value for name, value in {**said, **given}.items() if name != "service"}
 
 
 def place_of(parameters: dict[str, object]) -> str:

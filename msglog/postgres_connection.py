@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from ipaddress import ip_address
 
 import psycopg
 from psycopg import capabilities
+from psycopg.conninfo import conninfo_attempts
 
 from msglog.annotation import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any, Final, TypeAlias, TypeVar
 
     from psycopg.abc import PQGen
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 
 CANCEL_SECONDS: Final = 5.0
 """How long it may take to tell the server that somebody has given up."""
+
+_LEAST_SECONDS = 2
+"""psycopg gives no connection less."""
 
 Row: TypeAlias = "tuple[Any, ...]"
 
@@ -31,7 +37,15 @@ class Connection(psycopg.Connection["Row"]):
         self, gen: PQGen[_Result], interval: float = 0.1, timeout: float | None = None
     ) -> _Result:
         """Wait as psycopg does, for as long as the bound is."""
-        return super().wait(gen, interval, self.bound if timeout is None else timeout)
+        if timeout is not None or self.bound is None:
+            return super().wait(gen, interval, timeout)
+        until = time.monotonic() + self.bound
+        try:
+            return super().wait(gen, interval, self.bound)
+        except psycopg.OperationalError as error:
+            if error.sqlstate or self.closed or time.monotonic() < until:
+                raise
+            raise psycopg.OperationalError(f"no answer in {self.bound:g} seconds") from None
 
     @property
     def tls_is_optional(self) -> bool:
@@ -61,6 +75,39 @@ class Connection(psycopg.Connection["Row"]):
         cancelling = Thread(target=self.pgconn.get_cancel().cancel, daemon=True)
         cancelling.start()
         cancelling.join(CANCEL_SECONDS)
+
+
+def connected(parameters: Mapping[str, str], seconds: float) -> Connection:
+    """Return a connection to the first host that gives one, within about so many seconds.
+
+    The deadline that the parameters have is one for each address of each host: several that are
+    silent would take several of it, so each gets no more than its share of what is left. Raises
+    what psycopg raises; how long names take to be looked up is the machine's to say.
+    """
+    until = time.monotonic() + seconds
+    most = int(float(parameters.get("connect_timeout", 0)))
+    failures: list[psycopg.Error] = []
+    attempts = conninfo_attempts(parameters)
+    for number, attempt in enumerate(attempts):
+        left = until - time.monotonic()
+        if failures and left < _LEAST_SECONDS:
+            break
+        share = max(int(left / (len(attempts) - number)), _LEAST_SECONDS)
+        attempt["connect_timeout"] = min(most, share) if most > 0 else share
+        try:
+            return Connection.connect(
+                **attempt,  # type: ignore[arg-type]
+                autocommit=True,
+                prepare_threshold=None,
+                cursor_factory=psycopg.RawCursor,
+            )
+        except psycopg.Error as error:
+            failures.append(error)
+    if len(failures) == 1:
+        raise failures[0]
+    # As many lines as there are different reasons.
+    why = "\n".join(dict.fromkeys(str(error).strip() for error in failures))
+    raise type(failures[-1])(why, pgconn=failures[-1].pgconn)
 
 
 def leaves_tls_open(sslmode: str, host: str) -> bool:

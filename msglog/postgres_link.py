@@ -18,7 +18,7 @@ from psycopg.pq import Format, TransactionStatus
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 from msglog.postgres_address import parameters_of, place_of, with_defaults
-from msglog.postgres_connection import Connection
+from msglog.postgres_connection import Connection, connected
 from msglog.postgres_failure import AGAIN, DAMAGED, NO_TABLES, TOO_SLOW, is_lost, one_line
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ Value: TypeAlias = "str | int | bool | bytes | Blobs | None"
 
 ANSWER_SECONDS: Final = 25.0
 """How long an answer is waited for: a server that is frozen ends no statement by itself."""
+
+SILENCE_SECONDS: Final = 600.0
+"""The same for what may take long (see `Link.take_time`): for each statement, and each part of what
+is copied, and not for the whole."""
 
 PATIENCE_SECONDS: Final = 60.0
 """How long what fails for the moment is tried again: longer than a standby needs to take over."""
@@ -116,7 +120,8 @@ class _Doubt(Exception):  # noqa: N818 - it says what is not known
 class Session:
     """What links over one connection share.
 
-    address: a connection string of libpq without a password; raises ConnectionStringError.
+    address: a connection string of libpq without a password; raises ConnectionStringError. until:
+    when somebody's patience ends who waits for a connection, on the clock that only goes forward.
     """
 
     def __init__(self, address: str) -> None:
@@ -127,15 +132,12 @@ class Session:
         self.within = False
         self.warned = False
         self.was_there = False
+        self.until: float | None = None
 
     def connect(self) -> psycopg.Connection[Row]:
         """Return a new connection; raises what psycopg raises."""
-        self.connection = Connection.connect(
-            **with_defaults(self.parameters),  # type: ignore[arg-type]
-            autocommit=True,
-            prepare_threshold=None,
-            cursor_factory=psycopg.RawCursor,
-        )
+        left = OPENING_SECONDS if self.until is None else self.until - time.monotonic()
+        self.connection = connected(with_defaults(self.parameters), left)
         self.end()
         self.was_there = True
         self.connection.adapters.register_dumper(Blobs, _BlobsDumper)
@@ -245,11 +247,11 @@ class Link:
             raise
 
     def take_time(self) -> None:
-        """Let statements of the transaction under way take as long as they need."""
+        """Let statements of the transaction under way take as long as they need, in all."""
         connection = self._connection()
         connection.execute("SET LOCAL statement_timeout = 0")
         if isinstance(connection, Connection):
-            connection.bound = None
+            connection.bound = SILENCE_SECONDS
 
     def copy_in(self, sql: str, rows: Iterable[Sequence[Value]], types: Sequence[str]) -> None:
         """Give rows to a COPY ... FROM STDIN (FORMAT BINARY) within a transaction."""
@@ -367,7 +369,11 @@ class Link:
         connection = self._session.connection
         if connection is None or connection.closed:
             return
-        if connection.info.transaction_status == TransactionStatus.IDLE:
+        status = connection.info.transaction_status
+        if status == TransactionStatus.IDLE:
+            return
+        if status == TransactionStatus.ACTIVE:
+            self._session.give_up()  # it has not answered, and would go on
             return
         try:
             connection.execute("ROLLBACK")
@@ -403,6 +409,8 @@ class Link:
         started = time.monotonic()
         number, doubtful = 1, False
         while True:
+            patience = PATIENCE_SECONDS if self._session.was_there else OPENING_SECONDS
+            self._session.until = started + patience
             try:
                 return work(Attempt(number, doubtful))
             except _Doubt as error:
@@ -418,6 +426,8 @@ class Link:
                     if not is_lost(error):
                         raise self.translation(error) from error
                     self._session.close()
+            finally:
+                self._session.until = None
             # Whoever lost once comes later the more often they lose, and never all at once.
             longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(number, 16))
             pause = longest * random.random()  # noqa: S311 - no secret

@@ -1,9 +1,11 @@
-"""One connection to PostgreSQL: whether it is a matter of who answers that it has TLS."""
+"""One connection to PostgreSQL: how long it is waited for, and whether TLS is a matter of luck."""
+
+from typing import Any
 
 import psycopg
 import pytest
 
-from msglog.postgres_connection import Connection, leaves_tls_open
+from msglog.postgres_connection import Connection, connected, leaves_tls_open
 from tests.postgres.databases import Databases
 from tests.postgres.server import DATABASE, LOGIN
 
@@ -54,3 +56,53 @@ def test_what_a_connection_was_made_with_is_asked(
         assert isinstance(connection, psycopg.Connection)
         assert connection.tls_is_optional
     assert asked == [said]
+
+
+class SilentHosts:
+    """Hosts that accept, and say nothing; the clock goes on by how long each is waited for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        self.waited: list[tuple[str, float]] = []
+        monkeypatch.setattr("msglog.postgres_connection.time.monotonic", lambda: self.now)
+        monkeypatch.setattr(Connection, "connect", self._connect)
+
+    def _connect(self, **given: Any) -> None:
+        seconds = float(given["connect_timeout"])
+        self.waited.append((given["hostaddr"], seconds))
+        self.now += seconds
+        raise psycopg.errors.ConnectionTimeout("connection timeout expired")
+
+
+HOSTS = "192.0.2.1,192.0.2.2,192.0.2.3"
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds", "waited"),
+    [
+        ("5", 20.0, [5, 5, 5]),
+        ("5", 12.0, [4, 4, 4]),
+        ("5", 3.0, [2]),
+        ("9", 20.0, [6, 7, 7]),
+        ("0", 20.0, [6, 7, 7]),
+        ("5", -1.0, [2]),
+    ],
+)
+def test_hosts_that_are_silent_share_what_time_is_left(
+    monkeypatch: pytest.MonkeyPatch, said: str, seconds: float, waited: list[float]
+) -> None:
+    hosts = SilentHosts(monkeypatch)
+    with pytest.raises(psycopg.OperationalError, match=r"\Aconnection timeout expired\Z"):
+        connected({"host": HOSTS, "connect_timeout": said}, seconds)
+    assert hosts.waited == list(zip(HOSTS.split(","), waited, strict=False))
+
+
+def test_the_host_that_answers_is_taken_and_what_others_say_is_told(databases: Databases) -> None:
+    server = databases.server
+    where = {"dbname": DATABASE, "user": LOGIN, "sslmode": "disable"}
+    ports = f"1,{server.port}"
+    connection = connected({**where, "host": "127.0.0.1,127.0.0.1", "port": ports}, 20.0)
+    assert connection.info.port == server.port
+    connection.close()
+    with pytest.raises(psycopg.OperationalError, match=r"refused\n(.|\n)*does not exist"):
+        connected({**where, "dbname": "x", "host": "127.0.0.1,127.0.0.1", "port": ports}, 20.0)

@@ -301,23 +301,6 @@ class Link:
             also=also,
         )
 
-    def open_transaction(self, statements: Sequence[str], *, begin: str | None = None) -> None:
-        """Begin a transaction with some statements, patiently; see `translated` for what follows.
-
-        Ended by `commit` and `roll_back`.
-        """
-
-        def open_(_: Attempt) -> None:
-            self.begin(begin or BEGIN)
-            try:
-                for statement in statements:
-                    self._connection().execute(statement)
-            except BaseException:
-                self.roll_back()
-                raise
-
-        self._patiently(open_)
-
     def _once(
         self, work: Callable[[Attempt], _Result], attempt: Attempt, begin: str, *, durable: bool
     ) -> _Result:
@@ -463,29 +446,6 @@ class Link:
     def damaged(self, why: str) -> IntegrityError:
         """Return an error that says that the database is damaged."""
         return self._errors.damaged(f"{self.place} is damaged", why=why)
-
-    def translated(self) -> Translation:
-        """Raise what psycopg raises as errors of ours."""
-        return Translation(self)
-
-
-class Translation:
-    """A block whose errors of the database leave it as ours; it commits nothing by itself."""
-
-    __slots__ = ("_link",)
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-
-    def __enter__(self) -> None:
-        """Begin."""
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        """Raise instead of error what it means."""
-        if isinstance(error, psycopg.Error):
-            raise self._link.translation(error) from error
-        if isinstance(error, _Doubt):
-            raise self._link._given_up(error.__cause__ or error, doubtful=True) from error  # noqa: SLF001
 
 
 def fresh_number() -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from contextlib import contextmanager
 
 from msglog.account.audit import TOTAL_NUMBERS
 from msglog.account.database import (
@@ -179,24 +178,23 @@ class PostgresTables:
             known = self._statements[sql] = "".join(parts)
         return known
 
-    @contextmanager
-    def transaction(self, *, writing: bool = True) -> Iterator[None]:
-        """Do all that is done within durably, or nothing of it; one such writer at a time.
+    def together(self, work: Callable[[], _Result], *, writing: bool = True) -> _Result:
+        """Do work durably, or nothing of it; one such writer at a time.
 
-        What ends it in the middle ends all: only its beginning is tried again.
+        It is tried again as long as it is certain that nothing was done. What users, keys or
+        grants there are does not tell who made them, so an answer to COMMIT that is lost is said.
         """
         link = self._link
+
+        def change(_: Attempt) -> _Result:
+            link.select(_WRITER)
+            return work()
+
         if link.is_within:
-            yield
-            return
-        link.open_transaction((_WRITER,) if writing else (), begin=None if writing else MOMENT)
-        try:
-            with link.translated():
-                yield
-                if writing:
-                    link.commit()
-        finally:
-            link.roll_back()
+            return work()
+        if writing:
+            return link.run(change, certain=True)
+        return link.run(lambda _: work(), begin=MOMENT)
 
     def append(self, work: Callable[[bool], _Result], *, durable: bool) -> _Result:
         """Do work that only adds, all of it or nothing, beside others who do.

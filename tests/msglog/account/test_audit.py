@@ -48,8 +48,7 @@ def test_what_is_recorded_is_found_again(tables: Tables) -> None:
 def test_the_oldest_go_within_a_change_too(tables: Tables) -> None:
     ann = trail(tables)
     for _ in range(CLEAN_EVERY):
-        with tables.transaction():
-            ann.record(Act("admin set"), durable=True)
+        tables.together(lambda: ann.record(Act("admin set"), durable=True))
     assert len(records(tables, limit=2 * CLEAN_EVERY)) == CLEAN_EVERY
 
 

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from msglog import postgres_link
+from msglog.account.account import Account
 from msglog.account.audit import CLEAN_EVERY, PUSH, Act, Trail, Visit, records
-from msglog.account.database import Database
+from msglog.account.database import AccountBusyError, Database
 from msglog.account.postgres_tables import PostgresTables
+from msglog.account.record import UnknownUserError
+from msglog.account.role import Role
 from msglog.account.totals import GC, note_upkeep, upkeep
 from msglog.postgres_link import Link
 from tests.postgres.databases import Databases
@@ -139,3 +142,53 @@ def test_a_lost_answer_about_old_records_that_go_fails_nothing(
     trail(tables).record(PUSHED, durable=True)
     assert cut.times == 1
     assert [one.act for one in records(tables, limit=9)] == [PUSHED]
+
+
+class Trouble:
+    """What makes the first statement of a kind fail, after others of its transaction."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, words: str, what: str) -> None:
+        self.times = 0
+        genuine = Link.execute
+
+        def execute(link: Link, sql: str, *values: Any) -> int:
+            if words not in sql or self.times:
+                return genuine(link, sql, *values)
+            self.times += 1
+            assert link.session.connection is not None
+            if what == "cut":
+                link.session.connection.close()
+                return genuine(link, sql, *values)
+            return genuine(link, f"DO $$ BEGIN RAISE 'trouble' USING ERRCODE = '{what}'; END $$")
+
+        monkeypatch.setattr(Link, "execute", execute)
+
+
+@pytest.mark.parametrize("what", ["cut", "40001", "40P01", "57P01"])
+def test_a_change_of_an_account_that_failed_for_a_moment_is_made(
+    tables: PostgresTables, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    account = Account(tables, "/")
+    account.add_user("ann", Role.WRITE, time=1)
+    trouble = Trouble(monkeypatch, "UPDATE users SET role", what)
+    assert account.set_role("ann", Role.READ) is Role.WRITE
+    assert trouble.times == 1
+    assert account.user("ann").role is Role.READ
+
+
+def test_a_change_whose_answer_is_lost_is_not_said_to_have_been_made_or_not(
+    tables: PostgresTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = Account(tables, "/")
+    account.add_user("ann", Role.WRITE, time=1)
+    cut = Cut(monkeypatch)
+    with pytest.raises(AccountBusyError, match="is not known"):
+        account.rename_user("ann", "bea")
+    assert cut.times == 1
+
+
+def test_a_change_that_cannot_be_is_undone(tables: PostgresTables) -> None:
+    with pytest.raises(UnknownUserError):
+        Account(tables, "/").set_role("ann", Role.READ)
+    assert not tables.session.within
+    assert tables.together(lambda: tables.select("SELECT 1"), writing=False) == [(1,)]

@@ -236,6 +236,12 @@ def records(
     return [AuditRecord(row[0], Visit(*row[1:6]), Act(*row[6:])) for row in reversed(rows)]
 
 
+def last_number(database: Tables) -> int:
+    """Return the number of the newest record, or 0."""
+    number: int = database.rows("SELECT coalesce(max(id), 0) FROM audit", (int,))[0][0]
+    return number
+
+
 def faults(database: Tables) -> Iterator[str]:
     """Yield which records are not as they were written; raises DamagedAccountError."""
     last = 0

@@ -134,8 +134,8 @@ class PostgresAccount(Account):
         return Link(self._session, ERRORS)
 
 
-def make_all_tables(session: Session) -> bool:
-    """Make all tables, or none because they are there; tell which."""
+def make_all_tables(session: Session, *, format_: int = postgres_tables.FORMAT) -> bool:
+    """Make all tables, or none because they are there; tell which. format_: what they say it is."""
     link = Link(session, postgres_tables.ERRORS)
 
     def make(_: object) -> bool:
@@ -150,6 +150,7 @@ def make_all_tables(session: Session) -> bool:
                 hint="Make a database with the encoding UTF8.",
             )
         postgres_tables.make_tables(link)
+        link.execute("UPDATE account_format SET format = $1", format_)
         postgres_schema.make_tables(link)
         return True
 

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 import psycopg
 from psycopg import capabilities
-from psycopg.conninfo import conninfo_attempts
+from psycopg.conninfo import conninfo_attempts, timeout_from_conninfo
 
 from msglog.annotation import TYPE_CHECKING
 
@@ -53,28 +53,23 @@ class Connection(psycopg.Connection["Row"]):
         said = {one.keyword: one.val for one in self.pgconn.info}
         return leaves_tls_open((said.get(b"sslmode") or b"").decode(), self.info.hostaddr)
 
-    def give_up(self) -> None:
-        """Have the server end what it does, and close the connection; whatever comes of it.
+    def give_up(self) -> bool:
+        """Have the server end what it does, close the connection, and tell whether it has heard.
 
         A process of the server that waits for a standby does not notice that nobody waits for it.
         """
-        try:
-            if capabilities.has_cancel_safe():
-                self.cancel_safe(timeout=CANCEL_SECONDS)
-            else:
-                self._cancel_beside()
-        except psycopg.Error:
-            pass  # the server is frozen too, or gone
+        has_heard = self._is_cancelled()
         self.close()
+        return has_heard
 
-    def _cancel_beside(self) -> None:
-        """Cancel by a library whose cancelling has no deadline: up to version 16."""
-        from threading import Thread  # noqa: PLC0415 - seldom wanted
-
-        # What it connects with is its own, so that it may outlast this connection.
-        cancelling = Thread(target=self.pgconn.get_cancel().cancel, daemon=True)
-        cancelling.start()
-        cancelling.join(CANCEL_SECONDS)
+    def _is_cancelled(self) -> bool:
+        if not capabilities.has_cancel_safe():
+            return False  # up to version 16 of libpq it may take for ever
+        try:
+            self.cancel_safe(timeout=CANCEL_SECONDS)
+        except psycopg.Error:
+            return False  # it is frozen, or gone
+        return True
 
 
 def connected(parameters: Mapping[str, str], seconds: float) -> Connection:
@@ -85,7 +80,7 @@ def connected(parameters: Mapping[str, str], seconds: float) -> Connection:
     what psycopg raises; how long names take to be looked up is the machine's to say.
     """
     until = time.monotonic() + seconds
-    most = int(float(parameters.get("connect_timeout", 0)))
+    most = timeout_from_conninfo({**parameters})
     failures: list[psycopg.Error] = []
     attempts = conninfo_attempts(parameters)
     for number, attempt in enumerate(attempts):
@@ -93,7 +88,7 @@ def connected(parameters: Mapping[str, str], seconds: float) -> Connection:
         if failures and left < _LEAST_SECONDS:
             break
         share = max(int(left / (len(attempts) - number)), _LEAST_SECONDS)
-        attempt["connect_timeout"] = min(most, share) if most > 0 else share
+        attempt["connect_timeout"] = min(most, share)
         try:
             return Connection.connect(
                 **attempt,  # type: ignore[arg-type]

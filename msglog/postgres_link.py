@@ -109,12 +109,12 @@ class Attempt:
 class _Doubt(Exception):  # noqa: N818 - it says what is not known
     """Whether a transaction was committed is not known.
 
-    unanswered: the connection was there until it was given up.
+    by_standby: a server that is there has not answered, as where it waits for a standby.
     """
 
-    def __init__(self, why: str = "", *, unanswered: bool = False) -> None:
+    def __init__(self, why: str = "", *, by_standby: bool = False) -> None:
         super().__init__(why)
-        self.unanswered = unanswered
+        self.by_standby = by_standby
 
 
 class Session:
@@ -154,11 +154,11 @@ class Session:
         if diagnostic.severity_nonlocalized == "WARNING":
             self.warned = True
 
-    def give_up(self) -> None:
-        """Close the connection, where no answer comes, after telling the server of it."""
-        if isinstance(self.connection, Connection):
-            self.connection.give_up()
+    def give_up(self) -> bool:
+        """Close the connection, where no answer comes; tell whether the server has heard of it."""
+        has_heard = isinstance(self.connection, Connection) and self.connection.give_up()
         self.close()
+        return has_heard
 
     def close(self) -> None:
         """Close the connection, if there is one; with it ends what was under way."""
@@ -288,9 +288,9 @@ class Link:
         work may roll back itself, see `roll_back`, and is done from the start as often as there is
         patience for: what fails for a moment is no failure. Where the answer to COMMIT was lost,
         the next attempt is doubtful; certain: none follows, as work could not tell what to do.
-        waits_once: nothing is changed, and who was not answered in time is not asked again. also:
-        further errors, by SQLSTATE, after which to try again. Not durable, nobody waits for a disk
-        or a standby. One run within another is a part of that.
+        waits_once: nothing is changed, and a standby that has not answered is not asked again.
+        also: further errors, by SQLSTATE, after which to try again. Not durable, nobody waits for
+        a disk or a standby. One run within another is a part of that.
         """
         if self.is_within:
             return work(Attempt(1, doubtful=False))
@@ -337,9 +337,9 @@ class Link:
                 raise
             if error.sqlstate or connection.closed:
                 raise _Doubt from error
-            self._session.give_up()
-            why = f"COMMIT was not answered in {ANSWER_SECONDS:.0f} seconds"
-            raise _Doubt(why, unanswered=True) from None
+            has_heard = self._session.give_up()
+            why = f"COMMIT was not answered in {ANSWER_SECONDS:g} seconds"
+            raise _Doubt(why, by_standby=has_heard) from None
         if self._session.warned:
             self._session.close()
             raise _Doubt
@@ -399,7 +399,7 @@ class Link:
             except _Doubt as error:
                 doubtful, failure = True, error.__cause__ or error
                 self._session.close()
-                if waits_once and error.unanswered:
+                if waits_once and error.by_standby:
                     raise self._given_up(failure, doubtful=False) from failure
                 if certain:
                     raise self._given_up(failure, doubtful=True) from failure

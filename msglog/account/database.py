@@ -305,7 +305,7 @@ class Database:
         return number
 
     def together(self, work: Callable[[], _Result], *, writing: bool = True) -> _Result:
-        """Do work durably, or nothing of it; once, since here nothing fails for a moment."""
+        """Do work durably, or nothing of it; once: others are waited for before it begins."""
         with self.transaction(writing=writing):
             return work()
 

@@ -1,5 +1,7 @@
 """One connection to PostgreSQL: how long it is waited for, and whether TLS is a matter of luck."""
 
+import os
+import signal
 from typing import Any
 
 import psycopg
@@ -7,7 +9,7 @@ import pytest
 
 from msglog.postgres_connection import Connection, connected, leaves_tls_open
 from tests.postgres.databases import Databases
-from tests.postgres.server import DATABASE, LOGIN
+from tests.postgres.server import DATABASE, LOGIN, Postgres, running_postgres
 
 
 @pytest.mark.parametrize(
@@ -106,3 +108,42 @@ def test_the_host_that_answers_is_taken_and_what_others_say_is_told(databases: D
     connection.close()
     with pytest.raises(psycopg.OperationalError, match=r"refused\n(.|\n)*does not exist"):
         connected({**where, "dbname": "x", "host": "127.0.0.1,127.0.0.1", "port": ports}, 20.0)
+
+
+def test_a_deadline_that_is_none_is_said() -> None:
+    with pytest.raises(psycopg.ProgrammingError, match="connect_timeout"):
+        connected({"host": "192.0.2.1", "connect_timeout": "soon"}, 20.0)
+
+
+def test_a_server_hears_that_it_is_given_up(databases: Databases) -> None:
+    connection = connected(local(databases.server), 20.0)
+    assert connection.give_up()
+    assert connection.closed
+
+
+def test_a_server_that_is_frozen_does_not_hear_and_is_given_up_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("msglog.postgres_connection.CANCEL_SECONDS", 0.3)
+    with running_postgres() as server:
+        connection = connected(local(server), 20.0)
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            assert not connection.give_up()
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+        assert connection.closed
+
+
+def test_nothing_is_asked_for_whose_end_is_not_known(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(psycopg.capabilities, "has_cancel_safe", lambda: False)
+    monkeypatch.setattr(Connection, "cancel_safe", None)
+    connection = connected(local(databases.server), 20.0)
+    assert not connection.give_up()
+    assert connection.closed
+
+
+def local(server: Postgres) -> dict[str, str]:
+    return {"host": "127.0.0.1", "port": str(server.port), "dbname": DATABASE, "user": LOGIN}

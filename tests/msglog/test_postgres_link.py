@@ -213,18 +213,11 @@ def test_a_commit_that_a_standby_did_not_confirm_is_not_believed(
     assert [entry.count for entry in store.reflog(MAIN, 2)] == [2, 1]
 
 
-@pytest.mark.parametrize("has_deadline", [True, False])
 def test_who_gives_up_waiting_for_a_standby_leaves_no_process_waiting(
-    databases: Databases,
-    store: PostgresStore,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    has_deadline: bool,
+    databases: Databases, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """has_deadline: whether libpq can bound how long cancelling takes."""
     monkeypatch.setattr(postgres_link, "ANSWER_SECONDS", 0.5)
     monkeypatch.setattr(postgres_link, "PATIENCE_SECONDS", 0.8)
-    monkeypatch.setattr(psycopg.capabilities, "has_cancel_safe", lambda: has_deadline)
     store.commit(move(None, 1))
     with absent_standby(databases.server) as standby:
         with pytest.raises(StoreBusyError, match="not known: COMMIT was not answered"):

@@ -6,7 +6,7 @@ import time
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.key import SECOND
-from msglog.when import Moment, parse
+from msglog.when import Moment, parse, parse_bound
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,6 +23,16 @@ def local_offset(moment: int) -> int:
         return time.localtime(moment // SECOND).tm_gmtoff // 60
     except (OverflowError, OSError, ValueError):
         return 0
+
+
+def bound_of(when: datetime | str, *, last: bool = False) -> int:
+    """Return the first or last moment of a datetime or a text, in microseconds since 1970 UTC.
+
+    Days, months and years that a text says are whole. Raises WhenError.
+    """
+    if isinstance(when, str):
+        return parse_bound(when, last=last, now=now(), local_offset=local_offset).time
+    return moment_of(when).time
 
 
 def moment_of(when: datetime | str) -> Moment:

@@ -13,10 +13,11 @@ from msglog import duration
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 from msglog.errors import LocalError, UsageError
+from msglog.message import AUTHOR_BYTES_LIMIT, TAG_BYTES_LIMIT
 from msglog.plain_toml import read_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from os import PathLike
     from typing import Any
 
@@ -32,25 +33,52 @@ class ConfigKeyError(UsageError):
     """A key or a value cannot be set."""
 
 
+class UnknownRemoteError(ConfigKeyError):
+    """A remote was named that is not set up; known: those that are.
+
+    make: whether it would help to add it.
+    """
+
+    def __init__(self, name: str, known: Iterable[str] = (), *, make: bool = True) -> None:
+        from difflib import get_close_matches  # noqa: PLC0415 - only where something was mistyped
+
+        near = get_close_matches(name, list(known), n=1)
+        hint = f"Did you mean {near[0]}?" if near else ""
+        if make:
+            add = f"{hint} Else add" if near else "Add"
+            hint = f"{add} it with `msglog remote add {name} URL`."
+        elif not near:
+            hint = "See `msglog remote` for those that there are."
+        super().__init__(f"there is no remote {name!r}", hint=hint)
+
+
 @dataclass(frozen=True, slots=True)
 class KnownKey:
     """A key that msglog knows.
 
-    choices: the texts that it may be; empty for any. runs: its value is a command to be run.
-    values: a regular expression of the texts that it may be, meaning: the same for people; empty
-    for any. many: it is a list of such texts; one alone counts as a list of one.
+    choices: the texts that it may be; empty for any. start: what other texts may begin with.
+    runs: its value is a command to be run. values: a regular expression of the texts that it may
+    be, meaning: the same for people; empty for any. largest: how many bytes it may have; 0 for any.
+    many: it is a list of such texts; one alone counts as a list of one.
     """
 
     choices: tuple[str, ...] = ()
+    start: str = ""
     runs: bool = False
     values: str = ""
     meaning: str = ""
+    largest: int = 0
     many: bool = False
 
     def why_not(self, text: str) -> str:
         """Return why the key cannot have a value, or ""."""
         if self.choices and text not in self.choices:
-            return f"it must be {', '.join(self.choices)}"
+            if not self.start:
+                return f"it must be {', '.join(self.choices)}"
+            if not text.startswith(self.start):
+                return f"it must be {', '.join(self.choices)} or begin with {self.start}"
+        if self.largest and not 0 < len(text.encode("utf-8", "surrogatepass")) <= self.largest:
+            return f"it must be of 1 to {self.largest} bytes"
         if self.values:
             import re  # noqa: PLC0415 - few keys need it, and commands start without
 
@@ -59,13 +87,19 @@ class KnownKey:
         return ""
 
 
+DATE_STYLES = ("local", "written", "human", "relative", "iso", "rfc3339", "short", "unix")
+"""How times may be shown to people; `porcelain.dates` does it."""
+
+DATE_FORMAT = "format:"
+"""What stands before a way to show times of one's own."""
+
 GRACE = "gc.grace"
 """How long gc keeps what is not used any more."""
 
 KNOWN: Mapping[str, KnownKey] = {
-    "user.author": KnownKey(),
-    "add.tags": KnownKey(many=True),
-    "list.date": KnownKey(),
+    "user.author": KnownKey(largest=AUTHOR_BYTES_LIMIT),
+    "add.tags": KnownKey(largest=TAG_BYTES_LIMIT, many=True),
+    "list.date": KnownKey(choices=DATE_STYLES, start=DATE_FORMAT),
     "core.editor": KnownKey(runs=True),
     "core.pager": KnownKey(runs=True),
     "ssh.command": KnownKey(runs=True),
@@ -75,7 +109,7 @@ KNOWN: Mapping[str, KnownKey] = {
 _PART = "[a-z0-9*][a-z0-9*._-]*"
 REMOTE_KEYS: Mapping[str, KnownKey] = {
     "url": KnownKey(),
-    "repository": KnownKey(),
+    "repository": KnownKey(values="[0-9a-f]{32}", meaning="an id of 32 hexadecimal digits"),
     "since": KnownKey(
         values=r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)",
         meaning="a time like 2026-01-31T00:00:00Z",
@@ -164,7 +198,7 @@ class Config:
         names = set()
         for layer in self.layers:
             for key in layer.values:
-                if key.startswith("remote.") and key.endswith(".url"):
+                if is_url(key):
                     names.add(key[len("remote.") : -len(".url")])
         found = {}
         for name in sorted(names):
@@ -260,3 +294,8 @@ def known_key(key: str) -> KnownKey | None:
     if key.startswith("remote."):
         return REMOTE_KEYS.get(key.rpartition(".")[2])
     return KNOWN.get(key)
+
+
+def is_url(key: str) -> bool:
+    """Tell whether a key is that of a remote's URL."""
+    return key.startswith("remote.") and key.endswith(".url")

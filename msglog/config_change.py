@@ -20,7 +20,7 @@ from msglog.config import (
 from msglog.refname import check_remote_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from os import PathLike
     from typing import Any, TypeAlias
 
@@ -66,12 +66,9 @@ def check_setting(key: str, text: str, *, trusted: bool) -> Setting:
         return _guess(text)
     known = known_key(key)
     if known is None:
-        import difflib  # noqa: PLC0415 - only where something was mistyped
-
-        near = difflib.get_close_matches(key, [*KNOWN, "remote.NAME.url"], n=1, cutoff=0.5)
         raise ConfigKeyError(
             f"unknown key {key[:80]!r}",
-            hint=f"Did you mean {near[0]}?" if near else f"Known are {', '.join(KNOWN)}.",
+            hint=suggestion(key) or f"Known are {', '.join(KNOWN)}.",
         )
     if known.runs and not trusted:
         raise ConfigKeyError(
@@ -84,6 +81,20 @@ def check_setting(key: str, text: str, *, trusted: bool) -> Setting:
     return _check_text(key, known, text)
 
 
+def suggestion(key: str, present: Iterable[str] = ()) -> str:
+    """Return a hint at the key that was probably meant by one that is unknown, or "".
+
+    present: keys that are set, whether known or not.
+    """
+    if known_key(key) is not None or key.startswith(f"{FREE_TABLE}."):
+        return ""
+    import difflib  # noqa: PLC0415 - only where something was mistyped
+
+    keys = dict.fromkeys([*present, *KNOWN, "remote.NAME.url"])
+    near = difflib.get_close_matches(key, keys, n=1, cutoff=0.5)
+    return f"Did you mean {near[0]}?" if near else ""
+
+
 def _check_text(key: str, known: KnownKey, text: str) -> str:
     if why := known.why_not(text):
         raise ConfigKeyError(f"{text[:80]!r} cannot be {key}", why=why)
@@ -91,7 +102,21 @@ def _check_text(key: str, known: KnownKey, text: str) -> str:
         raise ConfigKeyError(
             f"{text[:80]!r} cannot be {key}", why="it is empty or has control characters"
         )
+    if known.runs:
+        _check_command(key, text)
     return text
+
+
+def _check_command(key: str, text: str) -> None:
+    import shlex  # noqa: PLC0415 - few settings are commands
+
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        why = str(error).lower()
+        raise ConfigKeyError(f"{text[:80]!r} cannot be {key}", why=why) from error
+    if not words:
+        raise ConfigKeyError(f"{text[:80]!r} cannot be {key}", why="it is empty")
 
 
 def _guess(text: str) -> str | int | float | bool:
@@ -132,7 +157,22 @@ def change(file: str | PathLike[str], values: Mapping[str, Setting | None]) -> N
             text = tomlkit.dumps(document)
         except (ValueError, TOMLKitError, RecursionError) as error:
             raise ConfigError(f"{path} is not TOML", why=syntax_error(error)) from error
-        _replace(path, text.encode())
+        _replace(path, _encoded(text, values))
+
+
+def _encoded(text: str, values: Mapping[str, Setting | None]) -> bytes:
+    """Return the bytes of a file; raises ConfigKeyError for what TOML cannot keep."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        key = next(key for key, value in values.items() if not _is_text(str(value)))
+        raise ConfigKeyError(
+            f"{str(values[key])[:80]!r} cannot be {key}", why="it is not UTF-8"
+        ) from None
+
+
+def _is_text(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _put(table: Any, parts: Sequence[str], value: object) -> None:  # noqa: ANN401 - tomlkit's tables

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.choice import Choice, Criteria, last_key_at, pattern
-from msglog.clock import moment_of
+from msglog.clock import bound_of
 from msglog.dataclass import dataclass, replace
 from msglog.entry import read_entry
 from msglog.errors import UsageError
@@ -40,17 +40,17 @@ class Query:
 
     def since(self, when: datetime | str) -> Query:
         """Return those of that time or later: a datetime, or a text as `--since` takes it."""
-        first = first_key_at(moment_of(when).time)
+        first = first_key_at(bound_of(when))
         return self._with(replace(self._criteria, first=max(self._criteria.first, first)))
 
     def until(self, when: datetime | str) -> Query:
-        """Return those of that time or earlier."""
-        last = last_key_at(moment_of(when).time)
+        """Return those of that time or earlier: a datetime, or a text as `--until` takes it."""
+        last = last_key_at(bound_of(when, last=True))
         return self._with(replace(self._criteria, last=min(self._criteria.last, last)))
 
     def received_since(self, when: datetime | str) -> Query:
         """Return those that came here from elsewhere at that time or later."""
-        received = moment_of(when).time
+        received = bound_of(when)
         if self._criteria.received is not None:
             received = max(received, self._criteria.received)
         return self._with(replace(self._criteria, received=received))

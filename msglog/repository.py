@@ -53,16 +53,22 @@ _EMPTY = Ref(EMPTY_ROOT, 0)
 
 
 class UnknownLogError(UsageError):
-    """A log was named that the repository does not have; known: those that it has."""
+    """A log was named that the repository does not have; known: those that it has.
 
-    def __init__(self, log: str, known: Sequence[str] = ()) -> None:
+    make: whether it would help to make it.
+    """
+
+    def __init__(self, log: str, known: Sequence[str] = (), *, make: bool = True) -> None:
         from difflib import get_close_matches  # noqa: PLC0415 - only where something was mistyped
 
         near = get_close_matches(log, known, n=1)
-        make = f"Did you mean {near[0]}? Else make" if near else "Make"
-        super().__init__(
-            f"there is no log {log!r}", hint=f"{make} it with `msglog logs new {log}`."
-        )
+        hint = f"Did you mean {near[0]}?" if near else ""
+        if make:
+            begin = f"{hint} Else make" if near else "Make"
+            hint = f"{begin} it with `msglog logs new {log}`."
+        elif not near:
+            hint = "See `msglog logs` for those that there are."
+        super().__init__(f"there is no log {log!r}", hint=hint)
         self.log = log
 
 
@@ -188,11 +194,14 @@ class Repository:
             for name, ref in self.store.refs(LOG_PREFIX).items()
         ]
 
-    def log(self, name: str) -> Log:
-        """Return one log; raises UnknownLogError or InvalidNameError."""
+    def log(self, name: str, *, make: bool = True) -> Log:
+        """Return one log; raises UnknownLogError or InvalidNameError.
+
+        make: whether it would help to make it.
+        """
         ref = self.store.ref(log_ref(check_log_name(name)))
         if ref is None:
-            raise UnknownLogError(name, [log.name for log in self.logs()])
+            raise UnknownLogError(name, [log.name for log in self.logs()], make=make)
         return Log(name, ref.root, ref.count)
 
     def create_log(self, name: str, *, time: int) -> None:
@@ -203,7 +212,7 @@ class Repository:
 
     def rename_log(self, old: str, new: str, *, time: int) -> None:
         """Give a log another name; raises UnknownLogError, LogExistsError or InvalidNameError."""
-        log = self.log(old)
+        log = self.log(old, make=False)
         updates = [
             RefUpdate(log_ref(check_log_name(new)), None, Ref(log.root, log.count)),
             RefUpdate(log_ref(old), log.root, None),
@@ -216,7 +225,7 @@ class Repository:
 
     def delete_log(self, name: str, *, time: int) -> Log:
         """Forget a log and return what it was; its messages stay until gc."""
-        log = self.log(name)
+        log = self.log(name, make=False)
         update = RefUpdate(log_ref(name), log.root, None)
         if isinstance(self.store.commit(Commit(time, "deleted", refs=[update])), Lost):
             raise _busy(self.folder)

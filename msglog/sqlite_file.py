@@ -168,10 +168,11 @@ def make_in_memory() -> sqlite3.Connection:
 def make_scratch() -> sqlite3.Connection:
     """Return a connection to an empty database that SQLite keeps in a temporary file if it grows.
 
-    For what is of no use after this process: nothing is durable, and nothing can be rolled back.
+    For what is of no use after this process: nothing is durable. What a transaction needs to be
+    rolled back is kept in memory, so one should not change much of what was there before it.
     """
     connection = sqlite3.connect("", isolation_level=None)
-    connection.execute("PRAGMA journal_mode = OFF")
+    connection.execute("PRAGMA journal_mode = MEMORY")
     return connection
 
 
@@ -191,7 +192,8 @@ def copy_into(connection: sqlite3.Connection, path: str, progress: BytesDone | N
     beat = None if progress is None else _watching(connection, path, progress)
     try:
         with attended(connection, beat):
-            connection.execute("VACUUM INTO ?", (path,))  # which takes an empty file for none
+            # It takes an empty file for none, and names that are not UTF-8 if told as bytes.
+            connection.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(path),))
     except BaseException:
         os.unlink(path)
         raise

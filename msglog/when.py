@@ -37,6 +37,8 @@ _UNITS = {
 _MONTHS = {"month": 1, "mon": 1, "year": 12, "y": 12}
 _DAYS = {"today": 0, "yesterday": -1, "tomorrow": 1}
 _DATE = r"(?P<year>[+-]\d{4,6}|\d{4})-(?P<month>\d\d)-(?P<day>\d\d)"
+_PART_OF_DATE = re.compile(r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d))?)?", re.ASCII)
+_LAST_TIME = "23:59:59.999999"
 _CLOCK = r"(?P<hour>\d\d?):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
 _ZONE = r"(?P<zone>z|[+-]\d\d:?\d\d)"
 _ABSOLUTE = re.compile(rf"{_DATE}(?:[t ]{_CLOCK} ?{_ZONE}?)?", re.ASCII)
@@ -92,6 +94,35 @@ def parse(text: str, *, now: int, local_offset: LocalOffset) -> Moment:
     if not TIME_MINIMUM <= moment.time <= TIME_MAXIMUM:
         raise WhenError(text, "it is too far away")
     return moment
+
+
+def parse_bound(text: str, *, last: bool, now: int, local_offset: LocalOffset) -> Moment:
+    """Return the first or the last moment of the time that text says; raises WhenError.
+
+    Understood is what `parse` does, and months and years such as `2026-01` and `2026`. Days,
+    months and years are whole; any other time is a moment, which is both.
+    """
+    folded = " ".join(text.lower().split())
+    match = _PART_OF_DATE.fullmatch(folded)
+    if match is None:
+        if last and folded in _DAYS:
+            text = f"{text} {_LAST_TIME}"
+        return parse(text, now=now, local_offset=local_offset)
+    year, month = int(match["year"]), int(match["month"] or 1)
+    try:
+        if match["day"] is not None:
+            day = f"{folded} {_LAST_TIME}" if last else folded
+            return parse(day, now=now, local_offset=local_offset)
+        # Which also tells that there is such a month.
+        start = parse(f"{year:04}-{month:02}-01", now=now, local_offset=local_offset)
+        if not last:
+            return start
+        if match["month"] is None:
+            month = 12
+        end = f"{year:04}-{month:02}-{_month_days(year, month)} {_LAST_TIME}"
+        return parse(end, now=now, local_offset=local_offset)
+    except WhenError as error:
+        raise WhenError(text, error.why) from error
 
 
 def _parse(folded: str, text: str, now: int, local_offset: LocalOffset) -> Moment:

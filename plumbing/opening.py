@@ -6,17 +6,18 @@ import os
 from pathlib import Path
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.config import load
+from msglog.config import UnknownRemoteError, load
 from msglog.dataclass import dataclass
 from msglog.errors import RemoteError
 from msglog.layout import CONFIG_NAME, STORE_NAME
 from plumbing.transport.settings import Settings
-from plumbing.transport.url import parse_url, receive_pack_command
+from plumbing.transport.url import UrlError, parse_url, receive_pack_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from msglog.config import Config
+    from msglog.config import Config, Remote
+    from msglog.errors import MsglogError
     from msglog.wire.request_line import EarlyRequest
     from plumbing.context import Context
     from plumbing.session import Session
@@ -65,7 +66,7 @@ def load_config(context: Context) -> Config:
 
 
 def find_target(config: Config, text: str, context: Context, repository: str | None) -> Target:
-    """Return the remote of this name, or the one at this URL; raises UrlError.
+    """Return the remote of this name, or the one at this URL; raises UnknownRemoteError, UrlError.
 
     repository: the folder of ours. A path that was set up starts from the folder that this lies
     in, as in git; one that is typed starts from where the command runs.
@@ -73,8 +74,27 @@ def find_target(config: Config, text: str, context: Context, repository: str | N
     remote = config.remotes().get(text)
     if remote is not None:
         base = Path(context.directory if repository is None else os.path.dirname(repository))
-        return Target(remote.name, parse_url(remote.url), base, remote.repository)
+        return Target(remote.name, _configured_url(remote), base, remote.repository)
+    check_is_remote(config, text)
     return Target("", parse_url(text), Path(context.directory))
+
+
+def check_is_remote(config: Config, text: str) -> None:
+    """Raise UnknownRemoteError for a plain word that is no remote: it is hardly meant as a host."""
+    remotes = config.remotes()
+    if text not in remotes and not any(mark in text for mark in "@:/."):
+        raise UnknownRemoteError(text, remotes)
+
+
+def _configured_url(remote: Remote) -> RemoteUrl:
+    try:
+        return parse_url(remote.url)
+    except UrlError as error:
+        raise UrlError(
+            f"remote.{remote.name}.url cannot be used",
+            why=error.clause,
+            hint=f"Correct it with `msglog remote set-url {remote.name} URL`.",
+        ) from error
 
 
 def ask_nothing() -> Sequence[EarlyRequest]:
@@ -136,22 +156,7 @@ def _connect_local(target: Target, words: Sequence[str], context: Context) -> Ch
     try:
         repository = open_path(str(path))
     except StoreError as error:
-        if not path.exists():
-            raise NoRepositoryThereError(
-                f"there is no folder {path}", hint="Is the disk that it lies on there?"
-            ) from error
-        if os.path.exists(os.path.join(repository_folder(str(path)), STORE_NAME)):
-            raise UnusableRepositoryError(
-                f"the repository in {path} cannot be opened",
-                why=error.why or error.what,
-                hint=error.hint,
-            ) from error
-        from shlex import quote  # noqa: PLC0415 - only for this error
-
-        raise NoRepositoryThereError(
-            f"there is no repository in {path}",
-            hint=f"`msglog init {quote(str(path))}` makes one.",
-        ) from error
+        raise _why_not(path, repository_folder(str(path)), error) from error
     permissions = DirectPermissions(context.login)
     service = Service(repository, permissions, agent=AGENT, clock=context.now)
     service.open(parse_requests(words))
@@ -161,6 +166,35 @@ def _connect_local(target: Target, words: Sequence[str], context: Context) -> Ch
         service.close()
 
     return LocalChannel(service, close=close)
+
+
+def _why_not(path: Path, folder: str, error: MsglogError) -> RemoteError:
+    """Return what is wrong with the repository at a path, which could not be opened."""
+    from shlex import quote  # noqa: PLC0415 - only for this error
+
+    try:
+        there = _is_there(str(path))
+        made = there and _is_there(os.path.join(folder, STORE_NAME))
+    except OSError as unreadable:
+        why = unreadable.strerror or str(unreadable)
+        return UnusableRepositoryError(f"the repository in {path} cannot be read", why=why)
+    if made:
+        what = f"the repository in {path} cannot be opened"
+        return UnusableRepositoryError(what, why=error.why or error.what, hint=error.hint)
+    if there:
+        hint = f"`msglog init {quote(str(path))}` makes one."
+        return NoRepositoryThereError(f"there is no repository in {path}", hint=hint)
+    hint = "Is the disk that it lies on there?"
+    return NoRepositoryThereError(f"there is no folder {path}", hint=hint)
+
+
+def _is_there(path: str) -> bool:
+    """Tell whether something is at a path; raises OSError where nobody can tell."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def local_path(url: RemoteUrl, base: Path, context: Context) -> Path:

@@ -95,7 +95,7 @@ def own_watch(repository: Repository, logs: WatchedLogs, *, newest: int = 0) -> 
     """Return the watch of our own logs; raises UnknownLogError for a name that there is not."""
     there = {log.name for log in repository.logs()}
     for name in sorted(logs.names - there):
-        raise UnknownLogError(name)
+        raise UnknownLogError(name, sorted(there))
     return OwnWatch(repository, logs.has, newest=newest, may_grow=logs.may_grow)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.errors import IntegrityError, MsglogError, UsageError
+from msglog.errors import IntegrityError, LocalError, MsglogError, UsageError
 from msglog.key import make_key
 from msglog.message import BODY_BYTES_LIMIT, UUID_BYTES, Message
 from msglog.objectid import DIGEST_BYTES, ObjectId, ObjectIdError, object_id, parse_object_id
@@ -35,10 +35,16 @@ class MessageInputError(UsageError):
     """What was given cannot be a message."""
 
 
+class UntoldError(LocalError):
+    """Messages were added, but nobody can be told: who tries again adds them twice."""
+
+
 def configure(parser: ArgumentParser) -> None:
     """Add the arguments of `add`."""
     add = parser.add_argument
-    add("text", nargs="*", metavar="TEXT", help="the message, joined by spaces; `-` for stdin")
+    add(
+        "text", nargs="*", metavar="TEXT", help="the message, joined by spaces; `-` alone for stdin"
+    )
     add("-m", "--message", action="append", metavar="TEXT", help="a paragraph of the message")
     add("-F", "--file", metavar="FILE", help="read the message from a file; `-` for stdin")
     add("--log", default=DEFAULT_LOG, metavar="NAME", help="the log to add to (main)")
@@ -96,6 +102,24 @@ def _encode(number: int, message: Message) -> bytes:
 
 
 def _report(context: Context, repository: Repository, added: list[tuple[Key, Message]]) -> None:
+    """Print what was added; raises UntoldError if that cannot be written."""
+    try:
+        _print(context, repository, added)
+        context.stdout.flush()
+    except BrokenPipeError:
+        raise  # whoever read it has gone on purpose
+    except OSError as error:
+        what = _short_id(added[0][0], repository.abbreviation_length())
+        if len(added) > 1:
+            what = f"{len(added)} messages"
+        raise _untold(what, error.strerror or "") from error
+
+
+def _untold(what: str, why: str) -> UntoldError:
+    return UntoldError(f"added {what}, but standard output cannot be written", why=why)
+
+
+def _print(context: Context, repository: Repository, added: list[tuple[Key, Message]]) -> None:
     if context.quiet:
         return
     if context.json:
@@ -177,13 +201,15 @@ def _run_command(arguments: Namespace, context: Context, repository: Repository)
     except MsglogError:
         tell_all(context, [outcome.verdict])
         raise
+    short = _short_id(added[0][0], repository.abbreviation_length())
     if context.json:  # standard output is the command's
         _report(replace(context, stdout=context.stderr), repository, added)
         context.stderr.flush()
     else:
-        short = _short_id(added[0][0], repository.abbreviation_length())
         note(context, f"msglog: {short} {one_line(outcome.verdict)}")
     repository.close()
+    if outcome.unshown:
+        raise _untold(short, outcome.unshown)
     return outcome.status
 
 
@@ -337,6 +363,12 @@ def _body(arguments: Namespace, context: Context) -> str:
     if arguments.message:
         return "\n\n".join(arguments.message)
     if arguments.text and arguments.text != ["-"]:
+        # Between words it is a dash; in front or at the end somebody may mean a pipe.
+        if "-" in (arguments.text[0], arguments.text[-1]) and "--" not in context.words:
+            raise MessageInputError(
+                "- is standard input only where no other text is",
+                hint="Write it after -- where it is text: `msglog add -- - TEXT`.",
+            )
         return " ".join(arguments.text)
     if arguments.file not in (None, "-"):
         return _read_file(os.path.join(context.directory, arguments.file))

@@ -20,6 +20,7 @@ from plumbing.soundness import check_sound
 from porcelain.output_file import (
     SUFFIX_BYTES,
     check_free,
+    full_path,
     put_in_place,
     remove_unfinished,
     working_folder,
@@ -94,7 +95,7 @@ def write_backup(
             counted = _Counting(context.stdout)
             _write(counted.as_file(), manifest, folder, names, context)
             return counted.size
-    path = os.path.realpath(os.path.join(context.directory, archive))
+    path = full_path(context, archive)
     remove_unfinished(path)
     check_free(path, force=force)
     with working_folder(path, context) as folder:

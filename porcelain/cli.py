@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
+    from _typeshed import ReadableBuffer
+
 INTERNAL_ERROR = 70
 CLOSED_PIPE = 141
 
@@ -33,10 +35,47 @@ class ChosenDirectoryError(UsageError):
     """The folder of `-C` cannot be entered."""
 
 
+class StandardOutputError(OSError):
+    """Standard output cannot be written.
+
+    No MsglogError: nobody who goes on after an error of one remote or one file may take it for one.
+    """
+
+
+class _Output(BufferedWriter):
+    """Standard output, which says of itself that it cannot be written.
+
+    Not the raw stream does: Ctrl-C between its write and its return would have that written twice.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        super().__init__(cast("RawIOBase", getattr(stream, "raw", stream)))
+        self._stream = stream  # which closes the descriptor when it goes
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise StandardOutputError(error.errno, error.strerror) from error
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise StandardOutputError(error.errno, error.strerror) from error
+
+    def close(self) -> None:
+        self.flush()  # the descriptor is not ours alone
+
+
 def run() -> int:
     """Run the process's command line: the console script."""
     gc.disable()  # what is imported and made until a command begins is no garbage
-    streams = (_stream(sys.stdin, "rb"), _stream(sys.stdout, "wb"), _stream(sys.stderr, "wb"))
+    streams = (_stream(sys.stdin, "rb"), _standard_output(sys.stdout), _stream(sys.stderr, "wb"))
     status = main(sys.argv[1:], os.environ, *streams)  # noqa: TID251 - here it enters
     if status == CLOSED_PIPE or not _flushed(streams[1]):
         # What is still buffered goes nowhere; the interpreter must not complain at its exit.
@@ -63,6 +102,10 @@ def _stream(stream: object, mode: str) -> BinaryIO:
     if mode == "wb" and isinstance(buffer, RawIOBase):  # PYTHONUNBUFFERED: it may write in part
         return cast("BinaryIO", BufferedWriter(buffer))
     return buffer
+
+
+def _standard_output(stream: object) -> BinaryIO:
+    return cast("BinaryIO", _Output(_stream(stream, "wb")))
 
 
 def main(
@@ -290,6 +333,8 @@ def _verdict(error: BaseException) -> tuple[int, str]:
         return error.exit_status, str(error)
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, ""
+    if isinstance(error, StandardOutputError):
+        return LocalError.exit_status, f"standard output cannot be written ({error.strerror})."
     if isinstance(error, OSError) and error.strerror:
         what = "cannot read or write" if error.filename is None else f"cannot use {error.filename}"
         return LocalError.exit_status, f"{what} ({error.strerror})."

@@ -8,11 +8,12 @@ from pathlib import Path
 from msglog.annotation import TYPE_CHECKING
 from msglog.config import load
 from msglog.config_change import change
-from msglog.errors import LocalError, UsageError
+from msglog.errors import LocalError, RemoteError, UsageError
 from msglog.layout import STORE_NAME
 from msglog.refname import DEFAULT_REMOTE
 from msglog.view import scope_of
 from plumbing.opening import Target, local_path
+from plumbing.transport.channel import ChannelError
 from plumbing.transport.url import RemoteUrl, parse_url
 from porcelain.display import one_line
 from porcelain.exchange import Exchange
@@ -34,6 +35,10 @@ _SAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 class CloneFolderError(LocalError):
     """The folder that a clone would be made in is taken."""
+
+
+class FolderAsHostError(RemoteError):
+    """A host cannot be reached whose name is that of a folder here, which was probably meant."""
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -66,6 +71,11 @@ def run(
             f"there is a repository in {named} already",
             hint="Name another DIR, or say `msglog pull` there.",
         )
+    if url.kind == "local" and url.path in (str(folder.resolve()), str(path.resolve())):
+        # Made first, it would be found there, and would be its own remote.
+        raise CloneFolderError(
+            f"there is no repository in {named}", why="and it would be cloned into itself"
+        )
     new = not folder.exists()
     done = False
     try:
@@ -77,8 +87,16 @@ def run(
         if settings:
             one.scope = scope_of(config.remotes()[DEFAULT_REMOTE])
         try:
-            take(one, [], pull=True)
+            take(one, [], pull=True, must_share=True)
             done = True
+        except ChannelError as error:
+            if url.kind == "ssh" and Path(context.directory, arguments.url).is_dir():
+                raise FolderAsHostError(
+                    error.what,
+                    why=error.why,
+                    hint=f"For the folder say `msglog clone ./{arguments.url}`.",
+                ) from error
+            raise
         finally:
             one.end()
         return one.status()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.config import FREE_TABLE, known_key, load, read
-from msglog.config_change import change, check_setting
+from msglog.config import FREE_TABLE, is_url, known_key, load, read
+from msglog.config_change import change, check_setting, suggestion
 from msglog.errors import NegativeAnswer
+from plumbing.transport.url import parse_url
 from porcelain.discovery import NoRepositoryError, find_repository
 from porcelain.display import one_line
 from porcelain.message_json import to_json
@@ -62,18 +63,25 @@ def run(arguments: Namespace, context: Context) -> int:
                 _print(context, key, value, path)
             _warn_of_unknown(context, settings)
             return 0
-        for key, value, path in settings.entries():
-            if key == arguments.key:
-                _print(context, key, value, path, bare=True)
-                return 0
-        raise UnsetError(f"{arguments.key[:80]} is not set")
+        entries = {key: (value, path) for key, value, path in settings.entries()}
+        if arguments.key in entries:
+            _print(context, arguments.key, *entries[arguments.key], bare=True)
+            return 0
+        raise UnsetError(
+            f"{arguments.key[:80]} is not set", hint=suggestion(arguments.key, entries)
+        )
     file = user_file(context) if of_user else repository_file(find_repository(context))
     if arguments.action == "set":
         value = check_setting(arguments.key, arguments.value, trusted=of_user)
+        if is_url(arguments.key):
+            parse_url(arguments.value)
         change(file, {arguments.key: value})
         return 0
-    if arguments.key not in read(file):
-        raise UnsetError(f"{arguments.key[:80]} is not set in {file}")
+    present = read(file)
+    if arguments.key not in present:
+        raise UnsetError(
+            f"{arguments.key[:80]} is not set in {file}", hint=suggestion(arguments.key, present)
+        )
     change(file, {arguments.key: None})
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time as clock
 
 from msglog.annotation import TYPE_CHECKING
+from msglog.config import DATE_FORMAT, DATE_STYLES
 from msglog.errors import UsageError
 from msglog.key import SECOND
 from msglog.timestamp import DAY, HOUR, MINUTE, readable, rfc3339
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 Date: TypeAlias = "Callable[[int, int], str]"
 """Returns a time (microseconds since 1970 UTC, minutes east of UTC of its author) as text."""
 
-STYLES = ("local", "written", "human", "relative", "iso", "rfc3339", "short", "unix")
-FORMAT = "format:"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _YEAR = 365 * DAY + DAY // 4
@@ -48,8 +47,8 @@ def date_style(name: str, context: Context) -> Date:
     """
     zone = context.local_offset
     now = context.now()
-    if name.startswith(FORMAT):
-        return _strftime(name[len(FORMAT) :], zone)
+    if name.startswith(DATE_FORMAT):
+        return _strftime(name[len(DATE_FORMAT) :], zone)
     styles: dict[str, Date] = {
         "local": lambda time, _: readable(time, zone(time)),
         "written": readable,
@@ -63,12 +62,12 @@ def date_style(name: str, context: Context) -> Date:
     if name not in styles:
         import difflib  # noqa: PLC0415 - only where something was mistyped
 
-        near = difflib.get_close_matches(name, STYLES, n=1)
+        near = difflib.get_close_matches(name, DATE_STYLES, n=1)
         raise DateStyleError(
             f"there is no date style {name[:80]!r}",
             hint=f"Did you mean {near[0]}?"
             if near
-            else f"Known are {', '.join(STYLES)} and {FORMAT}STRFTIME.",
+            else f"Known are {', '.join(DATE_STYLES)} and {DATE_FORMAT}STRFTIME.",
         )
     return styles[name]
 

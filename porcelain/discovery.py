@@ -26,6 +26,10 @@ class NoRepositoryError(LocalError):
     """There is no repository where one was looked for."""
 
 
+class UnusableRepositoryError(LocalError):
+    """There is a folder for a repository, and no repository that we can use in it."""
+
+
 class UnsafeRepositoryError(LocalError):
     """A repository lies where others may have put it or can change it."""
 
@@ -35,6 +39,8 @@ def find_repository(context: Context) -> str:
 
     First `-C` (there or above), then `$MSGLOG_DIR`, then `.msglog` here or above, then the user's
     own log. One that is found rather than named must be the user's own, unless the user is root.
+    A `.msglog` that cannot be used ends the search with UnusableRepositoryError: what is meant for
+    it must not go to another log, and from there to other people.
     """
     if context.repository_directory is not None:
         if not _is_repository(context.repository_directory):
@@ -96,7 +102,22 @@ def _shown(context: Context, keys: Iterator[Key], total: int | None) -> Iterator
 
 
 def _is_repository(folder: str) -> bool:
-    return os.path.isfile(os.path.join(folder, STORE_NAME))
+    try:
+        if stat.S_ISREG(os.stat(os.path.join(folder, STORE_NAME)).st_mode):
+            return True
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise UnusableRepositoryError(
+            f"the repository in {folder} cannot be read", why=error.strerror or str(error)
+        ) from error
+    if os.path.basename(folder) == FOLDER and os.path.isdir(folder):
+        raise UnusableRepositoryError(
+            f"{folder} has no {STORE_NAME}",
+            why="a repository was not made to its end here, or has lost its messages",
+            hint="`msglog init` makes an empty one; `msglog restore FILE` brings a backup back.",
+        )
+    return False
 
 
 def _has_no_folder(folder: str) -> bool:

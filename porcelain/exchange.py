@@ -14,7 +14,7 @@ from porcelain.discovery import find_repository
 from porcelain.display import one_line, plural
 from porcelain.places import repository_file
 from porcelain.printing import note, tell_all
-from porcelain.settings import UnknownRemoteError, load_settings
+from porcelain.settings import load_settings
 
 if TYPE_CHECKING:  # only rounds have one
     from argparse import ArgumentParser, Namespace
@@ -263,7 +263,6 @@ def exchange_with(
     """Find the repository, and the remote that a command names, whatever logs it names."""
     folder = find_repository(context)
     config = load_settings(context, folder)
-    check_is_remote(config, arguments.remote)
     target = find_target(config, arguments.remote, context, folder)
     one = begin(context, folder, config, target)
     remote = config.remotes().get(arguments.remote)
@@ -302,13 +301,6 @@ def _change(one: Exchange, settings: Mapping[str, Setting | None]) -> None:
     from msglog.config_change import change  # noqa: PLC0415 - seldom
 
     change(repository_file(one.folder), settings)
-
-
-def check_is_remote(config: Config, text: str) -> None:
-    """Raise UnknownRemoteError for a plain word that is no remote: it is hardly meant as a host."""
-    remotes = config.remotes()
-    if text not in remotes and not any(mark in text for mark in "@:/."):
-        raise UnknownRemoteError(text, remotes)
 
 
 def host_key_asker(context: Context) -> Callable[[HostKeyQuestion], bool] | None:

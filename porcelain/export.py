@@ -9,9 +9,9 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass, replace
 from porcelain.discovery import open_repository
 from porcelain.display import one_line, plural
-from porcelain.list_log import Selection, configure_filters
+from porcelain.list_log import Selection, chosen_log, configure_filters
 from porcelain.message_json import to_json
-from porcelain.output_file import output_file
+from porcelain.output_file import full_path, output_file
 from porcelain.progress import Progress
 from porcelain.tidying import shown_size
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     _Render: TypeAlias = "Callable[[Key, bytes], str]"
 
 JSON_LINES, TABLE, PAGE = FORMATS = ("jsonl", "csv", "md")
+_STANDARD = ("-", "/dev/stdout")
+"""How standard output is called; the second would not be written to by itself if it is a file."""
+
 _ENDINGS = {".csv": TABLE, ".md": PAGE, ".markdown": PAGE}
 
 
@@ -35,7 +38,7 @@ def configure(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("--format", choices=FORMATS, metavar="FORMAT", help=f"{', '.join(FORMATS)} (as FILE ends)")
     configure_filters(parser)
-    add("-o", "--output", metavar="FILE", help="write to FILE, whole or not at all")
+    add("-o", "--output", metavar="FILE", help="write to FILE, whole or not at all; `-` for stdout")
     add("--force", action="store_true", help="write over FILE if it is there")
 
 
@@ -49,11 +52,11 @@ class _Tally:
 
 def run(arguments: Namespace, context: Context) -> int:
     """Write the messages that were asked for, oldest first."""
-    output: str | None = arguments.output
+    output: str | None = None if arguments.output in _STANDARD else arguments.output
     repository = open_repository(context)
     tally = _Tally()
     try:
-        log = repository.log(arguments.log)
+        log = repository.log(chosen_log(arguments))
         arguments.max_count, arguments.reverse = None, True  # all that match, oldest first
         parts = Selection(arguments, context, repository).parts()
         before, render = _format(arguments, context, repository, log)
@@ -94,8 +97,7 @@ def _opened(output: str | None, context: Context, *, force: bool) -> Iterator[Bi
     if output is None:
         yield context.stdout
         return
-    path = os.path.realpath(os.path.join(context.directory, output))
-    with output_file(context, path, force=force) as file:
+    with output_file(context, full_path(context, output), force=force) as file:
         yield file
 
 

@@ -34,22 +34,32 @@ class ThreadsError(UsageError):
     """Threads were to be drawn where nobody looks at them."""
 
 
+class SeveralLogsError(UsageError):
+    """Several logs were named where one is shown."""
+
+
 def configure(parser: ArgumentParser) -> None:
     """Add the arguments of `list`."""
     add = parser.add_argument
     add("-n", "--max-count", type=parse_count, metavar="N", help="at most N messages")
     add("--reverse", action="store_true", help="oldest first")
     configure_filters(parser)
-    add("--oneline", action="store_true", help="one line a message")
     add("--threads", action="store_true", help="draw replies below what they answer")
+    configure_form(parser)
     add("--date", metavar="STYLE", help="local, written, human, relative, iso, short ...")
+
+
+def configure_form(parser: ArgumentParser) -> None:
+    """Add the arguments that say how a message is shown."""
+    add = parser.add_mutually_exclusive_group().add_argument
+    add("--oneline", action="store_true", help="one line a message")
     add("--format", metavar="FORMAT", help="oneline, full, or text with %%(author) %%(title) ...")
 
 
 def configure_filters(parser: ArgumentParser) -> None:
     """Add the arguments that say which messages of a log are meant."""
     add = parser.add_argument
-    add("--log", default=DEFAULT_LOG, metavar="NAME", help="the log to show (main)")
+    add("--log", action="append", default=[], metavar="NAME", help="the log to show (main)")
     add("--since", "--after", metavar="TIME", help="written at TIME or later")
     add("--until", "--before", metavar="TIME", help="written at TIME or earlier")
     add("--received-since", metavar="TIME", help="received from elsewhere at TIME or later")
@@ -57,6 +67,18 @@ def configure_filters(parser: ArgumentParser) -> None:
     add("--tag", action="append", default=[], metavar="TAG", help="with this tag, each if repeated")
     add("--grep", action="append", default=[], metavar="RE", help="with a body that matches")
     add("-i", "--regexp-ignore-case", action="store_true", help="match without regard to case")
+
+
+def chosen_log(arguments: Namespace) -> str:
+    """Return the name of the log that filters say; raises SeveralLogsError."""
+    names: list[str] = [*dict.fromkeys(arguments.log)] or [DEFAULT_LOG]
+    if len(names) > 1:
+        raise SeveralLogsError(
+            f"--log names {len(names)} logs",
+            why="one is shown at a time",
+            hint="`msglog search --log NAME` looks in several.",
+        )
+    return names[0]
 
 
 def run(arguments: Namespace, context: Context) -> int:
@@ -93,7 +115,7 @@ def _print(
     make = choose_text(
         style, chosen, context, repository, log=selection.log, opened=lambda: selection.repository
     )
-    missing = _what_is_missing(context, repository, settings, arguments, selection)
+    missing = _what_is_missing(context, repository, settings, selection)
     with paged(context, pager) as output:
         printer = make_printer(output)
         render = make(printer)
@@ -120,7 +142,6 @@ def _what_is_missing(
     context: Context,
     repository: Repository,
     settings: Config | None,
-    arguments: Namespace,
     selection: Selection,
 ) -> list[str]:
     """Return, for a terminal, which older messages are not here, if the list comes that far."""
@@ -133,7 +154,7 @@ def _what_is_missing(
     from porcelain.scope import missing_before, shown  # noqa: PLC0415 - few remotes have a view
 
     lines = []
-    for remote, horizon in missing_before(repository.folder, arguments.log, [*remotes.values()]):
+    for remote, horizon in missing_before(repository.folder, selection.log, [*remotes.values()]):
         if selection.goes_back_to(horizon.view):
             number = "may be" if horizon.older is None else f"({horizon.older}) are"
             before = shown(horizon.view, context)
@@ -211,11 +232,11 @@ class Selection:
 
     def __init__(self, arguments: Namespace, context: Context, repository: Repository) -> None:
         self.repository = repository
-        log = repository.log(arguments.log)
+        log = repository.log(chosen_log(arguments))
         self.log = log.name
         self._root, self._count = log.root, log.count
         since = _time(arguments.since, context)
-        until = _time(arguments.until, context)
+        until = _time(arguments.until, context, last=True)
         fold: bool = arguments.regexp_ignore_case
         self._criteria = Criteria(
             FIRST_KEY if since is None else first_key_at(since),
@@ -266,12 +287,13 @@ class Selection:
         return Choice(self.repository, self._root, self._criteria)
 
 
-def _time(text: str | None, context: Context) -> int | None:
+def _time(text: str | None, context: Context, *, last: bool = False) -> int | None:
     if text is None:
         return None
-    from msglog.when import parse  # noqa: PLC0415 - only with a time
+    from msglog.when import parse_bound  # noqa: PLC0415 - only with a time
 
-    return parse(text, now=context.now(), local_offset=context.local_offset).time
+    bound = parse_bound(text, last=last, now=context.now(), local_offset=context.local_offset)
+    return bound.time
 
 
 def parse_count(text: str) -> int:

@@ -51,7 +51,7 @@ def run(arguments: Namespace, context: Context) -> int:
 
 
 def _delete(arguments: Namespace, context: Context, repository: Repository) -> None:
-    log = repository.log(arguments.name)
+    log = repository.log(arguments.name, make=False)
     if log.count and not arguments.force:
         raise NotEmptyError(
             f"the log {log.name!r} holds {plural(log.count, 'message')}",

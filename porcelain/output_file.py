@@ -32,13 +32,44 @@ class MissingFolderError(LocalError):
     """The folder of a file that would be written is not there."""
 
 
+class UnwritableError(LocalError):
+    """A file cannot be made, or what is there in its place cannot be written to."""
+
+
 @contextmanager
 def output_file(context: Context, path: str, *, force: bool) -> Iterator[BinaryIO]:
     """Give a file to write to, which is at path when all went well, and nowhere else.
 
     path: absolute. force: replace what is there, whose mode is kept; else only its owner may read
-    it. Raises as `check_free` does.
+    it. What is a pipe or a device is written to as it is. Raises as `check_free` does.
     """
+    opened = _stream(path) if _is_stream(path) else _whole_file(context, path, force=force)
+    try:
+        with opened as file:
+            yield file
+    except OSError as error:
+        if error.filename is None:  # of all that is done meanwhile, only writing fails so
+            error.filename = path
+        raise
+
+
+def _is_stream(path: str) -> bool:
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def _stream(path: str) -> BinaryIO:
+    try:
+        return open(os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY), "wb")
+    except OSError as error:
+        raise UnwritableError(f"cannot write {path}", why=error.strerror or "") from error
+
+
+@contextmanager
+def _whole_file(context: Context, path: str, *, force: bool) -> Iterator[BinaryIO]:
     remove_unfinished(path)
     check_free(path, force=force)
     with working_folder(path, context) as folder:
@@ -54,6 +85,17 @@ def output_file(context: Context, path: str, *, force: bool) -> Iterator[BinaryI
     folders.sync(os.path.dirname(path))
 
 
+def full_path(context: Context, path: str) -> str:
+    """Return the absolute path that is meant; symbolic links are followed to files alone.
+
+    What /dev/stdout leads to may have no name of its own.
+    """
+    joined = os.path.join(context.directory, path)
+    if os.path.exists(joined) and not os.path.isfile(joined):
+        return joined
+    return os.path.realpath(joined)
+
+
 def check_free(path: str, *, force: bool) -> None:
     """Raise FileExistsAlreadyError if path cannot be written to, or not without force.
 
@@ -62,7 +104,7 @@ def check_free(path: str, *, force: bool) -> None:
     around = os.path.dirname(path)
     if not os.path.isdir(around or "."):
         raise MissingFolderError(f"there is no folder {around}")
-    if os.path.exists(path) and not os.path.isfile(path):  # such as /dev/null
+    if os.path.exists(path) and not os.path.isfile(path):  # such as a folder
         raise FileExistsAlreadyError(f"{path} is not an ordinary file", hint="Name a file.")
     if os.path.lexists(path) and not force:
         raise FileExistsAlreadyError(
@@ -101,7 +143,10 @@ def working_folder(path: str, context: Context) -> Iterator[str]:
 def _locked_folder(path: str, context: Context, locks: ExitStack) -> str:
     while True:
         folder = f"{path}{_WORKING}{context.random(SUFFIX_BYTES).hex()}"
-        os.mkdir(folder, mode=0o700)
+        try:
+            os.mkdir(folder, mode=0o700)
+        except OSError as error:  # whose file name nobody has chosen
+            raise UnwritableError(f"cannot write {path}", why=error.strerror or "") from error
         try:
             locks.enter_context(folders.Locked(folder))
         except FileNotFoundError:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _NOT_AN_OPTION = "\0"
 """Put before an argument after `--`, so that it is never an option; no argument can contain it."""
 
+_MISSING = "the following arguments are required"
 _WANTS_VALUE = "expected one argument"
 _IGNORED = re.compile(r"ignored explicit argument '(.+)'")
 _INVALID_CHOICE = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)", re.DOTALL)
@@ -135,6 +136,8 @@ class CommandParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise CommandLineError with what argparse says, and with what to write instead."""
         hint = f"See `{self.prog} --help`."
+        if message.startswith(_MISSING):
+            self._refuse_mistaken()
         if _WANTS_VALUE in message:
             hint = self._value_hint(message) or hint
         explicit = _IGNORED.search(message)
@@ -149,6 +152,13 @@ class CommandParser(argparse.ArgumentParser):
             near = get_close_matches(choice[1], _QUOTED.findall(choice[2]), n=1)
             hint = f"Did you mean {near[0]}?" if near else hint
         raise CommandLineError(message.replace(_NOT_AN_OPTION, ""), hint=hint)
+
+    def _refuse_mistaken(self) -> None:
+        """Refuse what looks like an option and is none: it may have been meant as an argument."""
+        for word in self._given:
+            name = word.partition("=")[0] if word.startswith("--") else word[:2]
+            if word.startswith("-") and len(name) > 1 and name not in self._option_string_actions:
+                self._refuse_unknown([word])
 
     def _value_hint(self, message: str) -> str:
         """Tell how to write a value that begins with a hyphen, if that is what went wrong."""

@@ -60,6 +60,7 @@ class Outcome:
     command: as it would be typed. status: as a shell has it, 128 and more for a signal.
     signal: the name of the signal that ended it, or "". seconds: how long it ran.
     lines: how many lines it wrote to both streams; last: the last of them, made readable.
+    unshown: why not all that it wrote to standard output could be passed on, or "".
     """
 
     command: str
@@ -68,6 +69,7 @@ class Outcome:
     seconds: float
     lines: int
     last: tuple[str, ...]
+    unshown: str = ""
 
     @property
     def verdict(self) -> str:
@@ -135,12 +137,13 @@ def run_command(words: Sequence[str], context: Context, *, lines: int) -> Outcom
             ended = _relay(process, streams, waker, tail, context)
             status = process.wait()
             seconds = (ended or context.monotonic()) - begun
+            unshown = streams[0].failure
     finally:
         os.close(waker)
         os.close(woken)
     name = _signal_name(-status) if status < 0 else ""
     status = _SIGNALLED - status if status < 0 else status
-    return Outcome(command, status, name, seconds, tail.count, tail.readable())
+    return Outcome(command, status, name, seconds, tail.count, tail.readable(), unshown)
 
 
 def _relay(

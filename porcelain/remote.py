@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from msglog.annotation import TYPE_CHECKING
 from msglog.config import REMOTE_KEYS
 from msglog.config_change import change
@@ -75,7 +77,8 @@ def _list(_arguments: Namespace, context: Context, repository: Repository) -> No
 
 def _add(arguments: Namespace, context: Context, repository: Repository) -> None:
     settings = new_settings(arguments.name, arguments, context)
-    add_remote(arguments.name, arguments.url, context, repository.folder, settings)
+    url = _from_here(arguments.url, context, repository.folder)
+    add_remote(arguments.name, url, context, repository.folder, settings)
 
 
 def add_remote(
@@ -101,14 +104,14 @@ def _remove(arguments: Namespace, context: Context, repository: Repository) -> N
 
 def remove_remote(name: str, context: Context, repository: Repository) -> None:
     """Forget a remote and what was known of it; raises UnknownRemoteError."""
-    remote = find_remote(load_settings(context, repository.folder), name)
+    remote = find_remote(load_settings(context, repository.folder), name, make=False)
     # First, so that the same again completes what was cut off between the two.
     _move_tracking_refs(repository, remote.name, None, context.now())
     change(repository_file(repository.folder), _settings(remote.name, None))
 
 
 def _rename(arguments: Namespace, context: Context, repository: Repository) -> None:
-    remote = find_remote(load_settings(context, repository.folder), arguments.name)
+    remote = find_remote(load_settings(context, repository.folder), arguments.name, make=False)
     new = check_remote_name(arguments.new)
     _check_free(new, context, repository.folder)
     _move_tracking_refs(repository, remote.name, new, context.now())  # first, as in _remove
@@ -120,9 +123,8 @@ def _rename(arguments: Namespace, context: Context, repository: Repository) -> N
 
 def _set_url(arguments: Namespace, context: Context, repository: Repository) -> None:
     remote = find_remote(load_settings(context, repository.folder), arguments.name)
-    change(
-        repository_file(repository.folder), {f"remote.{remote.name}.url": _check_url(arguments.url)}
-    )
+    url = _check_url(_from_here(arguments.url, context, repository.folder))
+    change(repository_file(repository.folder), {f"remote.{remote.name}.url": url})
 
 
 def _get_url(arguments: Namespace, context: Context, repository: Repository) -> None:
@@ -195,6 +197,19 @@ def _check_free(name: str, context: Context, folder: str) -> None:
             f"the remote {name!r} exists already",
             hint=f"Change it with `msglog remote set-url {name} URL`.",
         )
+
+
+def _from_here(url: str, context: Context, folder: str) -> str:
+    """Return a URL so that what is typed here means the same to the repository in a folder.
+
+    A relative path starts from where that lies, and is kept as typed by who is there.
+    """
+    parsed = parse_url(url)
+    if parsed.kind != "local" or parsed.path.startswith(("/", "~")):
+        return url
+    if os.path.samefile(context.directory, os.path.dirname(folder)):
+        return url
+    return os.path.realpath(os.path.join(context.directory, parsed.path))
 
 
 def _check_url(url: str) -> str:

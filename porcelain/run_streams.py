@@ -22,13 +22,15 @@ _READ_BYTES = 1 << 16
 class Stream:
     """One stream: what the command writes into it is read here and written to one of ours.
 
-    reading, writing: the descriptors of both ends; the command gets the second.
+    reading, writing: the descriptors of both ends; the command gets the second. failure: why ours
+    cannot be written, or "".
     """
 
     def __init__(self, shown: BinaryIO, *, terminal: bool) -> None:
         self._shown: BinaryIO | None = shown
         self.reading, self.writing = (_open_terminal() if terminal else None) or os.pipe()
         self._open = True
+        self.failure = ""
         self.resize()
 
     def resize(self) -> None:
@@ -56,6 +58,8 @@ class Stream:
             self._shown.flush()
         except BrokenPipeError:
             self._shown = None  # so that the command is told at its next word
+        except OSError as error:
+            self._shown, self.failure = None, error.strerror or str(error)
         return data
 
     def close(self) -> None:

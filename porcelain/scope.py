@@ -52,9 +52,9 @@ def new_settings(name: str, arguments: Namespace, context: Context) -> dict[str,
 
 def _since(text: str, context: Context) -> str:
     """Return a time that somebody typed as configuration has it; raises WhenError, ViewError."""
-    from msglog.when import parse  # noqa: PLC0415 - only where one is typed
+    from msglog.when import parse_bound  # noqa: PLC0415 - only where one is typed
 
-    moment = parse(text, now=context.now(), local_offset=context.local_offset)
+    moment = parse_bound(text, last=False, now=context.now(), local_offset=context.local_offset)
     return format_since(moment.time, moment.offset)
 
 

@@ -19,6 +19,7 @@ from porcelain.abbreviation import UniquePrefixes
 from porcelain.dates import date_style
 from porcelain.discovery import open_repository
 from porcelain.display import block, one_line, plural
+from porcelain.list_log import configure_form
 from porcelain.listing import choose_text
 from porcelain.message_json import message_fields, to_json
 from porcelain.places import cache_directory
@@ -62,9 +63,8 @@ def configure(parser: ArgumentParser) -> None:
     )
     add("-n", "--max-count", type=_count, metavar="N", help="at most N messages, the best")
     add("--log", action="append", default=[], metavar="NAME", help="in this log (in all logs)")
-    add("--oneline", action="store_true", help="one line a message")
+    configure_form(parser)
     add("--date", metavar="STYLE", help="local, written, human, relative, iso, short ...")
-    add("--format", metavar="FORMAT", help="oneline, full, or text with %%(author) %%(title) ...")
     add("--reindex", action="store_true", help="make the index anew first")
 
 
@@ -78,7 +78,7 @@ def run(arguments: Namespace, context: Context) -> int:
                 repository,
                 condition(query),
                 places=index_places(repository, lambda: cache_directory(context)),
-                limit=arguments.max_count,
+                limit=None if arguments.max_count is None else max(arguments.max_count, 1),
                 tell=progress.update,
                 anew=arguments.reindex,
             )
@@ -87,10 +87,11 @@ def run(arguments: Namespace, context: Context) -> int:
             note(context, f"msglog: {unread} cannot be read, see `msglog verify`")
         if not answer:
             raise NothingFoundError(
-                f"nothing is found for {' '.join(arguments.query)[:80]!r}",
+                f"nothing is found for {joined(arguments.query)[:80]!r}",
                 hint=f"Similar words are {', '.join(answer.similar)}." if answer.similar else "",
             )
-        _print(arguments, context, repository, answer, shown_words(query))
+        if arguments.max_count != 0:
+            _print(arguments, context, repository, answer, shown_words(query))
     return 0
 
 

@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.config import ConfigKeyError, load
+from msglog.config import UnknownRemoteError, load
 from msglog.refname import check_remote_name
 from porcelain.places import repository_file, user_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from msglog.config import Config, Remote
     from plumbing.context import Context
-
-
-class UnknownRemoteError(ConfigKeyError):
-    """A remote was named that is not set up; known: those that are."""
-
-    def __init__(self, name: str, known: Iterable[str] = ()) -> None:
-        from difflib import get_close_matches  # noqa: PLC0415 - only where something was mistyped
-
-        near = get_close_matches(name, list(known), n=1)
-        add = f"Did you mean {near[0]}? Else add" if near else "Add"
-        super().__init__(
-            f"there is no remote {name!r}", hint=f"{add} it with `msglog remote add {name} URL`."
-        )
 
 
 def load_settings(context: Context, repository: str | None = None) -> Config:
@@ -35,10 +20,13 @@ def load_settings(context: Context, repository: str | None = None) -> Config:
     return load(files)
 
 
-def find_remote(settings: Config, name: str) -> Remote:
-    """Return a remote by its name; raises UnknownRemoteError or InvalidNameError."""
+def find_remote(settings: Config, name: str, *, make: bool = True) -> Remote:
+    """Return a remote by its name; raises UnknownRemoteError or InvalidNameError.
+
+    make: whether it would help to add it.
+    """
     remotes = settings.remotes()
     remote = remotes.get(check_remote_name(name))
     if remote is None:
-        raise UnknownRemoteError(name, remotes)
+        raise UnknownRemoteError(name, remotes, make=make)
     return remote

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from msglog.annotation import TYPE_CHECKING
+from msglog.errors import UsageError
 from msglog.key import FIRST_KEY
 from msglog.layout import VIEWS_NAME
 from msglog.refname import DEFAULT_LOG, REMOTE_PREFIX
@@ -22,11 +23,19 @@ if TYPE_CHECKING:
     from plumbing.session import Session
     from porcelain.exchange import Exchange
 
+_NAMED = 5
+"""So many logs of a remote are named where none of them was meant."""
 
-def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
+
+class NothingSharedError(UsageError):
+    """None of the logs that a remote lists is one that is to be shared with it."""
+
+
+def take(one: Exchange, logs: Sequence[str], *, pull: bool, must_share: bool = False) -> Session:
     """Fetch logs, or all that the remote lists, into tracking refs and, to pull, into our logs.
 
     What we expect to want is asked for along with the connection, so that it costs no waiting.
+    must_share: raise NothingSharedError where the remote lists logs, and none is shared.
     """
     asked: dict[str, Fetch] = {}
     known: dict[str, Ref] = {}
@@ -104,7 +113,11 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool) -> Session:
     finally:
         remember(one, seen)
     if listed and not logs and not any(one.shares(ref.log) for ref in listed):
-        note(one.context, f"msglog: {one_line(one.target.shown)} has no log that is shared")
+        what = f"{one.target.shown} has no log that is shared"
+        if must_share:
+            names = ", ".join(sorted(ref.log for ref in listed)[:_NAMED])
+            raise NothingSharedError(what, hint=f"It lists {names}.")
+        note(one.context, f"msglog: {one_line(what)}")
     return session
 
 

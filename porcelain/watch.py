@@ -6,7 +6,7 @@ from contextlib import closing
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
-from porcelain.list_log import parse_count
+from porcelain.list_log import configure_form, parse_count
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -40,8 +40,7 @@ def configure(parser: ArgumentParser) -> None:
     add("logs", nargs="*", metavar="LOG", help="which logs, or patterns such as 'lab/*' (all)")
     add("-n", "--max-count", type=parse_count, default=0, metavar="N", help="begin with the last N")
     add("--pull", action="store_true", help="take the messages into our logs, too")
-    add("--oneline", action="store_true", help="one line a message")
-    add("--format", metavar="FORMAT", help="as for `list`")
+    configure_form(parser)
 
 
 def run(arguments: Namespace, context: Context) -> int:
@@ -59,17 +58,20 @@ def run(arguments: Namespace, context: Context) -> int:
 
 def _check_is_remote(arguments: Namespace, context: Context) -> None:
     """Raise an error for a log where a remote is expected, which says how to watch it."""
-    from msglog.refname import is_log_name  # noqa: PLC0415 - for this command
-    from porcelain.discovery import find_repository  # noqa: PLC0415 - as above
-    from porcelain.exchange import check_is_remote  # noqa: PLC0415 - as above
-    from porcelain.settings import UnknownRemoteError, load_settings  # noqa: PLC0415 - as above
+    from msglog.config import UnknownRemoteError  # noqa: PLC0415 - for this command
+    from plumbing.opening import check_is_remote  # noqa: PLC0415 - as above
+    from porcelain.discovery import find_repository, open_repository  # noqa: PLC0415 - as above
+    from porcelain.settings import load_settings  # noqa: PLC0415 - as above
 
     name: str = arguments.remote
     try:
         check_is_remote(load_settings(context, find_repository(context)), name)
     except UnknownRemoteError as error:
-        if arguments.logs or not is_log_name(name):
+        if arguments.logs:
             raise
+        with closing(open_repository(context)) as repository:
+            if name not in [log.name for log in repository.logs()]:
+                raise
         raise NotARemoteError(
             error.what, hint=f"A log of this repository is watched by `msglog watch . {name}`."
         ) from error

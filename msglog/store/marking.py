@@ -34,6 +34,8 @@ def mark(roots: Sequence[ObjectId], marks: Marks, *, strict: bool) -> None:
     """Mark the nodes below roots, and take the keys there off the list of what may go.
 
     Leaves are told by their counts, and read only where there is something to take off.
+    A node is marked before what is below it is: where this is ended by an error, the marks of it
+    are to be undone or never used again, or what is below would pass for walked.
     """
     stack = list(roots)
     while stack:

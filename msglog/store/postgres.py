@@ -13,6 +13,7 @@ from msglog.postgres_link import Blobs, Errors
 from msglog.store import postgres_schema
 from msglog.store.checking import checked_beginning, checked_messages, checked_nodes
 from msglog.store.postgres_commit import Writing, enter, lock
+from msglog.store.postgres_noted import note
 from msglog.store.postgres_rows import Rows, checksum
 from msglog.store.store import (
     REPOSITORY_ID_BYTES,
@@ -76,6 +77,8 @@ class PostgresStore:
         """
         if len(identity) != REPOSITORY_ID_BYTES:
             raise ValueError(identity)
+        formats = link.select("SELECT format FROM store_format")
+        postgres_schema.check_format(link, [format_ for (format_,) in formats])
 
         def make(attempt: Attempt) -> int:
             # A number that two take at once fails for one of them, which tries again.
@@ -333,6 +336,8 @@ class PostgresStore:
                 log,
                 root,
             )
+            # No gate is passed for it: nothing depends on what the look-up by id knows.
+            self._link.all([note(self._number, [root])])
 
     def look_up(self, abbreviation: str, limit: int) -> list[Key]:
         """Return the keys whose ids begin with these hex digits."""

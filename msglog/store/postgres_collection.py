@@ -4,8 +4,12 @@ As in SQLite (`msglog.store.sqlite_collection`): marks what roots reach without 
 removes the rest in short transactions, each of which looks again at the roots before it removes
 anything. There writers wait for each other; here it is the gates that have them wait. Whoever moves
 a ref or agrees on a root locks one of the repository's rows in `gates` for sharing, until the
-commit; who removes locks all of them alone, and then sees every root that there is. What is staged
-again has its time renewed, and that is looked at in the statement that deletes.
+commit; who removes locks all of them alone, and then sees every root that was made since it looked
+last: `msglog.store.postgres_noted` says how. What is staged again has its time renewed, and that is
+looked at in the statement that deletes.
+
+So gates are closed for as long as it takes to remove one slice, and to mark what was made since
+just before; how many roots there are, and how large the logs, is no matter.
 
 What is marked is kept in a temporary file of SQLite on this host.
 """
@@ -19,51 +23,51 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import difference, iterate
 from msglog.key import FIRST_KEY, SECOND, Key, key_object_id, key_time
-from msglog.objectid import ObjectId, object_id
-from msglog.postgres_link import Blobs
-from msglog.sqlite_file import make_scratch
-from msglog.store.checking import checked_nodes
+from msglog.objectid import ObjectId
+from msglog.postgres_link import MOMENT, Blobs
 from msglog.store.collection import Collected
 from msglog.store.marking import mark
+from msglog.store.postgres_marks import PostgresMarks
+from msglog.store.postgres_noted import Noted, NotNotedError
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import TypeVar
 
     from msglog.postgres_link import Attempt, Link, Row
     from msglog.store.collection import Retention, StepsDone
 
+    _Result = TypeVar("_Result")
+
 SLICE = 2000
-"""How many rows one transaction removes: some milliseconds' work, for which commits wait."""
+"""How many rows one transaction removes, for which commits wait: tens of milliseconds, and some
+tenths of a second where the machine is busy."""
 
 _SCAN = 8192
 _NO_KEY = b"\xff" * 41
 
-_SCRATCH = (
-    "CREATE TABLE reached (oid BLOB PRIMARY KEY) WITHOUT ROWID",
-    "CREATE TABLE unreached (oid BLOB PRIMARY KEY) WITHOUT ROWID",
-    "CREATE TABLE unlisted (key BLOB PRIMARY KEY, receipt INTEGER) WITHOUT ROWID",
-)
-
 _LISTED = "SELECT root FROM refs WHERE repository = $1 GROUP BY root ORDER BY max(count) DESC"
 _ROOTS = """
-SELECT root FROM refs WHERE repository = $1 UNION SELECT root FROM looked_up WHERE repository = $1
-UNION SELECT root FROM reflog WHERE repository = $1
-UNION SELECT root FROM agreed WHERE repository = $1
-UNION SELECT root FROM retired WHERE repository = $1 AND time >= $2"""
-_CLOSE_GATES = "SELECT gate FROM gates WHERE repository = $1 ORDER BY gate FOR UPDATE"
+SELECT root FROM refs WHERE repository = {0} UNION ALL
+SELECT root FROM looked_up WHERE repository = {0} UNION ALL
+SELECT root FROM reflog WHERE repository = {0} UNION ALL
+SELECT root FROM agreed WHERE repository = {0} UNION ALL
+SELECT root FROM retired WHERE repository = {0} AND time >= {1}"""
+_UNMARKED = """
+SELECT oid FROM roots WHERE oid > ?
+AND NOT EXISTS (SELECT 1 FROM reached WHERE reached.oid = roots.oid) ORDER BY oid LIMIT ?"""
 
 _EXPIRED_REFLOG = """
 SELECT name, version FROM (
     SELECT name, version, time, row_number() OVER (PARTITION BY name ORDER BY version DESC) AS age
-    FROM reflog WHERE repository = $1
-) AS entry WHERE age > 1 AND (time < $2 OR age > $3)"""
+    FROM reflog WHERE repository = {0}
+) AS entry WHERE age > 1 AND (time < {1} OR age > {2})"""
 _EXPIRED_AGREED = """
 SELECT peer, log, view, root, number FROM (
     SELECT peer, log, view, root, number, time,
     row_number() OVER (PARTITION BY peer, log, view ORDER BY number DESC, root) AS age
-    FROM agreed WHERE repository = $1
-) AS entry WHERE time < $2 AND NOT (view = $3 AND age = 1)"""
+    FROM agreed WHERE repository = {0}
+) AS entry WHERE time < {1} AND NOT (view = '\\x{2}'::bytea AND age = 1)"""
 _OLD_ENTRY = "FROM reflog WHERE repository = $1 AND name = $2 AND version = $3"
 _OLD_AGREEMENT = (
     "FROM agreed WHERE repository = $1 AND peer = $2 AND log = $3 AND view = $4 AND root = $5"
@@ -73,7 +77,6 @@ _FORGOTTEN = """
 FROM looked_up WHERE repository = $1 AND NOT EXISTS (
     SELECT 1 FROM refs WHERE refs.repository = $1
     AND name IN (looked_up.log, 'refs/logs/' || looked_up.log))"""
-_NODES = "SELECT oid, data FROM nodes WHERE repository = $1 AND oid = ANY($2::bytea[])"
 
 
 class Collection:
@@ -88,7 +91,8 @@ class Collection:
         self._retention = retention
         self._seen_before = retention.before // SECOND
         self._listed: list[ObjectId] = []
-        self._scratch: sqlite3.Connection = make_scratch()
+        self._noted = Noted(link, number)
+        self._marks = PostgresMarks(link, number)
 
     def run(self, *, dry_run: bool) -> Collected:
         """Remove what may go, or only count it.
@@ -96,37 +100,51 @@ class Collection:
         Raises MissingObjectError or DamagedObjectError, and removes nothing, if an index that a
         ref needs cannot be walked.
         """
-        with closing(self._scratch):
-            for statement in _SCRATCH:
-                self._scratch.execute(statement)
-            entries, agreements = self._find_expired()
-            roots = len(entries) + len(agreements)
+        with closing(self._marks):
+            roots = self._find_expired()
             self._mark_listed()
             self._find_unlisted()
-            self._mark_remembered()
-            self._find_unreached()
-            if dry_run:
-                return Collected(*self._counts(), roots=roots, receipts=self._unused_receipts())
-            self._give_up(entries, agreements)
-            messages, receipts = self._remove_messages()
-            return Collected(messages, self._remove_nodes(), roots, receipts)
+            try:
+                if not dry_run:
+                    self._noted.begin(self._retention.now)
+                self._mark_remembered()
+                self._find_unreached()
+                if dry_run:
+                    return self._collectable(roots)
+                self._give_up()
+                messages, receipts = self._remove_messages()
+                return Collected(messages, self._remove_nodes(), roots, receipts)
+            finally:
+                self._noted.end()
+
+    def _collectable(self, roots: int) -> Collected:
+        messages, nodes = self._marks.count("unlisted"), self._marks.count("unreached")
+        return Collected(messages, nodes, roots, self._unused_receipts())
 
     # Roots.
 
-    def _find_expired(self) -> tuple[list[Row], list[Row]]:
+    def _find_expired(self) -> int:
         old = self._retention.now - self._retention.remembered
-        limit = self._retention.reflog_limit
-        entries = self._link.select(_EXPIRED_REFLOG, self._number, old, limit)
-        return entries, self._link.select(_EXPIRED_AGREED, self._number, old, FIRST_KEY)
+        select = _EXPIRED_REFLOG.format(self._number, old, self._retention.reflog_limit)
+        into = "INSERT INTO entries (name, version) VALUES (?, ?)"
+        self._keep(into, select, "text int8")
+        select = _EXPIRED_AGREED.format(self._number, old, FIRST_KEY.hex())
+        into = "INSERT INTO agreements (peer, log, view, root, number) VALUES (?, ?, ?, ?, ?)"
+        self._keep(into, select, "text text bytea bytea int8")
+        return self._marks.count("entries") + self._marks.count("agreements")
 
-    def _give_up(self, entries: Sequence[Row], agreements: Sequence[Row]) -> None:
+    def _give_up(self) -> None:
         """Forget roots; what they reach is kept for a grace from now on."""
-        for rows, where in ((entries, _OLD_ENTRY), (agreements, _OLD_AGREEMENT)):
-            for start in range(0, len(rows), SLICE):
-                part = rows[start : start + SLICE]
+        for table, where in (("entries", _OLD_ENTRY), ("agreements", _OLD_AGREEMENT)):
+            last = 0
+            sql = f"SELECT * FROM {table} WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608 - ours
+            while rows := self._marks.rows(sql, last, SLICE):
+                part = [row[1:] for row in rows]
                 self._link.run(lambda _, part=part, where=where: self._retire(part, where))  # type: ignore[misc]
+                last = rows[-1][0]
 
         def forget(_: Attempt) -> None:
+            self._link.take_time()
             self._retire([()], _FORGOTTEN)
             before = self._retention.before
             sql = "DELETE FROM retired WHERE repository = $1 AND time < $2"
@@ -149,47 +167,37 @@ class Collection:
         """Mark what refs reach; where that cannot be walked, nothing can be said of the rest."""
         rows = self._link.select(_LISTED, self._number)
         self._listed = [ObjectId(root) for (root,) in rows if root != EMPTY_ROOT]
-        mark(self._listed, self, strict=True)
+        mark(self._listed, self._marks, strict=True)
 
     def _mark_remembered(self) -> None:
-        """Mark what any root reaches that is not marked yet; holes there are nobody's loss."""
-        rows = self._link.select(_ROOTS, self._number, self._retention.before)
-        roots = [ObjectId(root) for (root,) in rows if root != EMPTY_ROOT]
-        mark(roots, self, strict=False)
+        """Mark what any root reaches that is not marked yet; holes there are nobody's loss.
 
-    # Marking.
+        The roots are all of one moment: some move from one table to another.
+        """
+        select = _ROOTS.format(self._number, self._retention.before)
+        self._keep("INSERT OR IGNORE INTO roots VALUES (?)", select, "bytea")
+        last = b""
+        while rows := self._marks.rows(_UNMARKED, last, _SCAN):
+            # An error ends the whole run, so that nothing need be undone.
+            roots = [ObjectId(root) for (root,) in rows if root != EMPTY_ROOT]
+            mark(roots, self._marks, strict=False)
+            last = rows[-1][0]
 
-    def lists_any(self) -> bool:
-        """Tell whether any message is on the list of what may go."""
-        return self._scratch.execute("SELECT 1 FROM unlisted LIMIT 1").fetchone() is not None
+    def _keep(self, sql: str, select: str, types: str) -> None:
+        """Write rows of the database into the scratch, however many there are."""
 
-    def new(self, ids: list[ObjectId]) -> list[ObjectId]:
-        """Return which of these nodes were not marked yet, and mark them."""
-        new = [oid for oid in dict.fromkeys(ids) if not self._is_reached(oid)]
-        self._scratch.executemany("INSERT INTO reached VALUES (?)", [(oid,) for oid in new])
-        return new
+        def copy(_: Attempt) -> None:
+            self._link.take_time()
+            rows = self._link.copy_out(f"COPY ({select}) TO STDOUT (FORMAT BINARY)", types.split())
+            with self._marks.whole():
+                self._marks.keep(sql, rows)
 
-    def _is_reached(self, oid: bytes) -> bool:
-        sql = "SELECT 1 FROM reached WHERE oid = ?"
-        return self._scratch.execute(sql, (oid,)).fetchone() is not None
+        self._link.run(copy, begin=MOMENT)
 
-    def relist(self, keys: Iterable[Key]) -> None:
-        """Take keys off the list of what may go."""
-        sql = "DELETE FROM unlisted WHERE key = ?"
-        self._scratch.executemany(sql, [(key,) for key in keys])
-
-    def read(self, ids: Sequence[ObjectId], *, strict: bool) -> dict[ObjectId, bytes]:
-        """Return the sound ones of some nodes; strict: raises for others."""
-        if not ids:
-            return {}
-        rows = self._link.select(_NODES, self._number, Blobs(ids))
-        found = {ObjectId(oid): data for oid, data in rows}
-        if strict:
-            return checked_nodes(ids, found)
-        return {oid: data for oid, data in found.items() if object_id(data) == oid}
-
-    def _read_strictly(self, ids: Sequence[ObjectId]) -> dict[ObjectId, bytes]:
-        return self.read(ids, strict=True)
+    def _mark(self, roots: Sequence[ObjectId]) -> None:
+        """Mark what a few roots reach; where that fails in the middle, nothing is marked."""
+        with self._marks.whole():
+            mark([root for root in roots if root != EMPTY_ROOT], self._marks, strict=False)
 
     # What may go.
 
@@ -213,7 +221,7 @@ class Collection:
                     current = next(listed, _NO_KEY)
                 if row[0] != current:
                     unlisted.append(row)
-            self._scratch.executemany("INSERT INTO unlisted VALUES (?, ?)", unlisted)
+            self._marks.keep("INSERT INTO unlisted VALUES (?, ?)", unlisted)
             last = rows[-1][0]
             done += len(rows)
             if self._progress is not None:
@@ -223,7 +231,7 @@ class Collection:
         """Yield the keys that refs reach, in order; most refs differ little from the largest."""
         if not self._listed:
             return iter(())
-        read, (largest, *others) = self._read_strictly, self._listed
+        read, (largest, *others) = self._marks.read_strictly, self._listed
         beyond = [difference(read, largest, root) for root in others]
         return heapq.merge(iterate(read, largest), *beyond)
 
@@ -234,33 +242,47 @@ class Collection:
             " ORDER BY oid LIMIT $4"
         )
         while rows := self._link.select(sql, self._number, last, self._seen_before, _SCAN):
-            doomed = [row for row in rows if not self._is_reached(row[0])]
-            self._scratch.executemany("INSERT INTO unreached VALUES (?)", doomed)
+            doomed = [row for row in rows if not self._marks.is_reached(row[0])]
+            self._marks.keep("INSERT INTO unreached VALUES (?)", doomed)
             last = rows[-1][0]
-
-    def _counts(self) -> tuple[int, int]:
-        count = self._scratch.execute
-        ((messages,),) = count("SELECT count(*) FROM unlisted")
-        ((nodes,),) = count("SELECT count(*) FROM unreached")
-        return messages, nodes
 
     def _unused_receipts(self) -> int:
         """Count the receipts of which all messages may go."""
-        found = self._scratch.execute("SELECT receipt, count(*) FROM unlisted GROUP BY receipt")
-        doomed: dict[int, int] = dict(found.fetchall())
-        rows = self._link.select(
-            "SELECT id, messages FROM receipts WHERE repository = $1 AND id = ANY($2::bigint[])",
-            self._number,
-            _numbers(doomed),
-        )
-        return sum(messages <= doomed[number] for number, messages in rows)
+        counts = "SELECT receipt, count(*) FROM unlisted GROUP BY receipt"
+        unused = 0
+        for part in self._marks.parts(counts, SLICE):
+            doomed: dict[int, int] = dict(part)
+            rows = self._link.select(
+                "SELECT id, messages FROM receipts"
+                " WHERE repository = $1 AND id = ANY($2::bigint[])",
+                self._number,
+                _numbers(doomed),
+            )
+            unused += sum(messages <= doomed[number] for number, messages in rows)
+        return unused
 
     # Removing.
 
     def _look_again(self) -> None:
-        """Let nobody else make roots until this transaction ends, and mark what there are."""
-        self._link.select(_CLOSE_GATES, self._number)
-        self._mark_remembered()
+        """Let nobody else make roots until this transaction ends, and mark those that are new.
+
+        Raises NotNotedError. Where the connection is lost in the middle, all this is done again: a
+        walk that has not come to its end has marked nothing, and what was taken is noted still. A
+        walk that has is marked for good, whatever becomes of the transaction, since what was taken
+        may not be noted any more.
+        """
+        self._mark(self._noted.take())
+
+    def _remove(self, slice_: Callable[[Attempt], _Result]) -> _Result:
+        """Remove a slice in a transaction of its own, which begins with another look."""
+        while True:
+            # First without the gates, so that little is left for when they are closed.
+            self._mark(self._noted.see())
+            try:
+                return self._link.run(slice_)
+            except NotNotedError:
+                self._noted.begin(self._retention.now)
+                self._mark_remembered()
 
     def _remove_messages(self) -> tuple[int, int]:
         """Remove messages, and return how many of them, and of receipts."""
@@ -269,8 +291,8 @@ class Collection:
 
         def remove(_: Attempt) -> tuple[list[bytes], int, int]:
             self._look_again()
-            found = self._scratch.execute(
-                "SELECT key FROM unlisted WHERE key > ? ORDER BY key LIMIT ?", (last, SLICE)
+            found = self._marks.rows(
+                "SELECT key FROM unlisted WHERE key > ? ORDER BY key LIMIT ?", last, SLICE
             )
             keys = [key for (key,) in found]
             gone = self._link.select(
@@ -283,7 +305,7 @@ class Collection:
             return keys, len(gone), self._forget(gone) if gone else 0
 
         while True:
-            keys, messages, unused = self._link.run(remove)
+            keys, messages, unused = self._remove(remove)
             if not keys:
                 return removed, receipts
             removed += messages
@@ -330,14 +352,14 @@ class Collection:
         last = b""
 
         def remove(_: Attempt) -> tuple[list[bytes], int]:
-            found = self._scratch.execute(
-                "SELECT oid FROM unreached WHERE oid > ? ORDER BY oid LIMIT ?", (last, SLICE)
+            found = self._marks.rows(
+                "SELECT oid FROM unreached WHERE oid > ? ORDER BY oid LIMIT ?", last, SLICE
             )
             ids = [oid for (oid,) in found]
             if not ids:
                 return ids, 0
             self._look_again()
-            doomed = Blobs(oid for oid in ids if not self._is_reached(oid))
+            doomed = Blobs(oid for oid in ids if not self._marks.is_reached(oid))
             return ids, self._link.execute(
                 "DELETE FROM nodes WHERE repository = $1 AND oid = ANY($2::bytea[]) AND seen < $3",
                 self._number,
@@ -346,7 +368,7 @@ class Collection:
             )
 
         while True:
-            ids, count = self._link.run(remove)
+            ids, count = self._remove(remove)
             if not ids:
                 return removed
             removed += count

@@ -12,6 +12,7 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.key import FIRST_KEY
 from msglog.objectid import ObjectId
 from msglog.postgres_link import Blobs, fresh_number
+from msglog.store.postgres_noted import note
 from msglog.store.postgres_rows import checksum, text
 from msglog.store.postgres_schema import GATES
 from msglog.store.store import (
@@ -44,7 +45,7 @@ _SECOND = 1_000_000
 _MESSAGES_AT_ONCE = 4096
 _BYTES_AT_ONCE = 8 << 20
 
-ENTER = "SELECT 1 FROM gates WHERE repository = $1 AND gate = $2 FOR SHARE"
+ENTER = "SELECT 1 FROM gates WHERE repository = $1 AND number = $2 FOR SHARE"
 
 _FIND_REF = "SELECT root, count FROM refs WHERE repository = $1 AND name = $2"
 _LOCK_REF = f"{_FIND_REF} FOR UPDATE"
@@ -276,6 +277,10 @@ class Writing:
                     _REFLOG,
                     (number, name, version, *entry, token, checksum(name, version, *entry, token)),
                 )
+        made = [update.new.root for update in commit.refs if update.new is not None]
+        made += [agreement.root for agreement in commit.agreed]
+        if made:
+            yield note(number, made)
         for agreement in commit.agreed:
             yield from self._agreed(agreement)
         for change in commit.held_back:

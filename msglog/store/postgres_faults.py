@@ -18,7 +18,7 @@ from msglog.store.postgres_schema import GATES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from msglog.postgres_link import Attempt, Link
+    from msglog.postgres_link import Attempt, Link, Row
 
 _SHOWN = 100
 _AT_ONCE = 2000
@@ -33,17 +33,19 @@ SELECT DISTINCT name FROM reflog WHERE repository = $1
 AND name NOT IN (SELECT name FROM refs WHERE repository = $1)"""
 _REFLOG = """
 SELECT name, version, root, count, time, reason, token, checksum FROM reflog
-WHERE repository = $1"""
+WHERE repository = {0}"""
+_REFLOG_TYPES = "text int8 bytea int8 int8 text int8 int8"
 _RECEIPTS = """
-SELECT id, "user", key, log, time, messages, checksum FROM receipts WHERE repository = $1"""
+SELECT id, "user", key, log, time, messages, checksum FROM receipts WHERE repository = {0}"""
+_RECEIPTS_TYPES = "int8 text text text int8 int8 int8"
 _COUNTED = """
 SELECT receipts.id FROM receipts LEFT JOIN (
     SELECT receipt, count(*) AS number FROM messages
-    WHERE repository = $1 AND receipt <> 0 GROUP BY receipt
+    WHERE repository = {0} AND receipt <> 0 GROUP BY receipt
 ) AS counted ON counted.receipt = receipts.id
-WHERE receipts.repository = $1 AND receipts.messages <> coalesce(counted.number, 0)
-UNION SELECT DISTINCT receipt FROM messages WHERE repository = $1 AND receipt <> 0
-AND receipt NOT IN (SELECT id FROM receipts WHERE repository = $1)"""
+WHERE receipts.repository = {0} AND receipts.messages <> coalesce(counted.number, 0)
+UNION SELECT receipt FROM messages WHERE repository = {0} AND receipt <> 0 AND NOT EXISTS (
+    SELECT 1 FROM receipts WHERE receipts.repository = {0} AND receipts.id = messages.receipt)"""
 _USAGE = 'SELECT "user", messages, size, checksum FROM usage WHERE repository = $1'
 _FORMS = f"SELECT count(*) FROM messages WHERE repository = $1 AND form NOT IN ({PLAIN}, {FRAME})"  # noqa: S608 - numbers of ours
 
@@ -66,20 +68,20 @@ def _faults(link: Link, number: int) -> Iterator[str]:
     for *values, kept in link.select(sql, number):
         if checksum(*values) != kept:
             yield "the repository's name, identity or age: it is not as it was written"
-    sql = "SELECT gate FROM gates WHERE repository = $1"
+    sql = "SELECT number FROM gates WHERE repository = $1"
     if {gate for (gate,) in link.select(sql, number)} != set(range(GATES)):
         yield "the gates: they are not all there, and gc may remove what others need"
     for (name,) in link.select(_REFS, number):
         yield f"ref {_shown(name)}: it is not what was last written to it"
     for (name,) in link.select(_LOST_REFS, number):
         yield f"ref {_shown(name)}: it is missing, and was not deleted"
-    for name, *values, token, kept in link.select(_REFLOG, number):
+    for name, *values, token, kept in _rows(link, _REFLOG, number, _REFLOG_TYPES):
         if checksum(name, *values, token) != kept:
             yield f"ref {_shown(name)}: a past value is not as it was written"
-    for receipt, user, key, log, time, messages, kept in link.select(_RECEIPTS, number):
-        if checksum(receipt, user, key, log, time) + messages != kept:
-            yield f"receipt {receipt}: it is not as it was written"
-    for (receipt,) in link.select(_COUNTED, number):
+    for *values, messages, kept in _rows(link, _RECEIPTS, number, _RECEIPTS_TYPES):
+        if checksum(*values) + messages != kept:
+            yield f"receipt {values[0]}: it is not as it was written"
+    for (receipt,) in _rows(link, _COUNTED, number, "int8"):
         yield f"receipt {receipt}: not as many messages have it as were delivered by it"
     for user, messages, size, kept in link.select(_USAGE, number):
         if checksum(user) + messages + size != kept:
@@ -87,6 +89,12 @@ def _faults(link: Link, number: int) -> Iterator[str]:
     ((strange,),) = link.select(_FORMS, number)
     if strange:
         yield f"messages: {strange} are kept in no form that there is"
+
+
+def _rows(link: Link, sql: str, number: int, types: str) -> Iterator[Row]:
+    """Yield rows of which there may be as many as there were pushes, without keeping them."""
+    copy = f"COPY ({sql.format(number)}) TO STDOUT (FORMAT BINARY)"
+    return link.copy_out(copy, types.split())
 
 
 def _look_up_faults(link: Link, number: int) -> Iterator[str]:

@@ -118,15 +118,18 @@ def _fill(link: Link, number: int, file: File, progress: BytesDone | None) -> No
         insert(sql, link.copy_out(_copy_out(select.format(number)), types.split()))
     ((created,),) = link.select("SELECT created FROM repositories WHERE number = $1", number)
     file.connection.execute("UPDATE repository SET created = ?", (created,))
-    receipts = link.select(
-        'SELECT id, "user", key, log, time, messages FROM receipts WHERE repository = $1'
-        " ORDER BY time, id",
-        number,
+    # They have random numbers there; which are which here is kept in a file as well.
+    file.connection.execute("CREATE TEMP TABLE numbers (receipt INTEGER PRIMARY KEY, number)")
+    receipts = link.copy_out(
+        _copy_out(
+            'SELECT id, "user", key, log, time, messages FROM receipts'  # noqa: S608 - a number of ours
+            f" WHERE repository = {number} ORDER BY time, id"
+        ),
+        ("int8", "text", "text", "text", "int8", "int8"),
     )
-    numbers = {row[0]: at for at, row in enumerate(receipts, _SEED)}
     insert(
         "INSERT INTO receipts (id, user, key, log, time, messages) VALUES (?, ?, ?, ?, ?, ?)",
-        [(numbers[row[0]], *row[1:]) for row in receipts],
+        _numbered(receipts, file),
     )
     rows = Rows()
     messages = link.copy_out(
@@ -137,12 +140,20 @@ def _fill(link: Link, number: int, file: File, progress: BytesDone | None) -> No
         ("bytea", "bytea", "int2", "int8", "int8"),
     )
     insert(
-        "INSERT INTO messages (key, data, receipt, seen) VALUES (?, ?, ?, ?)",
+        "INSERT INTO messages (key, data, receipt, seen) VALUES (?, ?,"
+        " coalesce((SELECT number FROM temp.numbers WHERE receipt = ?), 0), ?)",
         (
-            (key, rows.expanded(data, form), numbers.get(receipt, 0), seen)
+            (key, rows.expanded(data, form), receipt, seen)
             for key, data, form, receipt, seen in _counted(messages, progress)
         ),
     )
+
+
+def _numbered(receipts: Iterable[Row], file: File) -> Iterator[Row]:
+    """Yield receipts with numbers of their own, and note which number each has."""
+    for number, (receipt, *values) in enumerate(receipts, _SEED):
+        file.connection.execute("INSERT INTO temp.numbers VALUES (?, ?)", (receipt, number))
+        yield (number, *values)
 
 
 def _counted(messages: Iterable[Row], progress: BytesDone | None) -> Iterator[Row]:

@@ -8,7 +8,7 @@ from msglog.account.audit import records
 from msglog.annotation import TYPE_CHECKING
 from msglog.message_json import rfc3339, to_json
 from msglog.timestamp import readable
-from msglog.when import parse
+from msglog.when import parse_bound
 from porcelain.admin.place import opened
 from porcelain.display import one_line, plural
 from porcelain.printing import note
@@ -38,7 +38,9 @@ def configure(parser: ArgumentParser) -> None:
 def _run(arguments: Namespace, context: Context) -> int:
     since = None
     if arguments.since is not None:
-        since = parse(arguments.since, now=context.now(), local_offset=context.local_offset).time
+        since = parse_bound(
+            arguments.since, last=False, now=context.now(), local_offset=context.local_offset
+        ).time
     limit: int = arguments.limit
     with opened(arguments, context) as account:
         found = records(account.database, since=since, user=arguments.user, limit=limit + 1)

@@ -15,7 +15,7 @@ from porcelain.admin.delegated import check_from_afar
 from porcelain.admin.key import read_keys
 from porcelain.discovery import NoRepositoryError, find_repository
 from porcelain.display import one_line
-from porcelain.exchange import check_is_remote, host_key_asker
+from porcelain.exchange import host_key_asker
 from porcelain.printing import note
 from porcelain.settings import load_settings
 
@@ -93,7 +93,6 @@ def _open(name: str, context: Context) -> Session:
     except NoRepositoryError:
         repository = None  # a URL needs none
     config = load_settings(context, repository)
-    check_is_remote(config, name)
     target = find_target(config, name, context, repository)
     return open_session(target, context, config, ask_host_key=host_key_asker(context))
 

@@ -8,6 +8,7 @@ import pytest
 
 from msglog.config import (
     CONFIG_BYTES_LIMIT,
+    DATE_STYLES,
     Config,
     ConfigError,
     ConfigKeyError,
@@ -201,10 +202,36 @@ def test_what_can_be_set() -> None:
         ("ssh.transport", "x"),
         ("user.author", ""),
         ("user.author", "\x1b"),
+        ("user.author", "é" * 129),
+        ("add.tags", f"lab {'x' * 129}"),
+        ("list.date", "lcoal"),
+        ("list.date", "format"),
+        ("remote.o.repository", "00ff"),
+        ("remote.o.repository", "AB" * 16),
         ("core.pager", "x"),
     ):
         with pytest.raises(ConfigKeyError):
             check_setting(key, text, trusted=False)
+
+
+def test_commands_that_can_be_set() -> None:
+    for text in ("less -S", "sh -c 'less -R'", "/usr/bin/most"):
+        assert check_setting("core.editor", text, trusted=True) == text
+    for key in ("core.pager", "core.editor", "ssh.command"):
+        with pytest.raises(ConfigKeyError, match="no closing quotation"):
+            check_setting(key, "less '-S", trusted=True)
+        with pytest.raises(ConfigKeyError, match="it is empty"):
+            check_setting(key, "  ", trusted=True)
+
+
+def test_styles_of_dates_that_can_be_set(file: Path) -> None:
+    for style in (*DATE_STYLES, "format:%d.%m.%y %H:%M"):
+        assert check_setting("list.date", style, trusted=False) == style
+    with pytest.raises(ConfigKeyError, match=r"it must be local, .* or begin with format:"):
+        check_setting("list.date", "lcoal", trusted=False)
+    file.write_text('[list]\ndate = "lcoal"\n')
+    with pytest.raises(ConfigError, match=f"{file}, line 2: list.date cannot be used"):
+        load([(file, True)]).text("list.date")
 
 
 def test_concurrent_changes_all_count(file: Path) -> None:

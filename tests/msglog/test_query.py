@@ -58,6 +58,8 @@ def test_both_ends_of_a_time_are_in(book: msglog.Logbook) -> None:
     assert numbers(part.since("2026-01-31T12:11:00Z")) == [12, 11]
     assert numbers(part.since(START)) == [12, 11, 10]
     assert numbers(part.until(START)) == []
+    assert numbers(part.since("2026-01").until("2026-01-31")) == [12, 11, 10]
+    assert numbers(part.since("2026-02")) == numbers(part.until("2025")) == []
 
 
 def test_a_limit_is_of_the_newest(book: msglog.Logbook) -> None:

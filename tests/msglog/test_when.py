@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from msglog.key import SECOND, TIME_MAXIMUM, TIME_MINIMUM
 from msglog.timestamp import rfc3339
-from msglog.when import Moment, WhenError, parse
+from msglog.when import Moment, WhenError, parse, parse_bound
 
 NOW = calendar.timegm((2026, 3, 31, 10, 30, 15)) * SECOND + 250_000
 
@@ -72,6 +72,31 @@ def test_what_is_no_time_is_refused(text: str) -> None:
         parse(text, now=NOW, local_offset=utc)
 
 
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("2026", "2026-01-01T00:00:00.000000", "2026-12-31T23:59:59.999999"),
+        ("2024-02", "2024-02-01T00:00:00.000000", "2024-02-29T23:59:59.999999"),
+        ("2026-12", "2026-12-01T00:00:00.000000", "2026-12-31T23:59:59.999999"),
+        (" 2026-01-31", "2026-01-31T00:00:00.000000", "2026-01-31T23:59:59.999999"),
+        ("Yesterday", "2026-03-30T00:00:00.000000", "2026-03-30T23:59:59.999999"),
+        ("yesterday 12:00", "2026-03-30T12:00:00.000000", "2026-03-30T12:00:00.000000"),
+        ("@0", "1970-01-01T02:00:00.000000", "1970-01-01T02:00:00.000000"),
+    ],
+)
+def test_bounds_have_days_months_and_years_whole(text: str, first: str, last: str) -> None:
+    for is_last, shown in ((False, first), (True, last)):
+        bound = parse_bound(text, last=is_last, now=NOW, local_offset=lambda _: 120)
+        assert rfc3339(bound.time, bound.offset) == f"{shown}+02:00"
+
+
+@pytest.mark.parametrize("text", ["2026-13", "2026-00", "2026-02-30", "26-01", "soon", ""])
+def test_what_is_no_bound_is_refused(text: str) -> None:
+    for last in (False, True):
+        with pytest.raises(WhenError, match=f"what time {text!r} is"):
+            parse_bound(text, last=last, now=NOW, local_offset=utc)
+
+
 def test_local_time_takes_the_offset_that_is_in_force_then() -> None:
     summer = calendar.timegm((2026, 3, 29, 1, 0, 0)) * SECOND
 
@@ -97,3 +122,5 @@ def test_every_time_comes_back(moment: int, offset: int) -> None:
 def test_any_text_is_a_time_or_refused(text: str) -> None:
     with suppress(WhenError):
         parse(text, now=NOW, local_offset=east)
+    with suppress(WhenError):
+        parse_bound(text, last=True, now=NOW, local_offset=east)

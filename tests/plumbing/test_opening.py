@@ -14,6 +14,7 @@ from plumbing.opening import (
     find_target,
     open_session,
 )
+from plumbing.transport.url import UrlError
 
 
 def context(folder: Path) -> Context:
@@ -50,6 +51,15 @@ def test_a_remotes_relative_path_starts_from_the_folder_of_the_repository(tmp_pa
     session.close()
 
 
+def test_a_url_of_the_configuration_that_is_none_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UrlError) as caught:
+        find_target(config("ftp://lab/x"), "origin", context(tmp_path), None)
+    assert str(caught.value) == (
+        "remote.origin.url cannot be used ('ftp://lab/x' cannot be a remote (ftp:// is not"
+        " supported)). Correct it with `msglog remote set-url origin URL`."
+    )
+
+
 def test_a_path_that_is_typed_starts_from_here(tmp_path: Path) -> None:
     identity = make(tmp_path / "here" / "shared" / ".msglog")
     here = context(tmp_path / "here")
@@ -84,4 +94,13 @@ def test_a_repository_that_cannot_be_opened_is_not_called_absent(tmp_path: Path)
     )
     target = find_target(config(""), str(tmp_path / "shared"), context(tmp_path), None)
     with pytest.raises(UnusableRepositoryError, match="cannot be opened"):
+        open_session(target, context(tmp_path), config(""))
+
+
+def test_a_repository_that_cannot_be_read_is_not_called_absent(tmp_path: Path) -> None:
+    inside = tmp_path / "shared" / ".msglog"
+    inside.mkdir(parents=True)
+    (inside / "store.db").symlink_to("store.db")  # which root cannot read either
+    target = find_target(config(""), str(tmp_path / "shared"), context(tmp_path), None)
+    with pytest.raises(UnusableRepositoryError, match="cannot be read"):
         open_session(target, context(tmp_path), config(""))

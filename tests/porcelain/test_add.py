@@ -59,6 +59,24 @@ def test_the_message_comes_from_arguments_a_file_or_standard_input(cli: CommandL
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("text", [["-", "foo"], ["foo", "-"], ["-", "-"]], ids=" ".join)
+def test_standard_input_is_not_lost_beside_other_text(cli: CommandLine, text: list[str]) -> None:
+    said = cli.fails(2, "add", *text, stdin="hi\n")
+    assert said == (
+        "- is standard input only where no other text is."
+        " Write it after -- where it is text: `msglog add -- - TEXT`."
+    )
+    assert bodies(cli) == []
+    cli.ok("add", "--", *text)
+    cli.ok("add", " ".join(text))
+    assert bodies(cli) == [" ".join(text)] * 2
+
+
+def test_a_hyphen_between_words_is_a_dash(cli: CommandLine) -> None:
+    cli.ok("add", "pump", "3", "-", "failed")
+    assert bodies(cli) == ["pump 3 - failed"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "stdin"),
     [

@@ -308,3 +308,11 @@ def test_how_far_it_has_come_is_shown_on_demand(filled: CommandLine) -> None:
     assert shown("backup", "one", "--force", "-q") == []
     assert filled.run("restore", "one", "y").error == ""
     assert "4/4" in filled.run("restore", "one", "z", "--progress").error
+
+
+def test_a_folder_whose_name_is_not_utf_8_is_backed_up(cli: CommandLine) -> None:
+    cli.ok("init", "-q", "\udcff")
+    cli.ok("-C", "\udcff", "add", "x", "-q")
+    cli.ok("-C", "\udcff", "backup", "b.tar")
+    cli.ok("-C", "\udcff", "restore", "b.tar", "back")
+    assert cli.ok("-C", "\udcff/back", "logs") == "main  1\n"

@@ -3,7 +3,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from io import BytesIO, RawIOBase
+from io import BufferedWriter, BytesIO, RawIOBase
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,7 +22,7 @@ from msglog.errors import (
 from msglog.repository import Repository
 from msglog.version import __version__
 from porcelain import status
-from porcelain.cli import _stream, main
+from porcelain.cli import _standard_output, _stream, main
 from tests.porcelain.conftest import CommandLine
 
 RUN = [sys.executable, "-c", "import sys; from porcelain.cli import run; sys.exit(run())"]
@@ -49,15 +49,46 @@ def test_mistyped_commands_and_options_are_guessed(cli: CommandLine) -> None:
 def test_mistyped_names_are_guessed(cli: CommandLine) -> None:
     cli.ok("logs", "new", "beamline/shifts")
     cli.ok("remote", "add", "laboratory", "server@lab")
-    for arguments in (["list", "--log"], ["add", "x", "--log"], ["logs", "delete"]):
+    for arguments in (["list", "--log"], ["add", "x", "--log"], ["watch", "."]):
         said = cli.fails(2, *arguments, "beamline/shift")
         assert "Did you mean beamline/shifts? Else make it with `msglog logs new beam" in said
         said = cli.fails(2, *arguments, "xyz")
         assert said == "there is no log 'xyz'. Make it with `msglog logs new xyz`."
-    for arguments in (["push"], ["pull"], ["remote", "show"], ["remote", "remove"]):
+    for arguments in (
+        ["push"],
+        ["pull"],
+        ["watch"],
+        ["remote", "show"],
+        ["ls-remote"],
+        ["send-pack"],
+        ["fetch-pack"],
+        ["admin", "user", "list", "--remote"],
+    ):
         said = cli.fails(2, *arguments, "labratory")
         assert "Did you mean laboratory? Else add it with `msglog remote add labratory" in said
-        assert "Did you mean" not in cli.fails(2, *arguments, "xyz")
+        said = cli.fails(2, *arguments, "xyz")
+        assert said == "there is no remote 'xyz'. Add it with `msglog remote add xyz URL`."
+
+
+def test_a_remote_that_nobody_named_is_missed(cli: CommandLine) -> None:
+    said = "there is no remote 'origin'. Add it with `msglog remote add origin URL`."
+    for arguments in (["push"], ["ls-remote"], ["verify", "--repair", "origin"]):
+        assert cli.fails(2, *arguments) == said
+
+
+def test_what_is_to_go_is_not_to_be_made(cli: CommandLine) -> None:
+    cli.ok("logs", "new", "shifts")
+    cli.ok("remote", "add", "laboratory", "server@lab")
+    for arguments in (["logs", "delete", "{}"], ["logs", "rename", "{}", "new"]):
+        said = cli.fails(2, *[word.format("shits") for word in arguments])
+        assert said == "there is no log 'shits'. Did you mean shifts?"
+        said = cli.fails(2, *[word.format("xyz") for word in arguments])
+        assert said == "there is no log 'xyz'. See `msglog logs` for those that there are."
+    for arguments in (["remote", "remove", "{}"], ["remote", "rename", "{}", "new"]):
+        said = cli.fails(2, *[word.format("labratory") for word in arguments])
+        assert said == "there is no remote 'labratory'. Did you mean laboratory?"
+        said = cli.fails(2, *[word.format("xyz") for word in arguments])
+        assert said == "there is no remote 'xyz'. See `msglog remote` for those that there are."
     assert cli.fails(2, "remote", "ad").endswith("Did you mean add?")
     assert cli.fails(2, "logs", "delte", "x").endswith("Did you mean delete?")
     assert cli.fails(2, "list", "--color", "alway").endswith("Did you mean always?")
@@ -185,10 +216,46 @@ class FullDisk(RawIOBase):
 
 def test_output_that_cannot_be_written_is_a_local_failure(cli: CommandLine) -> None:
     error = BytesIO()
-    full = FullDisk()
-    status_code = main(["logs"], cli.environment, BytesIO(), full, error)  # type: ignore[arg-type]
-    assert status_code == 7
-    assert error.getvalue() == b"msglog: error: cannot read or write (No space left on device).\n"
+    full = _standard_output(SimpleNamespace(buffer=FullDisk()))
+    assert main(["logs"], cli.environment, BytesIO(), full, error) == 7
+    said = b"msglog: error: standard output cannot be written (No space left on device).\n"
+    assert error.getvalue() == said
+
+
+def test_output_that_does_not_wait_is_named(cli: CommandLine) -> None:
+    cli.ok("add", "x" * 200_000)
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    done = subprocess.run(
+        [*RUN, "list"], stdout=write, stderr=subprocess.PIPE, env=processes(cli), check=False
+    )
+    os.close(read)
+    os.close(write)
+    assert done.returncode == 7
+    assert done.stderr.startswith(b"msglog: error: standard output cannot be written (")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["list"],
+        ["list", "--json"],
+        ["search", "word"],
+        ["export"],
+        ["backup", "-"],
+        ["add", "--help"],
+        ["config", "list"],
+        ["init", "other"],
+        ["--version"],
+    ],
+    ids=" ".join,
+)
+def test_output_that_cannot_be_written_is_named(cli: CommandLine, arguments: list[str]) -> None:
+    cli.ok("add", "word " * 10_000)
+    cli.ok("config", "set", "user.author", "ann")
+    done = into_full_disk(cli, *arguments)
+    said = b"msglog: error: standard output cannot be written (No space left on device).\n"
+    assert (done.returncode, done.stderr) == (7, said)
 
 
 class ByThree(RawIOBase):
@@ -208,9 +275,16 @@ class ByThree(RawIOBase):
 
 def test_unbuffered_output_is_written_whole(cli: CommandLine) -> None:
     raw = ByThree()
-    stdout = _stream(SimpleNamespace(buffer=raw), "wb")
+    stdout = _standard_output(SimpleNamespace(buffer=raw))
     assert main(["logs"], cli.environment, BytesIO(), stdout, BytesIO()) == 0
     assert raw.taken == b"main  0\n"
+
+
+def test_an_interrupt_has_nothing_written_twice() -> None:
+    """What runs in Python between a raw write and its return may be interrupted there."""
+    raw = ByThree()
+    stdout = _standard_output(SimpleNamespace(buffer=BufferedWriter(raw)))
+    assert getattr(stdout, "raw", None) is raw
 
 
 def test_a_closed_descriptor_is_no_stream_of_ours() -> None:
@@ -221,6 +295,21 @@ def test_a_closed_descriptor_is_no_stream_of_ours() -> None:
 def processes(cli: CommandLine) -> dict[str, str]:
     path = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
     return {**cli.environment, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def into_full_disk(
+    cli: CommandLine, *arguments: str, stdin: bytes = b"", unbuffered: bool = False
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command line whose standard output takes nothing."""
+    with open("/dev/full", "wb") as full:
+        return subprocess.run(
+            [*RUN, *arguments],
+            input=stdin,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**processes(cli), "PYTHONUNBUFFERED": "1" if unbuffered else ""},
+            check=False,
+        )
 
 
 def test_a_closed_pipe_is_141_in_silence(cli: CommandLine) -> None:
@@ -242,12 +331,30 @@ def test_a_closed_pipe_is_141_in_silence(cli: CommandLine) -> None:
 
 
 def test_a_full_disk_is_one_line_and_status_7(cli: CommandLine) -> None:
-    with open("/dev/full", "wb") as full:
-        done = subprocess.run(
-            [*RUN, "logs"], stdout=full, stderr=subprocess.PIPE, env=processes(cli), check=False
-        )
-    said = b"msglog: error: cannot read or write (No space left on device).\n"
+    done = into_full_disk(cli, "logs")
+    said = b"msglog: error: standard output cannot be written (No space left on device).\n"
     assert (done.returncode, done.stderr) == (7, said)
+    done = into_full_disk(cli, "logs", unbuffered=True)
+    assert (done.returncode, done.stderr) == (7, said)
+
+
+def test_what_was_added_is_said_where_output_cannot_be_written(cli: CommandLine) -> None:
+    """Else a script that tries again would add it twice."""
+    why = "standard output cannot be written (No space left on device)"
+    for arguments in (["add", "one"], ["add", "--json", "one"]):
+        done = into_full_disk(cli, *arguments)
+        added = cli.run("list", "--json", "-n", "1").json()[0]["id"][:7]
+        said = f"msglog: error: added {added}, but {why}.\n"
+        assert (done.returncode, done.stderr.decode()) == (7, said)
+    done = into_full_disk(cli, "add", "--batch", stdin=b"two\nthree\n")
+    assert done.stderr.decode() == f"msglog: error: added 2 messages, but {why}.\n"
+    assert len(cli.run("list", "--json").json()) == 4
+    assert into_full_disk(cli, "add", "-q", "five").returncode == 0
+    done = into_full_disk(cli, "add", "--run", "sh", "-c", "echo six; exit 3")
+    recorded = cli.run("list", "--json", "-n", "1").json()[0]
+    assert recorded["body"].endswith("\n\nsix")
+    said = f"msglog: error: added {recorded['id'][:7]}, but {why}.\n"
+    assert (done.returncode, done.stderr.decode().splitlines(keepends=True)[-1]) == (7, said)
 
 
 def test_a_pipe_that_is_closed_from_the_start(cli: CommandLine) -> None:

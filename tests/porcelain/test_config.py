@@ -28,6 +28,12 @@ def test_what_is_not_set(cli: CommandLine) -> None:
     cli.fails(1, "config", "get", "user.author")
     cli.fails(1, "config", "unset", "user.author")
     cli.fails(1, "config", "--global", "unset", "user.author")
+    for action in ("get", "unset"):
+        assert "Did you mean" not in cli.fails(1, "config", action, "user.author")
+        said = cli.fails(1, "config", action, "user.autor")
+        assert said.endswith("Did you mean user.author?")
+    cli.ok("config", "set", "tool.lab.count", "5")
+    assert "Did you mean" not in cli.fails(1, "config", "get", "tool.lab.counts")
 
 
 def test_what_cannot_be_set(cli: CommandLine) -> None:
@@ -36,6 +42,8 @@ def test_what_cannot_be_set(cli: CommandLine) -> None:
     cli.fails(2, "config", "set", "ssh.transport", "carrier-pigeon")
     cli.fails(2, "config", "set", "user.author", "a\nb")
     cli.fails(2, "config", "set", "nonsense", "x")
+    cli.fails(2, "config", "set", "list.date", "lcoal")
+    cli.fails(2, "config", "set", "remote.o.url", "ftp://lab/x")
     cli.fails(2, "config")
     assert cli.ok("config", "list") == ""
 

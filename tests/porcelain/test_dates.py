@@ -2,11 +2,12 @@ from dataclasses import dataclass
 
 import pytest
 
+from msglog.config import DATE_STYLES
 from msglog.errors import UsageError
 from msglog.key import SECOND, TIME_MAXIMUM, TIME_MINIMUM
 from msglog.timestamp import DAY, HOUR, MINUTE, readable, readable_on
 from plumbing.context import Context
-from porcelain.dates import STYLES, date_style, human, relative
+from porcelain.dates import date_style, human, relative
 
 NOON = 1_769_860_800 * SECOND
 """2026-01-31, a Saturday, at 12:00 UTC."""
@@ -51,11 +52,11 @@ def test_styles(style: str, expected: str) -> None:
 
 def test_every_style_is_tried() -> None:
     mark = next(mark for mark in test_styles.pytestmark if mark.name == "parametrize")  # type: ignore[attr-defined]
-    assert {style for style, _ in mark.args[1]} == {*STYLES, "format:%d.%m.%y %H:%M %z"}
+    assert {style for style, _ in mark.args[1]} == {*DATE_STYLES, "format:%d.%m.%y %H:%M %z"}
 
 
 @pytest.mark.parametrize("time", [TIME_MINIMUM, TIME_MAXIMUM, 0, -1])
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", DATE_STYLES)
 def test_all_times_can_be_shown(style: str, time: int) -> None:
     assert date_style(style, Here())(time, 0)  # type: ignore[arg-type]
 

@@ -40,6 +40,35 @@ def test_the_users_own_log_comes_last(empty: CommandLine) -> None:
     assert (empty.folder / "data" / "msglog" / ".msglog").is_dir()
 
 
+@pytest.mark.parametrize("command", [["add", "x"], ["list"], ["push"], ["for-each-ref"], []])
+def test_one_that_cannot_be_used_is_not_passed_over_for_another(
+    cli: CommandLine, command: list[str]
+) -> None:
+    cli.ok("init", "--user", "-q")
+    inner = cli.folder / "inner"
+    (inner / ".msglog").mkdir(parents=True)
+    for place in (inner, inner / ".msglog"):
+        error = cli.fails(7, "-C", str(place), *command)
+        assert f"{inner}/.msglog has no store.db" in error
+    cli.ok("-C", str(inner), "init", "-q")
+    cli.ok("-C", str(inner), "add", "x")
+    (inner / ".msglog" / "store.db").unlink()
+    (inner / ".msglog" / "store.db").symlink_to("store.db")  # which root cannot read either
+    assert "cannot be read" in cli.fails(7, "-C", str(inner), *command)
+    assert "main  0\n" in cli.ok("logs")
+
+
+def test_a_folder_of_ones_own_log_without_a_store_is_no_reason_to_make_one(
+    empty: CommandLine,
+) -> None:
+    own = empty.folder.parent / "data" / "msglog"
+    (own / ".msglog").mkdir(parents=True)
+    data = {"XDG_DATA_HOME": str(own.parent)}
+    result = empty.run("add", "x", environment=data)
+    assert result.status == 7
+    assert f"{own}/.msglog has no store.db" in result.error
+
+
 def test_a_chosen_folder_beats_the_environment_and_never_falls_back(cli: CommandLine) -> None:
     cli.ok("init", "--user", "-q")
     other = cli.folder.parent / "other"

@@ -152,10 +152,45 @@ def test_a_file_is_written_over_only_on_demand(filled: CommandLine) -> None:
 
 
 def test_what_cannot_be_written_to(filled: CommandLine) -> None:
-    os.mkfifo(filled.folder / "pipe")
-    for name in ("pipe", "/dev/null", "."):
-        assert "ordinary file" in filled.fails(7, "export", "--force", "-o", name)
+    assert "ordinary file" in filled.fails(7, "export", "--force", "-o", ".")
     assert filled.fails(7, "export", "-o", "none/out").endswith("none.")
+    said = filled.fails(7, "export", "-o", "/dev/full")
+    assert said == "cannot use /dev/full (No space left on device)."
+
+
+def test_a_folder_that_cannot_be_written_to(
+    filled: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mkdir(path: str, **_: object) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("porcelain.output_file.os.mkdir", mkdir)
+    said = f"cannot write {filled.folder / 'x'} (Permission denied)."
+    assert filled.fails(7, "export", "-o", "x") == said
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdout"])
+def test_standard_output_has_a_name(filled: CommandLine, name: str) -> None:
+    assert filled.ok("export", "-o", name) == filled.ok("export")
+    assert sorted(os.listdir(filled.folder)) == [".msglog"]
+
+
+def test_what_is_no_file_is_written_to_as_it_is(filled: CommandLine) -> None:
+    expected = filled.ok("export").encode()
+    assert filled.ok("export", "-o", "/dev/null").endswith("to /dev/null\n")
+    read, write = os.pipe()
+    for options in ([], ["--force"]):
+        filled.ok("export", "-o", f"/dev/fd/{write}", *options)
+        assert os.read(read, 1 << 16) == expected
+    os.close(write)
+    os.close(read)
+    fifo = filled.folder / "pipe"
+    os.mkfifo(fifo)
+    read = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    filled.ok("export", "-o", "pipe")
+    assert os.read(read, 1 << 16) == expected
+    os.close(read)
+    assert stat.S_ISFIFO(fifo.stat().st_mode)
 
 
 def test_an_export_that_fails_leaves_no_file(

@@ -50,6 +50,23 @@ def bodies(cli: CommandLine, *arguments: str) -> list[str]:
     ]
 
 
+@pytest.mark.parametrize("command", [["list"], ["search", "alpha"], ["watch"]], ids=" ".join)
+def test_one_line_and_a_format_exclude_each_other(filled: CommandLine, command: list[str]) -> None:
+    for options in (["--oneline", "--format", "%an"], ["--format=%an", "--oneline"]):
+        said = filled.fails(2, *command, *options)
+        assert "--oneline" in said
+        assert "--format" in said
+
+
+@pytest.mark.parametrize("command", ["list", "log", "export", "stats"])
+def test_logs_are_shown_one_at_a_time(filled: CommandLine, command: str) -> None:
+    filled.ok("logs", "new", "ops")
+    filled.ok(command, "--log", "ops", "--log", "ops")
+    assert filled.fails(2, command, "--log", "main", "--log", "ops") == (
+        "--log names 2 logs (one is shown at a time). `msglog search --log NAME` looks in several."
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -64,6 +81,13 @@ def bodies(cli: CommandLine, *arguments: str) -> list[str]:
         (["--since", "2026-01-02", "--until", "2026-01-03 09:00"], "gamma beta"),
         (["--since", "2026-01-03", "--until", "2026-01-02"], ""),
         (["--since=-2h"], ""),
+        (["--since", "2026-01"], "delta gamma beta alpha"),
+        (["--since", "2026-02"], ""),
+        (["--until", "2025-12"], ""),
+        (["--until", "2026-01"], "delta gamma beta alpha"),
+        (["--since", "2026", "--until", "2026"], "delta gamma beta alpha"),
+        (["--until", "2026-01-02"], "beta alpha"),
+        (["--received-since", "2026-01"], ""),
         (["--author", "ann"], "delta gamma alpha"),
         (["--author", "^ann$"], "delta alpha"),
         (["--author", "^ann$", "--author", "bob"], "delta beta alpha"),
@@ -78,6 +102,15 @@ def bodies(cli: CommandLine, *arguments: str) -> list[str]:
 )  # fmt: skip
 def test_what_is_shown(filled: CommandLine, arguments: list[str], expected: str) -> None:
     assert bodies(filled, *arguments) == expected.split()
+
+
+def test_to_list_nothing_is_no_failure(filled: CommandLine) -> None:
+    """As with git log; what is looked for by search or by name and is not there is status 1."""
+    for command in ("list", "export", "stats"):
+        filled.ok(command, "--tag", "nosuch", "--json")
+    assert filled.ok("list", "--tag", "nosuch") == ""
+    filled.fails(1, "search", "tag:nosuch")
+    filled.fails(1, "show", "ffffffff")
 
 
 def test_json_is_the_same_to_the_byte_wherever_a_log_came_together(filled: CommandLine) -> None:
@@ -152,8 +185,10 @@ def test_on_a_terminal_dates_are_as_the_user_likes_them(filled: CommandLine) -> 
     shown = on_terminal(filled, "list", "--oneline", "-n1", "--no-pager", "--color=never").out
     assert shown.partition(" ")[2] == "2026-01-04 ann: delta\n"
     assert "2026-01-04 10:00" in filled.ok("list", "--oneline", "-n1")
-    filled.ok("config", "set", "list.date", "none")
-    assert on_terminal(filled, "list").status == 2
+    (filled.folder / ".msglog" / "config.toml").write_text('[list]\ndate = "none"\n')
+    failed = on_terminal(filled, "list")
+    assert failed.status == 7
+    assert "config.toml, line 2: list.date cannot be used (it must be local," in failed.error
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,8 @@ PLACE = pytest.mark.parametrize("place", PLACES, ids=lambda one: one.__name__)
 @pytest.fixture
 def filled(cli: CommandLine) -> CommandLine:
     cli.ok("logs", "new", "other")
-    for body in ("the pump failed", "the beam is back"):
-        cli.ok("add", body, "--tag", "lab")
+    for day, body in enumerate(("the pump failed", "the beam is back"), 1):
+        cli.ok("add", body, "--tag", "lab", "--time", f"2026-01-0{day}")
     return cli
 
 

@@ -50,6 +50,29 @@ def test_a_url_is_changed(cli: CommandLine) -> None:
     assert cli.run("remote", "get-url", "origin", "--json").json()[0]["url"] == "../elsewhere"
 
 
+def test_a_path_means_the_same_from_wherever_it_is_typed(cli: CommandLine) -> None:
+    below = cli.folder / "below"
+    below.mkdir()
+    cli.ok("remote", "add", "here", "../disk")
+    cli.ok("-C", "below", "remote", "add", "there", "./disk")
+    cli.ok("-C", "below", "remote", "add", "home", "~/disk")
+    assert cli.ok("remote", "get-url", "here") == "../disk\n"
+    assert cli.ok("remote", "get-url", "there") == f"{below.resolve()}/disk\n"
+    assert cli.ok("remote", "get-url", "home") == "~/disk\n"
+    cli.ok("-C", "below", "remote", "set-url", "here", "../disk")
+    assert cli.ok("remote", "get-url", "here") == f"{cli.folder.resolve()}/disk\n"
+    cli.ok("-C", "below", "init", "-q", "disk")
+    cli.ok("push", "there")
+
+
+def test_a_path_that_is_not_utf_8_cannot_be_kept(cli: CommandLine) -> None:
+    error = cli.fails(2, "remote", "add", "odd", "./\udcff")
+    assert error == "'./\\udcff' cannot be remote.odd.url (it is not UTF-8)."
+    cli.ok("init", "-q", "\udcff/shared")
+    assert "not UTF-8" in cli.fails(2, "clone", "./\udcff/shared", "copy")
+    assert not (cli.folder / "copy").exists()
+
+
 def test_renaming_and_removing_take_what_is_tracked_along(cli: CommandLine) -> None:
     for name in ("a", "b"):
         cli.ok("remote", "add", name, f"server@{name}")
@@ -69,7 +92,7 @@ def test_names_that_are_taken_or_unknown(cli: CommandLine) -> None:
     cli.ok("remote", "add", "other", "server@host")
     assert "set-url origin" in cli.fails(2, "remote", "add", "origin", "server@host2")
     cli.fails(2, "remote", "rename", "origin", "other")
-    for action in ("remove", "get-url", "show"):
+    for action in ("get-url", "show"):
         assert "remote add none URL" in cli.fails(2, "remote", action, "none")
     cli.fails(2, "remote", "rename", "none", "x")
     cli.fails(2, "remote", "set-url", "none", "server@host")

@@ -181,6 +181,21 @@ def test_logs_are_shared_by_their_names(cli: CommandLine, server: str) -> None:
     assert line["value"] == ["nothing", "like-this*"]
 
 
+def test_a_clone_of_no_log_that_is_there_leaves_nothing(cli: CommandLine, server: str) -> None:
+    error = cli.fails(2, "clone", "--log", "diary/*", server, "copy")
+    assert "origin has no log that is shared. It lists beamline/p01, main, other." in error
+    assert not (cli.folder / "copy").exists()
+
+
+@pytest.mark.parametrize("url", ["./copy", "copy/.", "./copy/.msglog"])
+def test_nothing_is_cloned_into_itself(cli: CommandLine, url: str) -> None:
+    assert "cloned into itself" in cli.fails(7, "clone", url, "copy")
+    assert not (cli.folder / "copy").exists()
+    (cli.folder / "copy").mkdir()
+    cli.fails(7, "clone", url, "copy")
+    assert list((cli.folder / "copy").iterdir()) == []
+
+
 def test_settings_of_what_is_shared_go_with_the_remote(cli: CommandLine, server: str) -> None:
     cli.ok("remote", "add", "origin", server, "--log", "main", "--since", "2026-04-01")
     cli.ok("pull", "-q")

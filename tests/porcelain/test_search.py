@@ -152,16 +152,23 @@ def test_logs_are_named_where_there_are_several(filled: CommandLine) -> None:
     assert logs("failed") == ["ann main"]
 
 
+def test_none_of_what_is_found_may_be_shown(filled: CommandLine) -> None:
+    for options in ([], ["--json"], ["--oneline"]):
+        assert filled.ok("search", "-n", "0", "pump", *options) == ""
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "error"),
     [
         (["nothing"], 1, "nothing is found for 'nothing'."),
         (["repared"], 1, "nothing is found for 'repared'. Similar words are repaired."),
+        (["author:ann", "leaks pump"], 1, "nothing is found for 'author:ann \"leaks pump\"'."),
+        (["-n", "0", "nothing"], 1, "nothing is found for 'nothing'."),
         (["pump", "since:2027"], 1, "nothing is found for 'pump since:2027'"),
         (["autor:ann"], 2, "there is no filter autor:. Did you mean author:?"),
-        (["log:mian"], 2, "there is no log 'mian'. See `msglog logs`"),
-        (["log:x*"], 2, "there is no log 'x*'"),
-        (["--log", "mian", "pump"], 2, "there is no log 'mian'"),
+        (["log:mian"], 2, "there is no log 'mian'. Did you mean main?"),
+        (["log:x*"], 2, "there is no log 'x*'. See `msglog logs`"),
+        (["--log", "mian", "pump"], 2, "there is no log 'mian'. Did you mean main?"),
         (["--log", "M", "pump"], 2, "'M'"),
         (["since:never"], 2, "cannot tell what time 'never' is"),
         (["since:2026-13"], 2, "cannot tell what time '2026-13' is (there is no such day)"),
@@ -173,6 +180,8 @@ def test_logs_are_named_where_there_are_several(filled: CommandLine) -> None:
             2,
             "unknown option '-failed'. Text that begins with - stands after `--`.",
         ),
+        (["-pump"], 2, "unknown option '-pump'. Text that begins with - stands after `--`."),
+        (["-pump", "--oneline"], 2, "unknown option '-pump'."),
         ([], 2, "QUERY"),
     ],
 )

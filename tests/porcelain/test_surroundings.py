@@ -12,7 +12,7 @@ import pytest
 
 import msglog
 from msglog import surroundings
-from msglog.config import ConfigError
+from msglog.config import ConfigError, UnknownRemoteError
 from msglog.errors import NotAuthorisedError, RemoteError
 from msglog.surroundings import NoSurroundingsError, find_surroundings
 from plumbing.opening import NoRepositoryThereError
@@ -21,7 +21,6 @@ from porcelain import exchange
 from porcelain.clone import CloneFolderError
 from porcelain.remote import RemoteExistsError
 from porcelain.scope import NarrowingError
-from porcelain.settings import UnknownRemoteError
 from porcelain.surroundings import ProcessSurroundings
 from tests.plumbing.peers import add, message
 from tests.porcelain.world import World

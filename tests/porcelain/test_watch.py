@@ -17,6 +17,7 @@ import pytest
 
 from msglog.account.access import InvalidPatternError
 from msglog.account.role import Role
+from msglog.config import UnknownRemoteError
 from msglog.dataclass import replace
 from msglog.errors import NotAuthorisedError
 from msglog.horizon import known_horizons
@@ -27,7 +28,6 @@ from plumbing.service import Service
 from plumbing.transport.channel import ChannelError
 from porcelain import watch
 from porcelain.message_json import json_text
-from porcelain.settings import UnknownRemoteError
 from porcelain.vigil import LONGEST_DELAY_SECONDS
 from porcelain.watch import NotARemoteError, NothingToPullError
 from tests.plumbing.peers import Rights, add, backup, message
@@ -378,6 +378,7 @@ def test_a_large_burst_takes_no_more_memory_than_a_small_one(scene: Scene) -> No
         (("main",), {}, NotARemoteError),
         ((".",), {"pull": True}, NothingToPullError),
         ((".", "nowhere"), {}, UnknownLogError),
+        (("nowhere",), {}, UnknownRemoteError),
     ],
 )
 def test_what_cannot_be_watched_is_said(

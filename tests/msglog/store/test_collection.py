@@ -11,15 +11,20 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from msglog.index.change import build
 from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import iterate
 from msglog.key import FIRST_KEY, Key, make_key
 from msglog.objectid import DamagedObjectError, ObjectId, object_id
+from msglog.postgres_link import Link, _Doubt
 from msglog.refname import log_ref
 from msglog.repository import Insertion, Repository
+from msglog.store import postgres_collection
 from msglog.store.collection import REFLOG_LIMIT, REMEMBERED, Collected, Retention
 from msglog.store.memory import MemoryStore
 from msglog.store.postgres_collection import Collection as PostgresCollection
+from msglog.store.postgres_marks import PostgresMarks
+from msglog.store.postgres_noted import Noted
 from msglog.store.sqlite import SqliteStore
 from msglog.store.sqlite_collection import Collection
 from msglog.store.store import (
@@ -470,6 +475,217 @@ def test_a_root_that_is_made_while_rows_go_waits_for_its_turn(
     writer.join()
     assert done == [Committed()]  # the root that it names was given up a grace ago
     for one in (store, other, watcher):
+        one.close()
+
+
+@pytest.mark.parametrize("reading", [1, 2])
+def test_what_is_looked_at_again_is_whole_although_the_connection_is_lost(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch, reading: int
+) -> None:
+    """A walk that was cut off is begun anew; reading: how many of its nodes are read by then."""
+    store = databases.make_store(IDENTITY, Commit(START, "made"))
+    other = again(store)
+    index = build(sorted(messages(*range(5000))))
+    staged = Commit(START, "staged", messages=messages(*range(5000)), nodes=index.nodes)
+    store.commit(staged)
+    used = Commit(1, "used", refs=[RefUpdate(log_ref("new"), None, Ref(index.root, index.count))])
+    look, read = PostgresCollection._look_again, PostgresMarks.read
+    looks: list[int] = []
+    readings: list[int] = []
+
+    def look_again(self: PostgresCollection) -> None:
+        if not looks:
+            other.commit(used)
+        looks.append(len(looks))
+        look(self)
+
+    def cut(self: PostgresMarks, ids: list[ObjectId], *, strict: bool) -> object:
+        if ids and looks:
+            readings.append(len(ids))
+            if len(readings) == reading:
+                assert self._link.session.connection is not None
+                self._link.session.connection.close()
+        return read(self, ids, strict=strict)
+
+    monkeypatch.setattr(PostgresCollection, "_look_again", look_again)
+    monkeypatch.setattr(PostgresMarks, "read", cut)
+    collect(store, START + 10 * GRACE)
+    assert len(readings) > reading
+    assert len(keys(store, index.root)) == 5000
+    for one in (store, other):
+        one.close()
+
+
+def test_what_was_looked_at_again_stays_marked_although_an_answer_is_lost(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was noted is gone by then, and no later look finds it."""
+    monkeypatch.setattr(postgres_collection, "SLICE", 50)
+    store = databases.make_store(IDENTITY, Commit(START, "made"))
+    other = again(store)
+    index = build(sorted(messages(*range(1000))))
+    staged = Commit(START, "staged", messages=messages(*range(1000)), nodes=index.nodes)
+    store.commit(staged)
+    store.commit(Commit(START, "staged", messages=messages(*range(2000, 2100))))
+    used = Commit(1, "used", refs=[RefUpdate(log_ref("new"), None, Ref(index.root, index.count))])
+    look, commit = PostgresCollection._look_again, Link.commit
+    looks: list[int] = []
+    lost: list[int] = []
+
+    def look_again(self: PostgresCollection) -> None:
+        if not looks:
+            other.commit(used)
+        looks.append(1)
+        look(self)
+
+    def lose(link: Link) -> None:
+        commit(link)
+        if looks and not lost:
+            lost.append(1)
+            link.session.close()
+            raise _Doubt
+
+    monkeypatch.setattr(PostgresCollection, "_look_again", look_again)
+    monkeypatch.setattr(Link, "commit", lose)
+    collect(store, START + 10 * GRACE)
+    assert lost
+    assert len(keys(store, index.root)) == 1000
+    assert store.find_messages(list(messages(*range(2000, 2100)))) == {}
+    for one in (store, other):
+        one.close()
+
+
+@pytest.mark.parametrize("way", ["another gc", "an earlier state"])
+def test_who_finds_nothing_noted_any_more_reads_all_roots_again(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Another gc believed this one dead, or the database has been brought back."""
+    monkeypatch.setattr(postgres_collection, "SLICE", 50)
+    store = databases.make_store(IDENTITY, Commit(START, "made"))
+    other = again(store)
+    index = build(sorted(messages(*range(1000))))
+    staged = Commit(START, "staged", messages=messages(*range(1000)), nodes=index.nodes)
+    store.commit(staged)
+    used = Commit(1, "used", refs=[RefUpdate(log_ref("new"), None, Ref(index.root, index.count))])
+    look = PostgresCollection._look_again
+    looks: list[int] = []
+
+    def look_again(self: PostgresCollection) -> None:
+        looks.append(1)
+        if len(looks) == 3:
+            if way == "another gc":
+                later = Noted(other._link, other._number)
+                later.begin(START + 10 * GRACE + 2 * DAY)
+            else:
+                sql = "DELETE FROM collecting WHERE repository = $1"
+                other._link.run(lambda _: other._link.execute(sql, other._number))
+            other.commit(used)
+        look(self)
+
+    monkeypatch.setattr(PostgresCollection, "_look_again", look_again)
+    collect(store, START + 10 * GRACE)
+    assert len(looks) > 3
+    left = store.find_messages(list(messages(*range(1000))))
+    assert len(left) == 900  # two slices went before anybody used them
+    assert len(list(iterate(store.read_nodes, index.root))) == 1000
+    for one in (store, other):
+        one.close()
+
+
+def test_what_is_done_with_closed_gates_does_not_grow_with_the_roots(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_collection, "SLICE", 20)
+    store = databases.make_store(IDENTITY, Commit(START, "made"))
+    other = again(store)
+    for number in range(30):
+        put(store, "lab", range(number, number + 1), START)
+    Repository(store, Path("/")).delete_log("lab", time=START + 9 * GRACE)
+    store.commit(Commit(START, "staged", messages=messages(*range(5000, 5200))))
+    look, new = PostgresCollection._look_again, PostgresMarks.new
+    looks: list[int] = []
+    asked: list[int] = []
+
+    def look_again(self: PostgresCollection) -> None:
+        put(other, "main", range(9000 + len(looks), 9001 + len(looks)), START + 9 * GRACE)
+        looks.append(1)
+        asked.append(0)
+        look(self)
+        looks.append(0)
+
+    def count(self: PostgresMarks, ids: list[ObjectId]) -> list[ObjectId]:
+        if looks and looks[-1]:
+            asked[-1] += len(ids)
+        return new(self, ids)
+
+    monkeypatch.setattr(PostgresCollection, "_look_again", look_again)
+    monkeypatch.setattr(PostgresMarks, "new", count)
+    assert collect(store, START + 9 * GRACE).messages == 200
+    assert asked == [1] * 11  # the root that was made since, and not the 30 that are remembered
+    assert store._link.select("SELECT * FROM collecting WHERE repository = $1", store._number) == []
+    assert store._link.select("SELECT * FROM noted WHERE repository = $1", store._number) == []
+    for one in (store, other):
+        one.close()
+
+
+def test_gcs_beside_others_who_write_on_other_hosts(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that is written looks old enough to go: only roots that are looked at protect it."""
+    monkeypatch.setattr(postgres_collection, "SLICE", 5)
+    first = databases.make_store(IDENTITY, Commit(START, "made"))
+    hosts = [again(first) for _ in range(5)]
+    idle = iter(hosts[3:])
+    failures: list[BaseException] = []
+    writing = threading.Event()
+    removed: list[int] = []
+
+    def alone(work: Callable[[], None]) -> Callable[[], None]:
+        def run() -> None:
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001 - it is shown below
+                failures.append(error)
+
+        return run
+
+    def write(store: Store, log: str, at: int) -> None:
+        repository = Repository(store, Path("/"))
+        put(store, log, range(at, at + 1), START)
+        for number in range(25):
+            # The same messages come and go, and one of them more comes to stay each time.
+            put(store, f"{log}-short", range(at + 100, at + 140), START)
+            ref = put(store, log, range(at + 100 + number, at + 101 + number), START)
+            assert len(keys(store, ref.root)) == number + 2
+            repository.delete_log(f"{log}-short", time=START)
+
+    def collect_() -> None:
+        store = next(idle)
+        while writing.is_set():
+            removed.append(collect(store, START + 10 * GRACE).messages)
+
+    writers = [
+        threading.Thread(target=alone(lambda at=at: write(hosts[at], f"log{at}", 1000 * at)))  # type: ignore[misc]
+        for at in range(3)
+    ]
+    collectors = [threading.Thread(target=alone(collect_)) for _ in range(2)]
+    writing.set()
+    for thread in (*writers, *collectors):
+        thread.start()
+    for thread in writers:
+        thread.join()
+    writing.clear()
+    for thread in collectors:
+        thread.join()
+    assert failures == []
+    assert sum(removed) > 0
+    collect(first, START + 10 * GRACE)
+    for at in range(3):
+        ref = first.ref(log_ref(f"log{at}"))
+        assert ref is not None
+        assert len(keys(first, ref.root)) == 26
+    assert list(first.faults()) == []
+    for one in (first, *hosts):
         one.close()
 
 

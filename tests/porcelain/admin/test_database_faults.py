@@ -74,7 +74,7 @@ FLIPPED = "set_byte({0}, 5, get_byte({0}, 5) # 4)"
     [
         ("repositories", f"identity = {FLIPPED.format('identity')}", "identity or age"),
         ("repositories", "created = created + 4", "identity or age"),
-        ("gates", "gate = 77", "the gates"),
+        ("gates", "number = 77", "the gates"),
         ("messages", f"data = {FLIPPED.format('data')}", "message "),
         ("messages", f"key = {FLIPPED.format('key')}", "message "),
         ("messages", "form = 1 - form", "message "),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import Conninfo, PGconn
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
@@ -18,6 +19,12 @@ _LOCK_SECONDS = 10
 _IDLE_SECONDS = 60
 _CONNECT_SECONDS = 5
 _PLACE_CHARACTERS = 200
+
+_HIDDEN = b"*"
+"""What libpq says of what is not to be shown as it is typed."""
+
+_AS_PASSWORDS = ("scram_client_key", "scram_server_key")
+"""What libpq takes for a matter of debugging, and lets somebody in without the password."""
 
 _ALWAYS = {"application_name": "msglog", "client_encoding": "utf8", "gssencmode": "disable"}
 _DEFAULTS = {
@@ -41,7 +48,7 @@ class ConnectionStringError(UsageError):
 def parameters_of(address: str) -> dict[str, object]:
     """Return what a connection string says, by name; raises ConnectionStringError.
 
-    A password has no place in it: the string is kept in a file, and seen by `ps`.
+    A secret has no place in it: the string is kept in a file, and seen by `ps`.
     """
     try:
         parameters: dict[str, object] = dict(conninfo_to_dict(address))
@@ -51,23 +58,54 @@ def parameters_of(address: str) -> dict[str, object]:
             "the connection string cannot be read",
             hint="It is such as postgresql://USER@HOST:5432/DATABASE?sslmode=verify-full.",
         ) from None
-    if any(parameters.get(name) is not None for name in ("password", "sslpassword")):
+    secret = min(_secrets() & parameters.keys(), default=None)
+    if secret is not None:
+        what = "a password" if secret == "password" else f"a secret ({secret})"  # noqa: S105 - a name
         raise ConnectionStringError(
-            "there is a password in the connection string",
+            f"there is {what} in the connection string",
             hint="Put it into ~/.pgpass or a service file, or use a certificate.",
         )
     return parameters
 
 
+def _secrets() -> set[str]:
+    """Return the names of what is as good as a password."""
+    known = Conninfo.get_defaults()
+    return {*_AS_PASSWORDS, *[one.keyword.decode() for one in known if one.dispchar == _HIDDEN]}
+
+
 def with_defaults(parameters: dict[str, object]) -> dict[str, str]:
     """Return what to connect with: what is said, and deadlines and the like where nothing is.
 
-    A service is taken to say what it needs, since what is given here would come before it.
+    What a service says is a part of it, with the password that may be there.
     """
     given = {name: str(value) for name, value in parameters.items()}
+    if "service" in given:
+        given = _with_service(given)
     options = f"{_OPTIONS} {given.pop('options', '')}".rstrip()
-    defaults = _ALWAYS if "service" in given else {**_ALWAYS, **_DEFAULTS}
-    return {**defaults, **given, "options": options}
+    return {**_ALWAYS, **_DEFAULTS, **given, "options": options}
+
+
+def _with_service(given: dict[str, str]) -> dict[str, str]:
+    """Return what is said, and what the service says that is named there; the same if it is none.
+
+    libpq tells what a service says only by a connection: it is asked for one that cannot be, and
+    has not begun to make it when it finds out. What is as libpq has it anyway counts as not said.
+    """
+    impossible = make_conninfo(**{**given, "channel_binding": "?"})
+    attempt = PGconn.connect_start(impossible.encode())
+    try:
+        said = {
+            one.keyword.decode(): one.val.decode()
+            for one in attempt.info
+            if one.val and one.val != one.compiled
+        }
+    finally:
+        attempt.finish()
+    if "service" not in said:
+        return given
+    del said["channel_binding"]
+    return {name: value for name, value in {**said, **given}.items() if name != "service"}
 
 
 def place_of(parameters: dict[str, object]) -> str:

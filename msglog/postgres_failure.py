@@ -14,6 +14,7 @@ _CONNECTION_CLASS = "08"
 _LASTING = (
     *("authentication failed", "no password supplied", "does not exist", "not permitted"),
     *("no pg_hba.conf entry", "pg_hba.conf rejects", "does not match host name"),
+    *("definition of service", "service file"),
     *("certificate", "alert", "does not support ssl", "invalid "),
 )
 """What is in the words of a connection that will not be had by waiting."""

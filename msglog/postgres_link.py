@@ -18,13 +18,12 @@ from psycopg.pq import Format, TransactionStatus
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 from msglog.postgres_address import parameters_of, place_of, with_defaults
+from msglog.postgres_connection import Connection, connected
 from msglog.postgres_failure import AGAIN, DAMAGED, NO_TABLES, TOO_SLOW, is_lost, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any, Final, TypeAlias, TypeVar
-
-    from psycopg.abc import PQGen
 
     from msglog.errors import IntegrityError, LocalError
 
@@ -39,6 +38,10 @@ Value: TypeAlias = "str | int | bool | bytes | Blobs | None"
 ANSWER_SECONDS: Final = 25.0
 """How long an answer is waited for: a server that is frozen ends no statement by itself."""
 
+SILENCE_SECONDS: Final = 600.0
+"""The same for what may take long (see `Link.take_time`): for each statement, and each part of what
+is copied, and not for the whole."""
+
 PATIENCE_SECONDS: Final = 60.0
 """How long what fails for the moment is tried again: longer than a standby needs to take over."""
 
@@ -49,6 +52,15 @@ BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
 MOMENT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 """Begins a transaction that reads all as it was at one moment."""
+
+_NO_DEADLINE = "set_config('statement_timeout', '0', true)"
+DURABLE: Final = f"""
+SELECT {_NO_DEADLINE}, set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true)"""
+"""Said before COMMIT: whatever the server, the database, the role or the address has set, the
+commit is on the disk, and on that of the standby, when it is answered."""
+
+_LATER = f"SELECT {_NO_DEADLINE}, set_config('synchronous_commit', 'off', true)"
 
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 1.0
@@ -94,25 +106,22 @@ class Attempt:
     doubtful: bool
 
 
-class _Connection(psycopg.Connection["Row"]):
-    """A connection on which no answer is waited for without a bound, unless it is taken away."""
-
-    bound: float | None = None
-
-    def wait(
-        self, gen: PQGen[_Result], interval: float = 0.1, timeout: float | None = None
-    ) -> _Result:
-        return super().wait(gen, interval, self.bound if timeout is None else timeout)
-
-
 class _Doubt(Exception):  # noqa: N818 - it says what is not known
-    """Whether a transaction was committed is not known."""
+    """Whether a transaction was committed is not known.
+
+    by_standby: a server that is there has not answered, as where it waits for a standby.
+    """
+
+    def __init__(self, why: str = "", *, by_standby: bool = False) -> None:
+        super().__init__(why)
+        self.by_standby = by_standby
 
 
 class Session:
     """What links over one connection share.
 
-    address: a connection string of libpq without a password; raises ConnectionStringError.
+    address: a connection string of libpq without a password; raises ConnectionStringError. until:
+    when somebody's patience ends who waits for a connection, on the clock that only goes forward.
     """
 
     def __init__(self, address: str) -> None:
@@ -123,15 +132,12 @@ class Session:
         self.within = False
         self.warned = False
         self.was_there = False
+        self.until: float | None = None
 
     def connect(self) -> psycopg.Connection[Row]:
         """Return a new connection; raises what psycopg raises."""
-        self.connection = _Connection.connect(
-            **with_defaults(self.parameters),  # type: ignore[arg-type]
-            autocommit=True,
-            prepare_threshold=None,
-            cursor_factory=psycopg.RawCursor,
-        )
+        left = OPENING_SECONDS if self.until is None else self.until - time.monotonic()
+        self.connection = connected(with_defaults(self.parameters), left)
         self.end()
         self.was_there = True
         self.connection.adapters.register_dumper(Blobs, _BlobsDumper)
@@ -141,12 +147,18 @@ class Session:
     def end(self) -> None:
         """Take note that no transaction is under way any more."""
         self.within = False
-        if isinstance(self.connection, _Connection):
+        if isinstance(self.connection, Connection):
             self.connection.bound = ANSWER_SECONDS
 
     def _heard(self, diagnostic: psycopg.errors.Diagnostic) -> None:
         if diagnostic.severity_nonlocalized == "WARNING":
             self.warned = True
+
+    def give_up(self) -> bool:
+        """Close the connection, where no answer comes; tell whether the server has heard of it."""
+        has_heard = isinstance(self.connection, Connection) and self.connection.give_up()
+        self.close()
+        return has_heard
 
     def close(self) -> None:
         """Close the connection, if there is one; with it ends what was under way."""
@@ -179,6 +191,12 @@ class Link:
     def place(self) -> str:
         """What people call the database: without user and password."""
         return self._session.place
+
+    @property
+    def tls_is_optional(self) -> bool:
+        """Whether the connection that there is has TLS only if whoever answered wanted it."""
+        connection = self._session.connection
+        return isinstance(connection, Connection) and connection.tls_is_optional
 
     # Statements.
 
@@ -229,11 +247,11 @@ class Link:
             raise
 
     def take_time(self) -> None:
-        """Let statements of the transaction under way take as long as they need."""
+        """Let statements of the transaction under way take as long as they need, in all."""
         connection = self._connection()
         connection.execute("SET LOCAL statement_timeout = 0")
-        if isinstance(connection, _Connection):
-            connection.bound = None
+        if isinstance(connection, Connection):
+            connection.bound = SILENCE_SECONDS
 
     def copy_in(self, sql: str, rows: Iterable[Sequence[Value]], types: Sequence[str]) -> None:
         """Give rows to a COPY ... FROM STDIN (FORMAT BINARY) within a transaction."""
@@ -260,7 +278,9 @@ class Link:
         work: Callable[[Attempt], _Result],
         *,
         begin: str = BEGIN,
+        durable: bool = True,
         certain: bool = False,
+        waits_once: bool = False,
         also: frozenset[str] = frozenset(),
     ) -> _Result:
         """Do work in a transaction that is durable afterwards; again from the start where it fails.
@@ -268,38 +288,27 @@ class Link:
         work may roll back itself, see `roll_back`, and is done from the start as often as there is
         patience for: what fails for a moment is no failure. Where the answer to COMMIT was lost,
         the next attempt is doubtful; certain: none follows, as work could not tell what to do.
-        also: further errors, by SQLSTATE, after which to try again. One run within another is a
-        part of that.
+        waits_once: nothing is changed, and a standby that has not answered is not asked again.
+        also: further errors, by SQLSTATE, after which to try again. Not durable, nobody waits for
+        a disk or a standby. One run within another is a part of that.
         """
         if self.is_within:
             return work(Attempt(1, doubtful=False))
         return self._patiently(
-            lambda attempt: self._once(work, attempt, begin), certain=certain, also=also
+            lambda attempt: self._once(work, attempt, begin, durable=durable),
+            certain=certain,
+            waits_once=waits_once,
+            also=also,
         )
 
-    def open_transaction(self, statements: Sequence[str], *, begin: str | None = None) -> None:
-        """Begin a transaction with some statements, patiently; see `translated` for what follows.
-
-        Ended by `commit` and `roll_back`.
-        """
-
-        def open_(_: Attempt) -> None:
-            self.begin(begin or BEGIN)
-            try:
-                for statement in statements:
-                    self._connection().execute(statement)
-            except BaseException:
-                self.roll_back()
-                raise
-
-        self._patiently(open_)
-
-    def _once(self, work: Callable[[Attempt], _Result], attempt: Attempt, begin: str) -> _Result:
+    def _once(
+        self, work: Callable[[Attempt], _Result], attempt: Attempt, begin: str, *, durable: bool
+    ) -> _Result:
         self.begin(begin)
         try:
             result = work(attempt)
             if self.is_within:
-                self.commit()
+                self.commit(durable=durable)
         except BaseException:
             self.roll_back()
             raise
@@ -310,7 +319,7 @@ class Link:
         self._connection().execute(sql)
         self._session.within = True
 
-    def commit(self) -> None:
+    def commit(self, *, durable: bool = True) -> None:
         """Make durable what was done since `begin`; raises _Doubt where the answer is lost.
 
         The server is given no deadline for this statement. One that is cancelled while it waits
@@ -321,12 +330,16 @@ class Link:
         self._session.warned = False
         try:
             with connection.pipeline():
-                connection.execute("SET LOCAL statement_timeout = 0")
+                connection.execute(DURABLE if durable else _LATER)
                 done = connection.execute("COMMIT")
         except psycopg.OperationalError as error:
             if error.sqlstate in AGAIN:
                 raise
-            raise _Doubt from error
+            if error.sqlstate or connection.closed:
+                raise _Doubt from error
+            has_heard = self._session.give_up()
+            why = f"COMMIT was not answered in {ANSWER_SECONDS:g} seconds"
+            raise _Doubt(why, by_standby=has_heard) from None
         if self._session.warned:
             self._session.close()
             raise _Doubt
@@ -339,7 +352,11 @@ class Link:
         connection = self._session.connection
         if connection is None or connection.closed:
             return
-        if connection.info.transaction_status == TransactionStatus.IDLE:
+        status = connection.info.transaction_status
+        if status == TransactionStatus.IDLE:
+            return
+        if status == TransactionStatus.ACTIVE:
+            self._session.give_up()  # it has not answered, and would go on
             return
         try:
             connection.execute("ROLLBACK")
@@ -368,17 +385,22 @@ class Link:
         work: Callable[[Attempt], _Result],
         *,
         certain: bool = False,
+        waits_once: bool = False,
         also: frozenset[str] = frozenset(),
     ) -> _Result:
         """Do work, and do it again for as long as there is patience; raises only our errors."""
         started = time.monotonic()
         number, doubtful = 1, False
         while True:
+            patience = PATIENCE_SECONDS if self._session.was_there else OPENING_SECONDS
+            self._session.until = started + patience
             try:
                 return work(Attempt(number, doubtful))
             except _Doubt as error:
                 doubtful, failure = True, error.__cause__ or error
                 self._session.close()
+                if waits_once and error.by_standby:
+                    raise self._given_up(failure, doubtful=False) from failure
                 if certain:
                     raise self._given_up(failure, doubtful=True) from failure
             except psycopg.Error as error:
@@ -387,12 +409,14 @@ class Link:
                     if not is_lost(error):
                         raise self.translation(error) from error
                     self._session.close()
+            finally:
+                self._session.until = None
             # Whoever lost once comes later the more often they lose, and never all at once.
             longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(number, 16))
             pause = longest * random.random()  # noqa: S311 - no secret
             patience = PATIENCE_SECONDS if self._session.was_there else OPENING_SECONDS
             if time.monotonic() - started + pause > patience:
-                raise self._given_up(failure, doubtful=doubtful) from failure
+                raise self._given_up(failure, doubtful=doubtful and not waits_once) from failure
             time.sleep(pause)
             number += 1
 
@@ -422,29 +446,6 @@ class Link:
     def damaged(self, why: str) -> IntegrityError:
         """Return an error that says that the database is damaged."""
         return self._errors.damaged(f"{self.place} is damaged", why=why)
-
-    def translated(self) -> Translation:
-        """Raise what psycopg raises as errors of ours."""
-        return Translation(self)
-
-
-class Translation:
-    """A block whose errors of the database leave it as ours; it commits nothing by itself."""
-
-    __slots__ = ("_link",)
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-
-    def __enter__(self) -> None:
-        """Begin."""
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        """Raise instead of error what it means."""
-        if isinstance(error, psycopg.Error):
-            raise self._link.translation(error) from error
-        if isinstance(error, _Doubt):
-            raise self._link._given_up(error.__cause__ or error, doubtful=True) from error  # noqa: SLF001
 
 
 def fresh_number() -> int:

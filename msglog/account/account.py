@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from pathlib import Path
 
+    from msglog.account.finding import Finding
     from msglog.account.publickey import PublicKey
     from msglog.account.tables import Row, Tables
     from msglog.repository import Repository
@@ -129,6 +130,10 @@ class Account:
         """Its tables, for what is kept there beside users, keys and grants."""
         return self._database
 
+    def check_server(self) -> list[Finding]:
+        """Return what is wrong with the server that keeps the tables, if there is one."""
+        return []
+
     def close(self) -> None:
         """Close the account."""
         self._database.close()
@@ -172,23 +177,29 @@ class Account:
 
         Raises UnknownUserError or LastAdminError.
         """
-        with self._database.transaction():
+
+        def remove() -> list[UserKey]:
             user = self.user(name)
             self._keep_an_admin(user, Role.NONE)
             keys = self.keys_of(name)
             self._database.execute("DELETE FROM users WHERE name = ?", name)
-        return keys
+            return keys
+
+        return self._database.together(remove)
 
     def set_role(self, name: str, role: Role) -> Role:
         """Give a user another role and return the old one; raises UnknownUserError, LastAdminError.
 
         It holds for every log that no grant is about.
         """
-        with self._database.transaction():
+
+        def change() -> Role:
             user = self.user(name)
             self._keep_an_admin(user, role)
             self._database.execute("UPDATE users SET role = ? WHERE name = ?", role.value, name)
-        return user.role
+            return user.role
+
+        return self._database.together(change)
 
     def rename_user(self, name: str, new: str) -> None:
         """Give a user another name; raises UnknownUserError, InvalidUserError, UserExistsError.
@@ -196,11 +207,14 @@ class Account:
         Messages keep the author that they were written with.
         """
         check_user_name(new)
-        with self._database.transaction():
+
+        def rename() -> None:
             self.user(name)
             if self._database.select("SELECT 1 FROM users WHERE name = ?", new):
                 raise UserExistsError(f"there is a user {new!r} already")
             self._database.execute("UPDATE users SET name = ? WHERE name = ?", new, name)
+
+        self._database.together(rename)
 
     def _as_user(self, row: Row) -> User:
         name, role, created = row
@@ -267,9 +281,12 @@ class Account:
 
         Raises UnknownUserError, and KeyTakenError for the key of somebody else.
         """
-        with self._database.transaction():
+
+        def add() -> list[bool]:
             self.user(user)
             return [self._add_key(user, key, time) for key in keys]
+
+        return self._database.together(add)
 
     def _add_key(self, user: str, key: PublicKey, time: int) -> bool:
         owner = self._owner(key.fingerprint)
@@ -294,8 +311,7 @@ class Account:
 
     def remove_key(self, user: str, fingerprint: str) -> None:
         """Take a key from a user; raises UnknownUserError or UnknownKeyError."""
-        with self._database.transaction():
-            self._remove_key(user, fingerprint)
+        self._database.together(lambda: self._remove_key(user, fingerprint))
 
     def _remove_key(self, user: str, fingerprint: str) -> None:
         self.user(user)
@@ -311,10 +327,13 @@ class Account:
 
         Raises UnknownUserError, UnknownKeyError, KeyTakenError.
         """
-        with self._database.transaction():
+
+        def replace() -> None:
             self._remove_key(user, old)
             for key in keys:
                 self._add_key(user, key, time)
+
+        self._database.together(replace)
 
     def _owner(self, fingerprint: str) -> str | None:
         rows = self._database.rows(
@@ -352,7 +371,8 @@ class Account:
         """
         check_repository_name(grant.repository)
         check_pattern(grant.pattern)
-        with self._database.transaction():
+
+        def make() -> None:
             if grant.user != EVERYBODY:
                 self.user(grant.user)
             self._delete_grant(grant.user, grant.repository, grant.pattern)
@@ -365,17 +385,25 @@ class Account:
                 grant.role.value,
             )
 
+        self._database.together(make)
+
     def revoke(self, user: str, repository: str, pattern: str) -> Role:
         """Take a grant back and return its role; raises UnknownUserError or UnknownGrantError."""
         check_repository_name(repository)
         check_pattern(pattern)
-        with self._database.transaction():
+
+        def take() -> Role | None:
             if user != EVERYBODY:
                 self.user(user)
             for grant in self.grants(user):
                 if (grant.repository, grant.pattern) == (repository, pattern):
                     self._delete_grant(user, repository, pattern)
                     return grant.role
+            return None
+
+        role = self._database.together(take)
+        if role is not None:
+            return role
         raise UnknownGrantError(
             f"there is no grant to {user} for {pattern!r} in {repository}",
             hint=""

@@ -152,19 +152,20 @@ class Trail:
     def record(self, act: Act, *, durable: bool = False) -> None:
         """Add a row, and delete the oldest ones where there are too many; raises AccountError."""
         record = AuditRecord(self.clock(), self.visit, act)
+        tried: list[int] = []
 
         def add(doubtful: bool) -> int:  # noqa: FBT001 - see `Tables.append`
-            number = self._number(record) if doubtful else 0
+            number = self._found(record, tried) if doubtful else 0
             if not number:
                 number = self._insert(record)
+                tried.append(number)
                 self._count(act)
             return number
 
         number = self.database.append(add, durable=durable)
         self._sessions = 0
         if number % CLEAN_EVERY == 0:
-            keep = int(setting(self.database, AUDIT_KEEP))
-            self.database.execute("DELETE FROM audit WHERE id <= ?", number - keep)
+            self._clean(number, durable=durable)
         if self._syslog is None:
             self._syslog = setting(self.database, AUDIT_SYSLOG) == "on"
         if self._syslog:
@@ -201,12 +202,22 @@ class Trail:
         added = sum(numbers) + sum(latencies)
         self.database.execute(_COUNT, *names, *numbers, *latencies, base + added, added)
 
-    def _number(self, record: AuditRecord) -> int:
-        """Return the number of a record that may be there already, or 0."""
-        sql = "SELECT id FROM audit WHERE session = ? AND time = ? AND operation = ?"
+    def _found(self, record: AuditRecord, tried: Sequence[int]) -> int:
+        """Return the number of a record that may be there already, or 0.
+
+        tried: the numbers that it may have, which no other session was given, but by a standby
+        that took over without knowing of them.
+        """
+        sql = "SELECT id FROM audit WHERE id = ? AND session = ? AND time = ? AND operation = ?"
         names = (plain(self.visit.session), record.time, plain(record.act.operation))
-        rows = self.database.rows(f"{sql} ORDER BY id DESC LIMIT 1", (int,), *names)
-        return rows[0][0] if rows else 0
+        return next((one for one in tried if self.database.rows(sql, (int,), one, *names)), 0)
+
+    def _clean(self, number: int, *, durable: bool) -> None:
+        """Delete the oldest records, if there are too many up to a number."""
+        last = number - int(setting(self.database, AUDIT_KEEP))
+        # As what may be done twice: an answer that is lost is no failure of what was recorded.
+        sql = "DELETE FROM audit WHERE id <= ?"
+        self.database.append(lambda _: self.database.execute(sql, last), durable=durable)
 
 
 def records(
@@ -223,6 +234,12 @@ def records(
         limit,
     )
     return [AuditRecord(row[0], Visit(*row[1:6]), Act(*row[6:])) for row in reversed(rows)]
+
+
+def last_number(database: Tables) -> int:
+    """Return the number of the newest record, or 0."""
+    number: int = database.rows("SELECT coalesce(max(id), 0) FROM audit", (int,))[0][0]
+    return number
 
 
 def faults(database: Tables) -> Iterator[str]:

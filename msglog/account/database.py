@@ -304,6 +304,11 @@ class Database:
         number: int = self.select("PRAGMA data_version")[0][0]
         return number
 
+    def together(self, work: Callable[[], _Result], *, writing: bool = True) -> _Result:
+        """Do work durably, or nothing of it; once: others are waited for before it begins."""
+        with self.transaction(writing=writing):
+            return work()
+
     @contextmanager
     def transaction(self, *, writing: bool = True) -> Iterator[None]:
         """Do all that is done within durably, or nothing of it; one writer at a time.

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import closing
-from pathlib import Path
 
 from msglog.account.account import DATABASE_NAME, REPOSITORIES_NAME, Account, NotEmptyError
+from msglog.account.audit import last_number
 from msglog.account.policy import policies
+from msglog.account.setting import all_settings
 from msglog.annotation import TYPE_CHECKING, Protocol
 from msglog.errors import LocalError
 from msglog.folder import make, sync
@@ -22,6 +23,7 @@ from msglog.repository import Repository
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from msglog.store.collection import BytesDone
     from msglog.store.store import Ref
@@ -124,16 +126,15 @@ def migrate(
     counts: dict[str, int] = {}
     copied: dict[str, dict[str, Ref]] = {}
     copying = _Copying(source, target, scratch / "repository", check, stage)
+    copying.copy_tables(scratch / DATABASE_NAME)  # without which there is nothing to look at
     for _ in range(ROUNDS):
-        tables = str(scratch / DATABASE_NAME)
-        source.database.snapshot(tables)
-        target.put_tables(tables)
-        Path(tables).unlink(missing_ok=True)
         for name in source.repository_names():
             if copied.get(name) != _refs(source, name):
                 counts[name] = copying.copy(name)
             with closing(target.look()) as there:
                 copied[name] = _refs(there, name)
+        # Last: a push comes before its record, so what the copy has of pushes is recorded in it.
+        copying.copy_tables(scratch / DATABASE_NAME)
         changed = _difference(source, target, copied)
         if not changed:
             target.finish()
@@ -146,7 +147,7 @@ def migrate(
 
 
 class _Copying:
-    """Copies repositories one after the other."""
+    """Copies the tables, and repositories one after the other."""
 
     def __init__(
         self,
@@ -162,8 +163,14 @@ class _Copying:
         self._check = check
         self._stage = stage
 
+    def copy_tables(self, file: Path) -> None:
+        """Copy the tables by way of a file."""
+        self._source.database.snapshot(str(file))
+        self._target.put_tables(str(file))
+        file.unlink(missing_ok=True)
+
     def copy(self, name: str) -> int:
-        """Copy one, and return how many messages it has."""
+        """Copy one repository, and return how many messages it has."""
         folder = self._folder
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=_MODE)
@@ -193,7 +200,7 @@ def _refs(account: Account, name: str) -> dict[str, Ref]:
 
 
 def _difference(source: Account, target: Target, copied: dict[str, dict[str, Ref]]) -> str:
-    """Return what is not the same in both, or "". Records of the audit are only ever added."""
+    """Return what is not the same in both, or ""."""
     names = source.repository_names()
     for name in names:
         if copied.get(name) != _refs(source, name):
@@ -205,4 +212,9 @@ def _difference(source: Account, target: Target, copied: dict[str, dict[str, Ref
         ]
         if same[0] != same[1]:
             return "what users may do"
+        if all_settings(source.database) != all_settings(there.database):
+            return "a setting"
+        # Records are only ever added: where the last one is the same, all are.
+        if last_number(source.database) != last_number(there.database):
+            return "the audit"
     return ""

@@ -102,7 +102,8 @@ def set_policies(
     check_repository_name(repository)
     check_pattern(pattern)
     parsed = [(name, _parse(name, text)) for name, text in values]
-    with database.transaction():
+
+    def put() -> None:
         for name, value in parsed:
             database.execute(
                 "INSERT INTO policies (repository, pattern, name, value) VALUES (?, ?, ?, ?)"
@@ -112,6 +113,8 @@ def set_policies(
                 name,
                 value,
             )
+
+    database.together(put)
     return [SetPolicy(repository, pattern, name, _format(name, value)) for name, value in parsed]
 
 
@@ -124,7 +127,8 @@ def unset_policies(
     """
     check_repository_name(repository)
     check_pattern(pattern)
-    with database.transaction():
+
+    def take() -> list[SetPolicy]:
         had = {one.name: one for one in policies(database, repository) if one.pattern == pattern}
         wanted = list(dict.fromkeys(names)) or list(had)
         missing = [name for name in wanted if name not in had]
@@ -141,7 +145,9 @@ def unset_policies(
                 pattern,
                 name,
             )
-    return [had[name] for name in wanted]
+        return [had[name] for name in wanted]
+
+    return database.together(take)
 
 
 def policies(database: Tables, repository: str | None = None) -> list[SetPolicy]:

@@ -22,6 +22,8 @@ from msglog.store.postgres import ERRORS, AbsentStoreError, PostgresStore
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from msglog.account.finding import Finding
+
 _FOLDER_MODE = 0o700
 _ADDRESS_BYTES = 4096
 _THERE = frozenset({"42P07", "23505", "42710"})
@@ -89,6 +91,13 @@ class PostgresAccount(Account):
         """What people call the place of its tables."""
         return self._place
 
+    def check_server(self) -> list[Finding]:
+        """Return what is wrong with the server, and with how it is reached."""
+        from msglog.account.postgres_checkup import check_server  # noqa: PLC0415 - seldom wanted
+
+        link = Link(self._session, postgres_tables.ERRORS)
+        return list(check_server(link, os.path.join(self.folder, ADDRESS_NAME)))
+
     def repository_place(self, name: str) -> str:
         """Return the folder that a repository would have; see `msglog.account.address`."""
         return os.path.join(os.path.abspath(self.folder), REPOSITORIES_NAME, name)
@@ -125,8 +134,8 @@ class PostgresAccount(Account):
         return Link(self._session, ERRORS)
 
 
-def make_all_tables(session: Session) -> bool:
-    """Make all tables, or none because they are there; tell which."""
+def make_all_tables(session: Session, *, format_: int = postgres_tables.FORMAT) -> bool:
+    """Make all tables, or none because they are there; tell which. format_: what they say it is."""
     link = Link(session, postgres_tables.ERRORS)
 
     def make(_: object) -> bool:
@@ -141,6 +150,7 @@ def make_all_tables(session: Session) -> bool:
                 hint="Make a database with the encoding UTF8.",
             )
         postgres_tables.make_tables(link)
+        link.execute("UPDATE account_format SET format = $1", format_)
         postgres_schema.make_tables(link)
         return True
 

@@ -33,9 +33,8 @@ class PostgresTarget:
         self._address = address
         PostgresAccount.check_free(path, address)
         self._session = Session(address)
-        make_all_tables(self._session)
-        link = Link(self._session, ACCOUNT_ERRORS)
-        link.run(lambda _: _take(link))
+        make_all_tables(self._session, format_=_UNFINISHED)
+        _check_taken(Link(self._session, ACCOUNT_ERRORS))
 
     def put_tables(self, file: str) -> None:
         """Load the tables."""
@@ -60,17 +59,11 @@ class PostgresTarget:
         link.close()
 
 
-def _take(link: Link) -> None:
-    """Take tables for this, if they have nothing or are taken already; raises AccountError."""
-    ((format_,),) = link.select("SELECT format FROM account_format FOR UPDATE")
-    if format_ == _UNFINISHED:
-        return
-    ((users, repositories),) = link.select(
-        "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM repositories)"
-    )
-    if users or repositories:
+def _check_taken(link: Link) -> None:
+    """Raise AccountError unless the tables were made for this, by this run or a cut-off one."""
+    ((format_,),) = link.select("SELECT format FROM account_format")
+    if format_ != _UNFINISHED:
         raise AccountError(
             f"{link.place} has an account already",
-            hint="Copy to a database that has nothing of msglog's.",
+            hint="Copy to a database, or a schema, that has nothing of msglog's.",
         )
-    link.execute("UPDATE account_format SET format = $1", _UNFINISHED)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from contextlib import contextmanager
 
 from msglog.account.audit import TOTAL_NUMBERS
 from msglog.account.database import (
@@ -40,6 +39,7 @@ ERRORS = Errors(
 )
 
 _WRITER = "SELECT format FROM account_format FOR UPDATE"
+_LOCK = "SELECT format FROM account_format FOR SHARE"
 _NUMBERS = ", ".join(f"{name} BIGINT NOT NULL" for name in TOTAL_NUMBERS)
 _TEXT = 'TEXT COLLATE "C" NOT NULL'
 
@@ -178,40 +178,40 @@ class PostgresTables:
             known = self._statements[sql] = "".join(parts)
         return known
 
-    @contextmanager
-    def transaction(self, *, writing: bool = True) -> Iterator[None]:
-        """Do all that is done within durably, or nothing of it; one such writer at a time.
+    def together(self, work: Callable[[], _Result], *, writing: bool = True) -> _Result:
+        """Do work durably, or nothing of it; one such writer at a time.
 
-        What ends it in the middle ends all: only its beginning is tried again.
+        It is tried again as long as it is certain that nothing was done. What users, keys or
+        grants there are does not tell who made them, so an answer to COMMIT that is lost is said.
         """
         link = self._link
+
+        def change(_: Attempt) -> _Result:
+            link.select(_WRITER)
+            return work()
+
         if link.is_within:
-            yield
-            return
-        link.open_transaction((_WRITER,) if writing else (), begin=None if writing else MOMENT)
-        try:
-            with link.translated():
-                yield
-                if writing:
-                    link.commit()
-        finally:
-            link.roll_back()
+            return work()
+        if writing:
+            return link.run(change, certain=True)
+        return link.run(lambda _: work(), begin=MOMENT)
 
     def append(self, work: Callable[[bool], _Result], *, durable: bool) -> _Result:
         """Do work that only adds, all of it or nothing, beside others who do.
 
-        Not durable, it is not waited for until it is on a disk, or on a standby.
+        Not durable, it is not waited for until it is on a disk, or on a standby. Durable, what a
+        doubtful attempt finds done is waited for as what it does itself: it has locked a row.
         """
         link = self._link
         if link.is_within:
             return work(False)  # noqa: FBT003 - see `Tables.append`
 
         def add(attempt: Attempt) -> _Result:
-            if not durable:
-                link.execute("SET LOCAL synchronous_commit = off")
+            if durable and attempt.doubtful:
+                link.select(_LOCK)
             return work(attempt.doubtful)
 
-        return link.run(add)
+        return link.run(add, durable=durable)
 
     def version(self) -> int:
         """Return another number each time: what others have changed is always looked up."""

@@ -43,6 +43,12 @@ def setting(database: Tables, which: Setting) -> str:
     return value
 
 
+def all_settings(database: Tables) -> list[tuple[str, str]]:
+    """Return the names and values of what is set, also of what this version does not know."""
+    rows = database.rows("SELECT name, value FROM settings ORDER BY name", (str, str))
+    return [(name, value) for name, value in rows]
+
+
 def known_setting(name: str) -> Setting:
     """Return a setting by its name; raises SettingError."""
     which = SETTINGS.get(name)

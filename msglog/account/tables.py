@@ -10,7 +10,6 @@ from msglog.annotation import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from contextlib import AbstractContextManager
     from typing import Any, TypeAlias, TypeVar
 
     from msglog.errors import IntegrityError
@@ -44,10 +43,11 @@ class Tables(Protocol):
     def insert(self, sql: str, *values: Value) -> int:
         """Run a statement that adds one row and return the row's number."""
 
-    def transaction(self, *, writing: bool = True) -> AbstractContextManager[None]:
-        """Do all that is done within durably, or nothing of it; one such writer at a time.
+    def together(self, work: Callable[[], _Result], *, writing: bool = True) -> _Result:
+        """Do work durably, or nothing of it; one such writer at a time.
 
-        One within another is a part of that: nothing is durable before the outer one is done. Not
+        work may be done from the start again, as long as it is certain that it was not done. One
+        within another is a part of that: nothing is durable before the outer one is done. Not
         writing, all that is read is of one moment.
         """
 

@@ -201,14 +201,14 @@ class PostgresStore:
         """Return what is read, when the standbys that commits wait for have it.
 
         The transaction that reads locks a row, and so waits as any that writes, and on the same
-        server.
+        server. Where no standby answers, that is waited for once.
         """
 
         def work(_: Attempt) -> _Result:
             self._link.all([enter(self._number)])
             return read()
 
-        return self._link.run(work)
+        return self._link.run(work, waits_once=True)
 
     def exclusively(self, refs: Sequence[str], work: Callable[[], _Result]) -> _Result:
         """Do work in one transaction, which first locks the rows of these refs.

@@ -17,6 +17,7 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.message_json import to_json
 from msglog.pathname import tidy
 from msglog.store.store import REPOSITORY_ID_BYTES, StoreError
+from porcelain.admin.finding import warn_of_address
 from porcelain.admin.place import account_path
 from porcelain.display import one_line
 
@@ -50,6 +51,8 @@ def run(arguments: Namespace, context: Context) -> int:
         if not account.has_repository(DEFAULT_REPOSITORY):
             _make_main(account, context)
         where = account.where if address else str(path)
+        if address:
+            warn_of_address(account, context)
     finally:
         account.close()
     if context.json:

@@ -51,6 +51,7 @@ def run(arguments: Namespace, context: Context) -> int:
             program = running_program()
             checkup = examine(account, program, context)
             findings += _check_tables(account)
+            findings += _check_server(account)
             findings += _check_account(checkup, sshd)
             findings += _check_keys(account, sshd, arguments, context)
             summary = _contents(checkup)
@@ -79,6 +80,13 @@ def _check_tables(account: Account) -> list[Finding]:
         ]
     except MsglogError as error:
         return [_failure(where, error)]
+
+
+def _check_server(account: Account) -> list[Finding]:
+    try:
+        return account.check_server()
+    except MsglogError as error:
+        return [_failure(account.where, error)]
 
 
 def _check_account(checkup: Checkup, sshd: AskedSshd) -> list[Finding]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from msglog.annotation import TYPE_CHECKING
 from msglog.message_json import to_json
 from porcelain.display import one_line
+from porcelain.printing import note
 
 if TYPE_CHECKING:
+    from msglog.account.account import Account
     from msglog.account.finding import Finding
     from plumbing.context import Context
 
@@ -14,6 +16,15 @@ if TYPE_CHECKING:
 def show_finding(finding: Finding, context: Context) -> None:
     """Print a finding."""
     context.write(to_json(_fields(finding)) if context.json else _as_line(finding))
+
+
+def warn_of_address(account: Account, context: Context) -> None:
+    """Warn of what is wrong with the address that an account was given."""
+    from msglog.account.postgres_checkup import TLS  # noqa: PLC0415 - only where there is one
+
+    for finding in account.check_server():
+        if finding.code == TLS:
+            note(context, f"msglog: warning: {one_line(finding.what)}. {finding.remedy}")
 
 
 def show_left(finding: Finding, context: Context) -> None:

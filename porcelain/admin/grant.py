@@ -8,7 +8,7 @@ from msglog.account.role import Role, parse_role
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
 from msglog.message_json import to_json
-from porcelain.admin.recording import changing
+from porcelain.admin.recording import change
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -46,16 +46,16 @@ def configure_revoke(parser: ArgumentParser) -> None:
 def _grant(arguments: Namespace, context: Context) -> int:
     repository, pattern = _where(arguments)
     grant = UserGrant(arguments.user, repository, pattern, parse_role(arguments.role))
-    with changing(arguments, context) as account:
-        account.grant(grant)
+    change(arguments, context, lambda account: account.grant(grant))
     _report(context, "Granted", grant)
     return 0
 
 
 def _revoke(arguments: Namespace, context: Context) -> int:
     repository, pattern = _where(arguments)
-    with changing(arguments, context) as account:
-        role = account.revoke(arguments.user, repository, pattern)
+    role = change(
+        arguments, context, lambda account: account.revoke(arguments.user, repository, pattern)
+    )
     _report(context, "Revoked", UserGrant(arguments.user, repository, pattern, role))
     return 0
 

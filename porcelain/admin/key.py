@@ -16,7 +16,7 @@ from porcelain.admin.place import (
     opened,
     synchronise,
 )
-from porcelain.admin.recording import changing
+from porcelain.admin.recording import change
 from porcelain.display import one_line, plural
 from porcelain.printing import note
 
@@ -85,8 +85,12 @@ def _add(arguments: Namespace, context: Context) -> int:
         account.user(arguments.user)
         keys = read_keys(arguments.file, context)
         check_writable(account, arguments, context)
-    with changing(arguments, context, keys=True) as account:
-        new = account.add_keys(arguments.user, keys, time=context.now())
+    new = change(
+        arguments,
+        context,
+        lambda account: account.add_keys(arguments.user, keys, time=context.now()),
+        keys=True,
+    )
     for key, is_new in zip(keys, new, strict=True):
         said = "Added" if is_new else f"{arguments.user} has already"
         _report(context, arguments.user, key, said, {"new": is_new})
@@ -95,8 +99,12 @@ def _add(arguments: Namespace, context: Context) -> int:
 
 def _remove(arguments: Namespace, context: Context) -> int:
     fingerprint = _full(arguments.fingerprint)
-    with changing(arguments, context, keys=True) as account:
-        account.remove_key(arguments.user, fingerprint)
+    change(
+        arguments,
+        context,
+        lambda account: account.remove_key(arguments.user, fingerprint),
+        keys=True,
+    )
     if context.json:
         context.write(to_json({"user": arguments.user, "fingerprint": fingerprint}))
     elif not context.quiet:
@@ -109,8 +117,12 @@ def _rotate(arguments: Namespace, context: Context) -> int:
         old = _replaced(account, arguments)
         keys = read_keys(arguments.file, context)
         check_writable(account, arguments, context)
-    with changing(arguments, context, keys=True) as account:
-        account.replace_key(arguments.user, old, keys, time=context.now())
+    change(
+        arguments,
+        context,
+        lambda account: account.replace_key(arguments.user, old, keys, time=context.now()),
+        keys=True,
+    )
     for key in keys:
         _report(context, arguments.user, key, f"In place of {old}:", {"old": old})
     return 0

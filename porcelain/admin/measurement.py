@@ -34,9 +34,15 @@ def measure(account: Account) -> list[Family]:
     repository that cannot be read has `msglog_up` 0, and nothing is said of its contents.
     """
     database = account.database
-    with database.transaction(writing=False):
-        counted, held = totals(database), census(database)
-        backups, collections = upkeep(database, BACKUP), upkeep(database, GC)
+    counted, held, backups, collections = database.together(
+        lambda: (
+            totals(database),
+            census(database),
+            upkeep(database, BACKUP),
+            upkeep(database, GC),
+        ),
+        writing=False,
+    )
     names = account.repository_names()
     contents = {name: _contents(account, name) for name in names}
     return [

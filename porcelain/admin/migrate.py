@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from msglog import folder as folders
 from msglog.account.migration import FolderTarget, migrate
 from msglog.annotation import TYPE_CHECKING
 from plumbing.soundness import check_sound
+from porcelain.admin.finding import warn_of_address
 from porcelain.admin.place import opened
 from porcelain.display import one_line, plural
 from porcelain.message_json import to_json
@@ -77,4 +79,6 @@ def _copy_to_store(account: Account, path: Path, address: str, context: Context)
 
     with tempfile.TemporaryDirectory(prefix="msglog-") as scratch:
         target = PostgresTarget(path, address)
+        with closing(target.look()) as there:
+            warn_of_address(there, context)
         return migrate(account, target, Path(scratch), _check, partial(Progress, context))

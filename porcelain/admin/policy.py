@@ -14,7 +14,7 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
 from msglog.message_json import to_json
 from porcelain.admin.place import add_place_options, opened
-from porcelain.admin.recording import changing
+from porcelain.admin.recording import change
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -59,8 +59,11 @@ def _set(arguments: Namespace, context: Context) -> int:
         )
     repository, pattern = _place(places)
     values = [(name, value) for name, _, value in pairs]
-    with changing(arguments, context) as account:
-        done = set_policies(account.database, repository, pattern, values)
+    done = change(
+        arguments,
+        context,
+        lambda account: set_policies(account.database, repository, pattern, values),
+    )
     _show(done, context)
     return 0
 
@@ -71,8 +74,11 @@ def _unset(arguments: Namespace, context: Context) -> int:
     while len(words) > 1 and words[-1] in POLICIES:
         names.insert(0, words.pop())
     repository, pattern = _place(words)
-    with changing(arguments, context) as account:
-        done = unset_policies(account.database, repository, pattern, names)
+    done = change(
+        arguments,
+        context,
+        lambda account: unset_policies(account.database, repository, pattern, names),
+    )
     _show(done, context, said="No more: ")
     return 0
 

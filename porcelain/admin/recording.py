@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from pathlib import Path
 
 from msglog.account.account import Account
@@ -14,10 +13,12 @@ from porcelain.admin.place import account_path, follow, opened
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Iterator
-    from typing import TypeAlias
+    from collections.abc import Callable
+    from typing import TypeAlias, TypeVar
 
     from plumbing.context import Context
+
+    _Result = TypeVar("_Result")
 
 Command: TypeAlias = "Callable[[Namespace, Context], int]"
 
@@ -62,7 +63,7 @@ _SESSION_BYTES = 8
 def run_recorded(run: Command, arguments: Namespace, context: Context) -> int:
     """Run a subcommand of `admin`, and record it if it may have changed something.
 
-    A change of the account's tables records itself, see `changing`; one of files, and what failed,
+    A change of the account's tables records itself, see `change`; one of files, and what failed,
     is recorded when it is over. What only reads is recorded where it came over a session.
     """
     operation = f"admin {_action(arguments)}"
@@ -79,30 +80,22 @@ def run_recorded(run: Command, arguments: Namespace, context: Context) -> int:
     return status
 
 
-@contextmanager
-def changing(arguments: Namespace, context: Context, *, keys: bool = False) -> Iterator[Account]:
-    """Open the account for a change that is made and recorded, or neither.
+def change(
+    arguments: Namespace,
+    context: Context,
+    work: Callable[[Account], _Result],
+    *,
+    keys: bool = False,
+) -> _Result:
+    """Open the account, and do work that changes it and is recorded, or neither.
 
-    keys: authorized_keys is brought in step with it, also where a user or key that is to be
-    removed is gone already. Raises NotAuthorisedError if the administrator who is elsewhere is
-    none any more, and what `opened` and `follow` raise.
+    work may be done from the start again. keys: authorized_keys is brought in step with it, also
+    where a user or key that is to be removed is gone already. Raises NotAuthorisedError if the
+    administrator who is elsewhere is none any more, and what `opened` and `follow` raise.
     """
     with opened(arguments, context) as account:
         try:
-            with account.database.transaction():
-                delegation = context.delegation
-                if delegation is not None and not account.still_valid(delegation.access):
-                    raise NotAuthorisedError("not authorised any more")
-                before = _keys(account, arguments)
-                yield account
-                after = _keys(account, arguments)
-                changes = [
-                    *[f"+{key}" for key in sorted(after - before)],
-                    *[f"-{key}" for key in sorted(before - after)],
-                ]
-                detail = " ".join([*_words(arguments), *changes])
-                act = Act(f"admin {_action(arguments)}", detail=detail)
-                _trail(account, context).record(act, durable=True)
+            result = account.database.together(lambda: _recorded(account, arguments, context, work))
         except (UnknownUserError, UnknownKeyError):
             # Whoever removed it may have been cut off before the file was reached.
             if keys:
@@ -110,6 +103,27 @@ def changing(arguments: Namespace, context: Context, *, keys: bool = False) -> I
             raise
         if keys:
             follow(account, arguments, context)
+    return result
+
+
+def _recorded(
+    account: Account, arguments: Namespace, context: Context, work: Callable[[Account], _Result]
+) -> _Result:
+    """Do work in a transaction that there is, and record it."""
+    delegation = context.delegation
+    if delegation is not None and not account.still_valid(delegation.access):
+        raise NotAuthorisedError("not authorised any more")
+    before = _keys(account, arguments)
+    result = work(account)
+    after = _keys(account, arguments)
+    changes = [
+        *[f"+{key}" for key in sorted(after - before)],
+        *[f"-{key}" for key in sorted(before - after)],
+    ]
+    detail = " ".join([*_words(arguments), *changes])
+    act = Act(f"admin {_action(arguments)}", detail=detail)
+    _trail(account, context).record(act, durable=True)
+    return result
 
 
 def _result(error: MsglogError) -> str:

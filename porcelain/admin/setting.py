@@ -6,7 +6,7 @@ from msglog.account.setting import SETTINGS, change_setting, known_setting, sett
 from msglog.annotation import TYPE_CHECKING
 from msglog.message_json import to_json
 from porcelain.admin.place import opened
-from porcelain.admin.recording import changing
+from porcelain.admin.recording import change
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -23,8 +23,11 @@ def configure(parser: ArgumentParser) -> None:
 
 def _run(arguments: Namespace, context: Context) -> int:
     if arguments.value is not None:
-        with changing(arguments, context) as account:
-            change_setting(account.database, arguments.setting, arguments.value)
+        change(
+            arguments,
+            context,
+            lambda account: change_setting(account.database, arguments.setting, arguments.value),
+        )
     elif arguments.setting is not None:
         known_setting(arguments.setting)
     with opened(arguments, context) as account:

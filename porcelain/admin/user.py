@@ -7,7 +7,7 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.message_json import rfc3339, to_json
 from porcelain.admin.key import key_fields
 from porcelain.admin.place import add_place_options, opened
-from porcelain.admin.recording import changing
+from porcelain.admin.recording import change
 from porcelain.display import one_line
 
 if TYPE_CHECKING:
@@ -53,15 +53,19 @@ def configure(parser: ArgumentParser) -> None:
 
 def _add(arguments: Namespace, context: Context) -> int:
     role = parse_role(arguments.role)
-    with changing(arguments, context) as account:
-        user = account.add_user(arguments.name, role, time=context.now())
+    user = change(
+        arguments,
+        context,
+        lambda account: account.add_user(arguments.name, role, time=context.now()),
+    )
     _report(context, {"user": user.name, "role": role.value}, f"Added {user.name} ({role.value})")
     return 0
 
 
 def _remove(arguments: Namespace, context: Context) -> int:
-    with changing(arguments, context, keys=True) as account:
-        keys = account.remove_user(arguments.name)
+    keys = change(
+        arguments, context, lambda account: account.remove_user(arguments.name), keys=True
+    )
     fingerprints = [key.key.fingerprint for key in keys]
     said = f"Removed {arguments.name} with {_count(len(keys), 'key')}"
     _report(context, {"user": arguments.name, "keys": fingerprints}, said)
@@ -69,8 +73,12 @@ def _remove(arguments: Namespace, context: Context) -> int:
 
 
 def _rename(arguments: Namespace, context: Context) -> int:
-    with changing(arguments, context, keys=True) as account:
-        account.rename_user(arguments.name, arguments.new)
+    change(
+        arguments,
+        context,
+        lambda account: account.rename_user(arguments.name, arguments.new),
+        keys=True,
+    )
     fields = {"user": arguments.new, "old": arguments.name}
     _report(context, fields, f"{arguments.name} is now {arguments.new}")
     return 0
@@ -78,8 +86,7 @@ def _rename(arguments: Namespace, context: Context) -> int:
 
 def _set_role(arguments: Namespace, context: Context) -> int:
     role = parse_role(arguments.role)
-    with changing(arguments, context) as account:
-        old = account.set_role(arguments.name, role)
+    old = change(arguments, context, lambda account: account.set_role(arguments.name, role))
     fields = {"user": arguments.name, "role": role.value, "old": old.value}
     _report(context, fields, f"{arguments.name}: {role.value} (was {old.value})")
     return 0

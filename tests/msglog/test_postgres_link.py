@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from msglog import postgres_link
+from msglog import postgres_connection, postgres_link
 from msglog.index.node import EMPTY_ROOT
 from msglog.key import make_key
 from msglog.objectid import object_id
@@ -38,6 +38,7 @@ from msglog.store.store import (
 from tests.postgres.certificates import SERVER_NAME
 from tests.postgres.databases import Databases, again
 from tests.postgres.server import DATABASE, LOGIN, TLS_LOGIN, Postgres
+from tests.postgres.standby import absent_standby
 
 MAIN = "refs/logs/main"
 IDENTITY = bytes(range(16))
@@ -87,13 +88,13 @@ class Cut:
         self.times = 0
         genuine = Link.commit
 
-        def commit(link: Link) -> None:
+        def commit(link: Link, **how: bool) -> None:
             if self.times:
-                genuine(link)
+                genuine(link, **how)
                 return
             self.times += 1
             if done:
-                genuine(link)
+                genuine(link, **how)
             link.session.close()
             raise postgres_link._Doubt
 
@@ -182,7 +183,7 @@ def test_whoever_lost_is_told_so_even_where_an_answer_was_lost(
     store.commit(move(None, 1))
     genuine = Link.commit
 
-    def commit(link: Link) -> None:
+    def commit(link: Link, **_: bool) -> None:
         monkeypatch.setattr(Link, "commit", genuine)
         link.session.close()
         with closing(again(store)) as other:
@@ -198,46 +199,88 @@ def test_a_commit_that_a_standby_did_not_confirm_is_not_believed(
 ) -> None:
     """A COMMIT that is cancelled while it waits for a standby is done here, and says so."""
     store.commit(move(None, 1))
-    with psycopg.connect(databases.server.address(), autocommit=True) as control:
-        control.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
-        control.execute("SELECT pg_reload_conf()")
-        pid = backend(store)
-        result: list[object] = []
-        waits = f"SELECT 1 FROM pg_stat_activity WHERE pid = {pid} AND wait_event = 'SyncRep'"
-        done = 1
-        try:
-            while True:  # the server takes the setting when it comes to it
-                change = move(done, done + 1)
-                writer = threading.Thread(target=lambda it=change: result.append(store.commit(it)))
-                writer.start()
-                if await_(control, waits, writer):
-                    break
-                writer.join()
-                assert result.pop() == Committed()
-                done += 1
-            control.execute("SELECT pg_cancel_backend(%s)", (pid,))
-            # It asks again on another connection, and waits for the standby once more.
-            await_(
-                control,
-                f"SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid <> {pid}",
-            )
-            assert result == []
-        finally:
-            control.execute("ALTER SYSTEM RESET synchronous_standby_names")
-            control.execute("SELECT pg_reload_conf()")
-            writer.join()
+    result: list[object] = []
+    writer = threading.Thread(target=lambda: result.append(store.commit(move(1, 2))))
+    with absent_standby(databases.server) as standby:
+        writer.start()
+        first = standby.await_waiting(writer)
+        standby.cancel(first)
+        # It asks again on another connection, and waits for the standby once more.
+        assert standby.await_waiting(writer, but=first)
+        assert result == []
+    writer.join()
     assert result == [Committed()]
-    assert [entry.count for entry in store.reflog(MAIN, 2)] == [done + 1, done]
+    assert [entry.count for entry in store.reflog(MAIN, 2)] == [2, 1]
 
 
-def await_(
-    control: "psycopg.Connection[Any]", question: str, worker: threading.Thread | None = None
-) -> bool:
-    """Wait until there is an answer; return whether there is, when a worker has ended."""
-    while not control.execute(question.encode()).fetchall():
-        if worker is not None and not worker.is_alive():
-            return False
-    return True
+def test_who_gives_up_waiting_for_a_standby_leaves_no_process_waiting(
+    databases: Databases, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_link, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(postgres_link, "PATIENCE_SECONDS", 0.8)
+    store.commit(move(None, 1))
+    with absent_standby(databases.server) as standby:
+        with pytest.raises(StoreBusyError, match="not known: COMMIT was not answered"):
+            store.commit(move(1, 2))
+        standby.await_nobody()
+    assert store.commit(move(1, 2)) == Lost(MAIN, Ref(root(2), 2))  # it was done, and stays so
+
+
+def test_what_is_read_waits_for_a_standby_once(
+    databases: Databases, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_link, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(postgres_link, "PATIENCE_SECONDS", 2.0)
+    reads: list[Ref | None] = []
+    with absent_standby(databases.server) as standby:
+        with pytest.raises(StoreBusyError, match=r"just now \(COMMIT was not answered"):
+            store.settled(lambda: reads.append(store.ref(MAIN)))
+        standby.await_nobody()
+    assert len(reads) == 1
+
+
+def test_what_is_read_is_read_again_where_the_connection_is_lost(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = Cut(monkeypatch, done=False)
+    assert store.settled(lambda: store.ref(MAIN)) is None
+    assert cut.times == 1
+
+
+@pytest.mark.parametrize("lowered", ["off", "local", "remote_write"])
+def test_a_commit_waits_whatever_a_role_or_an_address_has_set(
+    databases: Databases, lowered: str
+) -> None:
+    address = f"{databases.stores()}%20-csynchronous_commit%3D{lowered}"
+    link = Link(Session(address), ERRORS)
+    assert link.select("SHOW synchronous_commit") == [(lowered,)]
+    result: list[PostgresStore] = []
+
+    def make() -> None:
+        result.append(PostgresStore.create(link, lowered, identity=IDENTITY, first=move(None, 1)))
+
+    writer = threading.Thread(target=make)
+    with absent_standby(databases.server) as standby:
+        writer.start()
+        was_waiting = standby.await_waiting(writer)
+    writer.join()
+    result[0].close()
+    assert was_waiting
+
+
+@pytest.mark.parametrize(
+    ("said", "then"),
+    [
+        *(("off", "on"), ("local", "on"), ("remote_write", "on"), ("on", "on")),
+        ("remote_apply", "remote_apply"),
+    ],
+)
+def test_what_a_durable_commit_waits_for(databases: Databases, said: str, then: str) -> None:
+    link = Link(Session(f"{databases.stores()}%20-csynchronous_commit%3D{said}"), ERRORS)
+    link.begin()
+    link.select(postgres_link.DURABLE)
+    assert link.select("SHOW synchronous_commit") == [(then,)]
+    link.close()
 
 
 def test_two_that_wait_for_each_other_both_get_through(store: PostgresStore) -> None:
@@ -276,7 +319,8 @@ def test_two_that_wait_for_each_other_both_get_through(store: PostgresStore) -> 
             thread.start()
         for thread in threads:
             thread.join()
-        assert sorted(attempts) == [1, 1, 2]
+        # The one that was ended may come to it again before the other one goes on.
+        assert sorted(attempts)[:3] == [1, 1, 2]
         assert len(store.indexed("a")) == len(store.indexed("b")) == 2
 
 
@@ -293,6 +337,48 @@ def test_a_server_that_is_frozen_is_given_up(
         assert backend(store) != pid
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def test_a_server_that_is_frozen_while_something_takes_long_is_given_up(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_link, "SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(postgres_link, "PATIENCE_SECONDS", 0.1)
+    frozen: list[int] = []
+
+    def work(_: Any) -> None:
+        store._link.take_time()
+        frozen.append(backend(store))
+        os.kill(frozen[0], signal.SIGSTOP)
+        backend(store)
+
+    try:
+        with pytest.raises(StoreBusyError, match=r"no answer in 0\.5 s"):
+            store._link.run(work)
+    finally:
+        os.kill(frozen[0], signal.SIGCONT)
+
+
+def test_a_connection_that_is_made_within_an_attempt_has_what_patience_is_left(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+
+    def connected(parameters: Any, seconds: float) -> Any:
+        given.append(seconds)
+        if len(given) == 1:
+            raise psycopg.OperationalError("connection refused")
+        return postgres_connection.connected(parameters, seconds)
+
+    monkeypatch.setattr("msglog.postgres_link.connected", connected)
+    link = Link(Session(databases.stores()), ERRORS)
+    assert link.select("SELECT 1") == [(1,)]
+    link.close()
+    assert link.select("SELECT 1") == [(1,)]
+    link.close()
+    first, second, third = given
+    assert postgres_link.OPENING_SECONDS >= first > second
+    assert third > postgres_link.OPENING_SECONDS
 
 
 def test_who_cannot_be_reached_is_named_without_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -395,6 +481,8 @@ def test_a_wrong_statement_is_said_at_once(store: PostgresStore) -> None:
         "postgresql://a:b@h/d",
         "host=h password=b",
         "host=h sslpassword=b",
+        "host=h scram_client_key=b",
+        "postgresql://a@h/d?oauth_client_secret=b",
         "postgresql://a:b@[h/d",
         "host",
         "x=y",
@@ -406,12 +494,52 @@ def test_connection_strings_that_are_refused(address: str) -> None:
     assert address not in str(raised.value)
 
 
+def test_every_secret_that_libpq_knows_is_refused() -> None:
+    secrets = [one.keyword for one in psycopg.pq.Conninfo.get_defaults() if one.dispchar == b"*"]
+    assert len(secrets) >= 2
+    for name in map(bytes.decode, secrets):
+        with pytest.raises(ConnectionStringError, match="there is a"):
+            parameters_of(f"host=h {name}=b")
+
+
 def test_what_is_said_comes_before_what_is_usual() -> None:
     said = with_defaults(parameters_of("host=h connect_timeout=9 options='-c search_path=x'"))
     assert (said["connect_timeout"], said["target_session_attrs"]) == ("9", "read-write")
     assert said["options"].startswith("-c statement_timeout=20s ")
     assert said["options"].endswith(" -c search_path=x")
-    assert "connect_timeout" not in with_defaults(parameters_of("service=lab"))
+
+
+SERVICE = """\
+[lab]
+host=one.example,two.example
+user=fred
+connect_timeout=7
+options=-c search_path=x
+"""
+
+
+def test_what_a_service_does_not_say_is_as_usual(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """psycopg gives those who say nothing 130 seconds, and takes several hosts for one."""
+    (tmp_path / "services").write_text(SERVICE)
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
+    usual = with_defaults(parameters_of("host=h"))
+    said = with_defaults(parameters_of("service=lab user=ann"))
+    assert (said["host"], said["user"]) == ("one.example,two.example", "ann")
+    assert (said["connect_timeout"], said["target_session_attrs"]) == ("7", "read-write")
+    assert said["options"] == f"{usual['options']} -c search_path=x"
+    assert said.keys() - {"dbname", "passfile", "user"} == usual.keys()
+
+
+def test_a_service_that_there_is_not_is_said_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "services").write_text(SERVICE)
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
+    with pytest.raises(StoreError, match='definition of service "ops" not found') as raised:
+        Link(Session("service=ops"), ERRORS).select("SELECT 1")
+    assert not raised.value.temporary
 
 
 @pytest.mark.parametrize(

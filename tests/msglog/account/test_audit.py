@@ -45,6 +45,13 @@ def test_what_is_recorded_is_found_again(tables: Tables) -> None:
         assert tables.select("PRAGMA synchronous") == [(2,)]
 
 
+def test_the_oldest_go_within_a_change_too(tables: Tables) -> None:
+    ann = trail(tables)
+    for _ in range(CLEAN_EVERY):
+        tables.together(lambda: ann.record(Act("admin set"), durable=True))
+    assert len(records(tables, limit=2 * CLEAN_EVERY)) == CLEAN_EVERY
+
+
 def test_a_row_cannot_be_changed_or_taken_out(in_file: Tables) -> None:
     trail(in_file).record(Act("list"))
     for statement in ("UPDATE audit SET user = 'bob'", "DELETE FROM audit"):

@@ -1,6 +1,7 @@
 """The tables of an account in PostgreSQL where connections are lost."""
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,16 @@ from typing import Any
 import pytest
 
 from msglog import postgres_link
-from msglog.account.database import Database
+from msglog.account.account import Account
+from msglog.account.audit import CLEAN_EVERY, PUSH, Act, Trail, Visit, records
+from msglog.account.database import AccountBusyError, Database
 from msglog.account.postgres_tables import PostgresTables
+from msglog.account.record import UnknownUserError
+from msglog.account.role import Role
 from msglog.account.totals import GC, note_upkeep, upkeep
 from msglog.postgres_link import Link
 from tests.postgres.databases import Databases
+from tests.postgres.standby import absent_standby
 
 
 @pytest.fixture
@@ -42,20 +48,147 @@ def test_a_snapshot_is_whole_although_its_connection_is_lost(
         assert copy.select("SELECT name FROM users") == [("ann",)]
 
 
+class Cut:
+    """Every commit of a kind is done, and its answer does not arrive, for a number of times."""
+
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        times: int = 1,
+        *,
+        when: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.times = 0
+        genuine = Link.commit
+
+        def commit(link: Link, **how: Any) -> None:
+            genuine(link, **how)
+            if self.times < times and when():
+                self.times += 1
+                link.session.close()
+                raise postgres_link._Doubt
+
+        monkeypatch.setattr(Link, "commit", commit)
+
+
 def test_what_may_be_noted_twice_is_noted_although_an_answer_is_lost(
     tables: PostgresTables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    genuine = Link.commit
-    times: list[int] = []
+    cut = Cut(monkeypatch)
+    note_upkeep(tables, GC, "main", time=5)
+    assert cut.times == 1
+    assert upkeep(tables, GC) == {"main": 5}
 
-    def commit(link: Link) -> None:
-        genuine(link)
-        if not times:
-            times.append(1)
-            link.session.close()
-            raise postgres_link._Doubt
+
+PUSHED = Act(PUSH, "main", 1, 10)
+
+
+def trail(tables: PostgresTables) -> Trail:
+    return Trail(tables, Visit("ann", session="5e55", repository="main"), lambda: 12_345)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_record_is_made_once_although_answers_are_lost(
+    tables: PostgresTables, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    cut = Cut(monkeypatch, times)
+    trail(tables).record(PUSHED, durable=True)
+    assert cut.times == times
+    assert [one.act for one in records(tables, limit=9)] == [PUSHED]
+    assert tables.select("SELECT operations FROM totals") == [(1,)]
+
+
+def test_another_ones_record_with_the_number_of_a_lost_one_is_not_taken_for_it(
+    tables: PostgresTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbers are given again by a standby that took over."""
+    genuine = Link.commit
+
+    def commit(link: Link, **_: Any) -> None:
+        monkeypatch.setattr(Link, "commit", genuine)
+        link.roll_back()
+        tables.execute("ALTER TABLE audit ALTER COLUMN id RESTART WITH 1")
+        other = Trail(tables, Visit("bob", session="b0b"), lambda: 12_345)
+        other.record(PUSHED, durable=True)
+        raise postgres_link._Doubt
 
     monkeypatch.setattr(Link, "commit", commit)
-    note_upkeep(tables, GC, "main", time=5)
-    assert times == [1]
-    assert upkeep(tables, GC) == {"main": 5}
+    trail(tables).record(PUSHED, durable=True)
+    assert [one.visit.user for one in records(tables, limit=9)] == ["bob", "ann"]
+
+
+def test_a_record_is_not_acknowledged_before_a_standby_has_it(
+    databases: Databases, tables: PostgresTables
+) -> None:
+    """An attempt that finds the record writes nothing, and waited for nobody."""
+    tables.check_format()  # so that there is a connection
+    writer = threading.Thread(target=lambda: trail(tables).record(PUSHED, durable=True))
+    with absent_standby(databases.server) as standby:
+        writer.start()
+        first = standby.await_waiting(writer)
+        assert first
+        standby.cancel(first)
+        assert standby.await_waiting(writer, but=first)
+    writer.join()
+    assert [one.act for one in records(tables, limit=9)] == [PUSHED]
+
+
+def test_a_lost_answer_about_old_records_that_go_fails_nothing(
+    tables: PostgresTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables.execute(f"ALTER TABLE audit ALTER COLUMN id RESTART WITH {CLEAN_EVERY}")
+    commits = iter(range(9))
+    cut = Cut(monkeypatch, when=lambda: next(commits) == 1)
+    trail(tables).record(PUSHED, durable=True)
+    assert cut.times == 1
+    assert [one.act for one in records(tables, limit=9)] == [PUSHED]
+
+
+class Trouble:
+    """What makes the first statement of a kind fail, after others of its transaction."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, words: str, what: str) -> None:
+        self.times = 0
+        genuine = Link.execute
+
+        def execute(link: Link, sql: str, *values: Any) -> int:
+            if words not in sql or self.times:
+                return genuine(link, sql, *values)
+            self.times += 1
+            assert link.session.connection is not None
+            if what == "cut":
+                link.session.connection.close()
+                return genuine(link, sql, *values)
+            return genuine(link, f"DO $$ BEGIN RAISE 'trouble' USING ERRCODE = '{what}'; END $$")
+
+        monkeypatch.setattr(Link, "execute", execute)
+
+
+@pytest.mark.parametrize("what", ["cut", "40001", "40P01", "57P01"])
+def test_a_change_of_an_account_that_failed_for_a_moment_is_made(
+    tables: PostgresTables, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    account = Account(tables, "/")
+    account.add_user("ann", Role.WRITE, time=1)
+    trouble = Trouble(monkeypatch, "UPDATE users SET role", what)
+    assert account.set_role("ann", Role.READ) is Role.WRITE
+    assert trouble.times == 1
+    assert account.user("ann").role is Role.READ
+
+
+def test_a_change_whose_answer_is_lost_is_not_said_to_have_been_made_or_not(
+    tables: PostgresTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = Account(tables, "/")
+    account.add_user("ann", Role.WRITE, time=1)
+    cut = Cut(monkeypatch)
+    with pytest.raises(AccountBusyError, match="is not known"):
+        account.rename_user("ann", "bea")
+    assert cut.times == 1
+
+
+def test_a_change_that_cannot_be_is_undone(tables: PostgresTables) -> None:
+    with pytest.raises(UnknownUserError):
+        Account(tables, "/").set_role("ann", Role.READ)
+    assert not tables.session.within
+    assert tables.together(lambda: tables.select("SELECT 1"), writing=False) == [(1,)]

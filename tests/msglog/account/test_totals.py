@@ -125,12 +125,11 @@ def test_two_writers_lose_nothing(in_file: Tables, tmp_path: Path) -> None:
 
 def test_an_act_is_recorded_and_counted_or_neither(in_file: Tables) -> None:
     def fail() -> None:
-        with in_file.transaction():
-            trail(in_file).record(Act("push"), durable=True)
-            raise ZeroDivisionError
+        trail(in_file).record(Act("push"), durable=True)
+        raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        fail()
+        in_file.together(fail)
     assert totals.totals(in_file) == []
     in_file.execute("DROP TABLE totals")
     with pytest.raises(DamagedAccountError, match="no such table"):

@@ -538,8 +538,8 @@ def test_what_was_looked_at_again_stays_marked_although_an_answer_is_lost(
         looks.append(1)
         look(self)
 
-    def lose(link: Link) -> None:
-        commit(link)
+    def lose(link: Link, **how: bool) -> None:
+        commit(link, **how)
         if looks and not lost:
             lost.append(1)
             link.session.close()

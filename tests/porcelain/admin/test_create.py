@@ -4,6 +4,8 @@ import shutil
 import stat
 from pathlib import Path
 
+import pytest
+
 from msglog.repository import Repository
 from tests.porcelain.admin.running import Home
 from tests.postgres.databases import Databases
@@ -82,6 +84,23 @@ def test_the_environment_may_name_the_store(tmp_path: Path, databases: Databases
     home.do("user", "list", environment={"MSGLOG_STORE": "postgresql://nowhere.invalid/"})
 
 
+def test_who_names_a_store_without_saying_whether_there_is_tls_is_warned(
+    tmp_path: Path, databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path)
+    address = databases.fresh()
+    assert home.do("init", "--store", address).errors == ""
+    monkeypatch.setattr("msglog.postgres_connection.leaves_tls_open", lambda *_: True)
+    result = home.do("init", "--store", address)
+    assert result.errors.startswith("msglog: warning: the address leaves it to whoever answers")
+    assert "sslmode=verify-full" in result.errors
+    assert result.errors.count("\n") == 1
+    codes = [finding["code"] for finding in home.admin("doctor", "--json").records]
+    assert "tls" in codes
+    # That of the tests is so on purpose.
+    assert codes.count("not-durable") == 2
+
+
 def test_no_password_is_kept_or_shown(tmp_path: Path) -> None:
     home = Home(tmp_path)
     for address in (
@@ -90,6 +109,7 @@ def test_no_password_is_kept_or_shown(tmp_path: Path) -> None:
         "postgresql://me:hush@[127.0.0.1/msglog",
         "host=127.0.0.1 hush",
         "postgresql://me@127.0.0.1/x?sslpassword=hush",
+        "postgresql://me@127.0.0.1/x?scram_client_key=hush",
     ):
         result = home.admin("init", "--store", address)
         assert result.status == 2

@@ -170,10 +170,13 @@ def test_damaged_totals_are_not_shown(home: Home) -> None:
 
 def test_an_account_in_use_is_read(home: Home) -> None:
     account = Account.open(home.account)
-    with account.database.transaction():
+
+    def use() -> dict[str, Read]:
         trail = Trail(account.database, Visit("ann", repository="main"), lambda: 5)
         trail.record(Act("push"), durable=True)
-        during = read(home)
+        return read(home)
+
+    during = account.database.together(use)
     account.close()
     assert len(during["msglog_operations_total"].samples) == 1
     assert len(read(home)["msglog_operations_total"].samples) == 2

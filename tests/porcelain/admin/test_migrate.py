@@ -1,6 +1,7 @@
 """`admin migrate`: an account goes to PostgreSQL and back, and nothing of it is lost."""
 
 import tempfile
+from collections.abc import Callable
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ import pytest
 
 from msglog.account import migration
 from msglog.account.account import Account
+from msglog.account.audit import PUSH, Act, Trail, Visit, records
 from msglog.account.migration import FolderTarget, migrate
 from msglog.account.postgres_account import PostgresAccount
+from msglog.account.setting import all_settings, change_setting
 from msglog.account.totals import totals
 from msglog.key import FIRST_KEY, Key
 from msglog.message import object_key
@@ -152,16 +155,90 @@ def test_a_log_that_grows_meanwhile_is_copied_again(
     assert_same(tmp_path / "over", home.account)
 
 
-def _once_late(home: Home, genuine: Any) -> Any:
+def _once_late(home: Home, genuine: Any, work: Callable[[Account], None] | None = None) -> Any:
     done: list[int] = []
 
     def difference(*arguments: Any) -> Any:
         if not done:
             done.append(1)
-            write(home.account, "team/ops", range(200, 250))
+            if work is None:
+                write(home.account, "team/ops", range(200, 250))
+            else:
+                with closing(Account.open(home.account)) as account:
+                    work(account)
         return genuine(*arguments)
 
     return difference
+
+
+def push(account: Account, name: str, number: int) -> None:
+    """Do what a session does: commit, and then record it."""
+    with closing(account.open_repository(name)) as repository:
+        repository.add("main", messages(number), time=3_000_000)
+    trail = Trail(account.database, Visit("cat", repository=name, session="5e55"), lambda: 7)
+    trail.record(Act(PUSH, "main", 1, 10), durable=True)
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda account: change_setting(account.database, "audit.keep", "2000"),
+        lambda account: Trail(account.database, Visit("cat"), lambda: 7).record(Act("list")),
+    ],
+)
+def test_what_is_set_or_recorded_meanwhile_is_copied_again(
+    home: Home,
+    tmp_path: Path,
+    databases: Databases,
+    monkeypatch: pytest.MonkeyPatch,
+    work: Callable[[Account], None],
+) -> None:
+    fill(home)
+    late = _once_late(home, migration._difference, work)
+    monkeypatch.setattr(migration, "_difference", late)
+    home.do("migrate", str(tmp_path / "over"), "--store", databases.fresh())
+    with (
+        closing(Account.open(home.account)) as account,
+        closing(Account.open(tmp_path / "over")) as copy,
+    ):
+        assert all_settings(copy.database) == all_settings(account.database)
+        # The copying itself is recorded where it was started, when it is over.
+        assert records(copy.database, limit=99) == records(account.database, limit=99)[:-1]
+
+
+def test_a_push_during_the_copy_comes_with_its_record(home: Home, tmp_path: Path) -> None:
+    """The tables were copied before the repositories, and the refs agreed afterwards."""
+    fill(home)
+    (tmp_path / "scratch").mkdir()
+    target = FolderTarget(tmp_path / "copy", tmp_path / "unfinished")
+    stages: list[str] = []
+    with closing(Account.open(home.account)) as account:
+
+        def stage(what: str) -> Any:
+            if not stages:
+                push(account, "main", 5000)
+            stages.append(what)
+            return nullcontext(Quiet())
+
+        migrate(account, target, tmp_path / "scratch", lambda *_: 0, stage)
+        with closing(Account.open(tmp_path / "copy")) as copy:
+            assert records(copy.database, limit=99) == records(account.database, limit=99)
+            assert totals(copy.database) == totals(account.database)
+            with closing(copy.open_repository("main")) as repository:
+                assert repository.store.find_messages(list(messages(5000)))
+    assert stages.count("main: Copying") == 1
+
+
+def test_an_account_that_nobody_has_used_yet_is_not_taken(
+    home: Home, tmp_path: Path, databases: Databases
+) -> None:
+    address = databases.fresh()
+    PostgresAccount.make(tmp_path / "live", address)
+    result = home.admin("migrate", str(tmp_path / "over"), "--store", address)
+    assert result.status == 7
+    assert "has an account already" in result.errors
+    assert not (tmp_path / "over").exists()
+    home.do("init", str(tmp_path / "live"), "--store", address)
 
 
 class Quiet:

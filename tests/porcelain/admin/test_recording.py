@@ -1,12 +1,15 @@
 """A change of the account and its record are one: both are made, or neither."""
 
 import sqlite3
+from typing import Any
 
 import pytest
 
 from msglog.account.database import AccountBusyError
+from msglog.postgres_link import Link
 from porcelain.admin import place
 from tests.porcelain.admin.running import Home
+from tests.postgres.databases import Databases
 
 
 def test_a_change_that_cannot_be_recorded_is_not_made(home: Home) -> None:
@@ -73,3 +76,27 @@ def test_an_account_that_is_busy_is_not_taken_to_have_the_usual_file(
 
 def fail(*_: object) -> str:
     raise AccountBusyError("account.db is busy")
+
+
+def test_a_change_that_failed_for_a_moment_is_made_and_recorded_once(
+    home: Home, databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.keep_in(databases.fresh())
+    genuine = Link.execute
+    cut: list[str] = []
+
+    def execute(link: Link, sql: str, *values: Any) -> int:
+        if "INSERT INTO users" in sql and not cut:
+            cut.append(sql)
+            done = genuine(link, sql, *values)
+            assert link.session.connection is not None
+            link.session.connection.close()
+            return done
+        return genuine(link, sql, *values)
+
+    monkeypatch.setattr(Link, "execute", execute)
+    home.do("user", "add", "ann")
+    assert len(cut) == 1
+    recorded = [one["operation"] for one in home.do("audit", "--json").records]
+    assert recorded.count("admin user add") == 1
+    assert [one["user"] for one in home.do("user", "list", "--json").records] == ["ann"]

@@ -112,7 +112,8 @@ def front_end(
     settings.write_text(recipe(found, program, grace))
     # Sessions find nothing of whoever runs the tests: no .pgpass, no .bashrc.
     lines = [f"SetEnv HOME={found.parent}"]
-    with running_sshd(folder / "sshd", extra=lines, first=[f"Include {settings}"]) as sshd:
+    include = [f"Include {settings}"]
+    with running_sshd(folder / "sshd", extra=lines, first=include, limits=()) as sshd:
         yield FrontEnd(sshd, found)
 
 

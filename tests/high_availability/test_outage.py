@@ -3,6 +3,7 @@
 The front end is there all the time, with the recipe's settings of sshd.
 """
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -65,6 +66,18 @@ def start(pusher: Pusher, *words: str) -> "subprocess.Popen[str]":
     )
 
 
+def asking(folder: Path) -> list[Path]:
+    """Return the processes that sshd's question about a key has started."""
+    script = str(folder / "msglog").encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = process.read_bytes().split(b"\0")
+            if script in words and b"authorized-keys" in words:
+                found.append(process)
+    return found
+
+
 def test_a_push_outlasts_the_outage(tmp_path: Path) -> None:
     with scene(tmp_path) as (server, front, ann):
         run(ann.command("add", "-q", "while it is away"))
@@ -78,6 +91,7 @@ def test_a_push_outlasts_the_outage(tmp_path: Path) -> None:
                     SECONDS,
                 )
                 assert push.poll() is None
+                assert asking(tmp_path)
                 server.start_again()
                 _, said = push.communicate(timeout=SECONDS)
             finally:
@@ -95,6 +109,8 @@ def test_one_that_does_not_is_not_told_that_its_key_is_refused(tmp_path: Path) -
             done = run(ann.command("push", "-q"))
             assert done.status == 4
             assert not any(text in done.said for text in LASTING), done.said
+        # Who asks for a login that is over has ended with it.
+        wait_for("somebody asks for nobody", lambda: not asking(tmp_path), SECONDS)
         server.start_again()
         wait_for("no push works", lambda: run(ann.command("push", "-q")).status == 0, SECONDS)
 

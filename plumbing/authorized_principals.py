@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from msglog.account.account import Account
 from msglog.account.certificate import parse_certificate
 from msglog.account.forced_command import ForcedCommand
 from msglog.account.managed_block import principal_line
 from msglog.account.name import is_user_name
 from msglog.account.record import UnknownUserError
 from msglog.annotation import TYPE_CHECKING
-from plumbing.login_account import find_login_account
+from plumbing.login_account import ask, find_login_account
 from plumbing.program import running_program
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator
 
+    from msglog.account.account import Account
     from msglog.account.certificate import Certificate
     from plumbing.context import Context
 
@@ -46,11 +46,11 @@ def run(arguments: Namespace, context: Context) -> int:
     found = find_login_account(arguments.login, named)
     if found is None:
         return 0
-    account = Account.open(found.path)
-    try:
-        users = sorted(set(_users(account, certificate, arguments.prefix)))
-    finally:
-        account.close()
+    users = ask(
+        found.path,
+        context,
+        lambda account: sorted(set(_users(account, certificate, arguments.prefix))),
+    )
     if len(users) == 1:
         command = ForcedCommand(running_program(), users[0], None, found.named)
         context.write(f"{principal_line(command, arguments.prefix + users[0])}\n")

@@ -7,9 +7,26 @@ import shlex
 import stat
 from pathlib import Path
 
-from msglog.account.account import DEFAULT_FOLDER
+from msglog.account.account import DEFAULT_FOLDER, Account
+from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 from msglog.errors import LocalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Final, TypeVar
+
+    from plumbing.context import Context
+
+    _Answer = TypeVar("_Answer")
+
+ANSWER_SECONDS: Final = 600.0
+"""How long sshd is kept waiting for an account that is busy or cannot be reached.
+
+Longer than its LoginGraceTime: sshd then ends the connection, and us with it, without an answer.
+"""
+
+PAUSE_SECONDS: Final = 0.5
 
 _SHARED = stat.S_IWGRP | stat.S_IWOTH
 
@@ -59,3 +76,23 @@ def find_login_account(login: str, folder: Path | None) -> LoginAccount | None:
             hint=f"Run `chmod go-w {shlex.quote(str(path))}`.",
         )
     return LoginAccount(path, None if path == usual.resolve() else str(path))
+
+
+def ask(folder: Path, context: Context, question: Callable[[Account], _Answer]) -> _Answer:
+    """Put a question to the server account in a folder, again and again while it has no answer.
+
+    sshd takes a failure for "no", and tells the client that its key is refused, which is for good.
+    An account that is busy, or whose database is away, may well know the key: sshd waits.
+    """
+    until = context.monotonic() + ANSWER_SECONDS
+    while True:
+        try:
+            account = Account.open(folder)
+            try:
+                return question(account)
+            finally:
+                account.close()
+        except LocalError as error:
+            if not error.temporary or context.monotonic() > until:
+                raise
+        context.sleep(PAUSE_SECONDS)

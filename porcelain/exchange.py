@@ -68,6 +68,7 @@ class Exchange:
 
     heed: called after each step of the work that is whole; may raise, to stop there.
     reused: the session was open already when this round began.
+    let_in: a session was opened before, at whatever time.
     scope: how much of the remote is shared; None for all of it.
     """
 
@@ -78,6 +79,7 @@ class Exchange:
     statuses: list[int] = field(default_factory=list)
     heed: Callable[[], None] = _go_on
     reused: bool = False
+    let_in: bool = False
     scope: Scope | None = None
     _turnover: Turnover | None = None
     _warned: dict[str, tuple[int, tuple[Refusal, ...]]] = field(default_factory=dict)
@@ -107,6 +109,7 @@ class Exchange:
         from plumbing.tracking import Remote  # noqa: PLC0415 - not before the server is waited for
 
         self._session = session
+        self.let_in = True
         self._remote = Remote(self.target.name, session.greeting.repository)
         self._note_identity(session.greeting.repository.hex())
         return session

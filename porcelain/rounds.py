@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import MsglogError, NotAuthorisedError, RefusedError
-from plumbing.transport.channel import ChannelError
+from plumbing.transport.channel import ChannelError, NotLetInError
 from porcelain.display import one_line
 from porcelain.ending import Ended, Ending
 from porcelain.giving import give
@@ -25,7 +25,7 @@ class Rounds:
     """Keeps our logs and a remote's in step until something ends it. Memory does not grow.
 
     What may pass by itself, such as a remote that cannot be reached, is waited for; any other
-    error is raised.
+    error is raised. A host that let us in before and does not any more is waited for as well.
     """
 
     def __init__(self, one: Exchange, logs: Sequence[str], schedule: Schedule) -> None:
@@ -58,7 +58,8 @@ class Rounds:
         try:
             turnover = self._exchange()
         except MsglogError as error:
-            if not error.temporary:
+            shut_out = isinstance(error, NotLetInError) and self._one.let_in
+            if not error.temporary and not shut_out:
                 raise
             self._one.close()
             self._failures += 1
@@ -82,16 +83,22 @@ class Rounds:
     def _exchange(self) -> Turnover:
         """Pull and push once. A session that was open is only a try: a new one has the last word.
 
-        The server may have given up on it meanwhile, or have given its user other rights.
+        The server may have given up on it meanwhile, or have given its user other rights. If it
+        says that we are not authorised, and then lets us in no more, we were removed.
         """
         turnover = Turnover(self._context.now())
         try:
             self._pull_and_push(turnover)
-        except (ChannelError, NotAuthorisedError):
+        except (ChannelError, NotAuthorisedError) as error:
             if not self._one.reused:
                 raise
             self._one.close()
-            self._pull_and_push(turnover)
+            try:
+                self._pull_and_push(turnover)
+            except NotLetInError:
+                if isinstance(error, NotAuthorisedError):
+                    raise error from None
+                raise
         return turnover
 
     def _pull_and_push(self, turnover: Turnover) -> None:

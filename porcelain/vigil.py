@@ -7,6 +7,7 @@ import select
 from msglog.annotation import TYPE_CHECKING, Protocol
 from msglog.errors import MsglogError, NotAuthorisedError
 from plumbing.session import NotMsglogError
+from plumbing.transport.channel import NotLetInError
 from porcelain.display import one_line
 from porcelain.ending import Ended, Ending
 from porcelain.printing import note
@@ -56,6 +57,7 @@ class RemoteVigil:
         self._session: Session | None = None
         self._answers = 0
         self._reached = False
+        self._removed: NotAuthorisedError | None = None
         self._failures = 0
         self._complaint = ""
 
@@ -87,6 +89,7 @@ class RemoteVigil:
             return
         self._answers += 1
         self._reached = True
+        self._removed = None
         if self._complaint:
             self._complaint = ""
             note(self._context, f"msglog: {one_line(self._one.target.shown)} answers again")
@@ -106,9 +109,12 @@ class RemoteVigil:
         self._session = None
         self._one.close()
         if isinstance(error, NotAuthorisedError) and over_old_session:
+            self._removed = error
             return  # rights may have changed for the better: a new session has the last word
-        # A host that restarts may let us in and have nothing to say yet.
-        passing = error.temporary or isinstance(error, NotMsglogError)
+        if isinstance(error, NotLetInError) and self._removed is not None:
+            raise self._removed
+        # A host that restarts may let us in and have nothing to say yet, or know no keys yet.
+        passing = error.temporary or isinstance(error, NotMsglogError | NotLetInError)
         if not passing or not self._reached:
             raise error
         self._failures += 1

@@ -1,5 +1,6 @@
 """The recipe for a cluster of PostgreSQL: its files are taken by those that read them, its backups come back."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.high_availability.owner import give, run, wait_for
-from tests.high_availability.postgresql import Server, allow_copies, running_server
+from tests.high_availability.cluster import QUICK, Cluster
+from tests.high_availability.etcd import MEMBERS, Etcd
+from tests.high_availability.owner import ClusterError, end, folder, give, run, start, wait_for
+from tests.high_availability.postgresql import Server, allow_copies, following, running_server
 from tests.postgres.server import FAST, LOGIN
 from tests.ssh.sshd import find_sshd, make_key
 from tests.test_deployment import MSGLOG, PROGRAM, check_unit, settings
@@ -34,6 +37,34 @@ def test_every_file_is_installed_and_named_by_the_page() -> None:
             assert f"docs/deploy/postgresql/{path.relative_to(FILES)}" in text, path
     for name in re.findall(r"docs/deploy/\S+", "\n".join(page_lines())):
         assert (ROOT / name).is_file(), name
+
+
+def test_every_timer_is_started_after_systemd_has_read_it() -> None:
+    text = PAGE.read_text()
+    started = set(re.findall(r"systemctl enable --now ([^`\n]+)", text))
+    names = {name for line in started for name in line.split()}
+    timers = {unit.name for unit in UNITS if unit.suffix == ".timer"}
+    assert timers <= names
+    for unit in UNITS:
+        if unit.suffix == ".timer":
+            installed = text.index(f"systemd/{unit.name}")
+            assert installed < text.index("systemctl daemon-reload", installed)
+    for line in page_lines():
+        if line.startswith("patronictl"):
+            assert line.startswith("patronictl -c /etc/patroni/config.yml ")
+    assert not re.search(r"patronictl (?!-c |list`|failover --force`)", text)
+
+
+def test_connections_are_enough_for_two_front_ends() -> None:
+    patroni, sshd = (
+        (FILES / name).read_text() for name in ("patroni.yml", "sshd_config.d/60-msglog.conf")
+    )
+    (most,) = re.findall(r"^        max_connections: (\d+)$", patroni, re.MULTILINE)
+    (logins,) = re.findall(r"^MaxStartups \d+:\d+:(\d+)$", sshd, re.MULTILINE)
+    (limit,) = re.findall(r"--connection-limit=(\d+)", PAGE.read_text())
+    sessions = int(most) // 2 - int(logins)
+    assert f"each with {logins} logins (MaxStartups) and {sessions} connections" in patroni
+    assert int(limit) == int(most) - 20
 
 
 def test_patroni_takes_its_file(tmp_path: Path) -> None:
@@ -70,6 +101,89 @@ def test_commits_wait_for_a_standby_that_patroni_knows() -> None:
         )
     }
     assert times["loop_wait"] + 2 * times["retry_timeout"] <= times["ttl"]
+
+
+def test_patroni_bootstraps_with_its_file() -> None:
+    if any(shutil.which(program) is None for program in ("patroni", "etcd", "etcdctl")):
+        return
+    with folder() as place:
+        cluster = Cluster(place, QUICK)
+        try:
+            cluster.prepare()
+            first = cluster.nodes[0]
+            first.start()
+            assert cluster.await_primary() is first
+            # The roles that Patroni makes, and nobody has a password but they.
+            roles = "SELECT rolname FROM pg_authid WHERE rolpassword IS NOT NULL ORDER BY 1"
+            wait_for(
+                "there are no roles",
+                lambda: cluster.query(first, roles, "postgres") == "replicator\nrewind",
+                60,
+            )
+        finally:
+            cluster.close()
+
+
+def test_the_superuser_comes_from_no_other_machine() -> None:
+    lines = re.findall(r"^    - (host.*)$", (FILES / "patroni.yml").read_text(), re.MULTILINE)
+    for line in lines:
+        kind, database, user, address, method = line.split()
+        assert (kind, method) == ("hostssl", "scram-sha-256")
+        assert "all" not in (database, user)
+        assert user != "postgres"
+        assert address.endswith("/32") or (database, user) == ("msglog", "msglog")
+    text = (FILES / "patroni.yml").read_text()
+    assert re.findall(r"sslmode: (\S+)", text) == ["verify-full"] * 2
+
+
+def test_members_of_etcd_that_debian_has_started_alone_find_each_other() -> None:
+    """The page removes what a member of its own cluster has kept, before it has its settings."""
+    lines = page_lines()
+    (at,) = [number for number, line in enumerate(lines) if line.endswith(" /etc/default/etcd")]
+    assert lines[at - 2 : at] == ["systemctl stop etcd", "rm -rf /var/lib/etcd/default"]
+    (told,) = [number for number, line in enumerate(lines) if line.endswith(" member list")]
+    assert told < lines.index("systemctl enable --now patroni")
+    if shutil.which("etcd") is None or shutil.which("etcdctl") is None:
+        return
+    with folder() as place:
+        members = Etcd(place)
+        try:
+            for number in range(MEMBERS):
+                start_alone(members, number)
+                run(
+                    [
+                        "sh",
+                        "-c",
+                        lines[at - 1].replace("/var/lib/etcd/default", f"{members.data(number)}"),
+                    ]
+                )
+            members.open()
+            assert [len(members.members(number)) for number in range(MEMBERS)] == [
+                MEMBERS
+            ] * MEMBERS
+        finally:
+            members.close()
+
+
+def start_alone(members: Etcd, number: int) -> None:
+    """Have a member make a cluster of one, as it does without settings, and stop it."""
+    client, peer = (
+        f"http://{members.hosts[number].split(':')[0]}:{port}" for port in members.ports[number]
+    )
+    words = ["etcd", f"--data-dir={members.data(number)}", f"--initial-cluster=default={peer}"]
+    words += [f"--listen-client-urls={client}", f"--advertise-client-urls={client}"]
+    words += [f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}"]
+    process = start(words, members.folder / f"etcd{number}.log")
+    try:
+
+        def alone() -> bool:
+            with contextlib.suppress(ClusterError):
+                return len(members.members(number)) == 1
+            return False
+
+        wait_for("etcd does not start", alone, 60)
+    finally:
+        end(process)
 
 
 def test_etcd_is_told_what_patroni_is_told() -> None:
@@ -135,9 +249,9 @@ def test_sshd_takes_the_settings_and_asks_the_database(tmp_path: Path) -> None:
     assert "passwordauthentication yes\n" in told["nobody"]
 
 
-def archive(folder: Path, source: Path, name: str) -> int:
+def archive(wal: Path, source: Path, name: str, path: str = os.environ["PATH"]) -> int:
     words = [str(FILES / "archive-wal"), str(source), name]
-    environment = {"PATH": os.environ["PATH"], "MSGLOG_WAL": str(folder)}
+    environment = {"PATH": path, "MSGLOG_WAL": str(wal)}
     return subprocess.run(words, env=environment, check=False, capture_output=True).returncode
 
 
@@ -154,6 +268,59 @@ def test_the_archive_keeps_what_it_has(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
         "1": b"as it was written"
     }
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_two_nodes_may_archive_the_same_at_once(tmp_path: Path, *, same: bool) -> None:
+    """Another node's file appears while ours is written."""
+    folder, source, programs = tmp_path / "wal", tmp_path / "source", tmp_path / "bin"
+    folder.mkdir()
+    source.write_bytes(b"as it was written")
+    other = tmp_path / "other"
+    other.write_bytes(b"as it was written" if same else b"something else")
+    programs.mkdir()
+    slow = programs / "cp"
+    slow.write_text(f'#!/bin/sh\n/bin/cp "$@" && ln {other} {folder}/1\n')
+    slow.chmod(0o755)
+    status = archive(folder, source, "1", f"{programs}:{os.environ['PATH']}")
+    assert (status == 0) is same
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"1": other.read_bytes()}
+
+
+def test_what_a_primary_had_not_archived_is_archived_by_the_others() -> None:
+    (mode,) = re.findall(
+        r'^        archive_mode: "?(\w+)"?$', (FILES / "patroni.yml").read_text(), re.MULTILINE
+    )
+    with folder() as place:
+        wal, script = place / "wal", place / "archive"
+        wal.mkdir()
+        give(wal)
+        shutil.copy(FILES / "archive-wal", place)
+        # The primary's own way to the disk is gone; that of the others is not.
+        script.write_text(
+            f"#!/bin/sh\n[ ! -e {place}/gone/$(basename $(dirname $PWD)) ] &&"
+            f' MSGLOG_WAL={wal} exec {place}/archive-wal "$@"\n'
+        )
+        script.chmod(0o755)
+        command = f"archive_command={script} %p %f"
+        with (
+            running_server((*FAST, f"archive_mode={mode}", command)) as primary,
+            following(primary) as standby,
+        ):
+            (place / "gone").mkdir()
+            (place / "gone" / primary.folder.name).touch()
+            primary.query("CREATE TABLE told (number INTEGER)")
+            ((segment,),) = primary.query("SELECT pg_walfile_name(pg_switch_wal())")
+            primary.query("INSERT INTO told VALUES (1)")
+            ((position,),) = primary.query("SELECT pg_current_wal_flush_lsn()")
+            behind = f"SELECT pg_last_wal_replay_lsn() < '{position}'"
+            wait_for("the standby", lambda: standby.query(behind) == [(False,)], 60)
+            primary.kill()
+            standby.query("SELECT pg_promote()")
+            standby.query("CREATE TABLE more (number INTEGER)")
+            ((later,),) = standby.query("SELECT pg_walfile_name(pg_switch_wal())")
+            wait_for("the archive", (wal / str(later)).exists, 60)
+            assert (wal / str(segment)).exists()
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ import base64
 import threading
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.errors import RemoteError
-from plumbing.transport.channel import ConnectError
+from plumbing.transport.channel import ConnectError, NotLetInError
 from plumbing.transport.dialling import reason
 from plumbing.transport.key_file import is_plain_ed25519
 from plumbing.transport.known_hosts import fingerprint
@@ -29,7 +28,7 @@ USERAUTH_REQUEST = 50
 """RFC 4252, 6."""
 
 
-class AuthenticationError(RemoteError):
+class AuthenticationError(NotLetInError):
     """The host accepts none of our keys.
 
     methods: the ways to log in that the host offers, such as "publickey", where it says so.
@@ -86,6 +85,7 @@ def authenticate(
     meanwhile: is called each time that the host's answer is waited for, and raises nothing.
     """
     tried: list[str] = []
+    refused = False
     notes: list[str] = []
     account = f"{config.user}@{config.host}"
     agent = _open_agent(config, settings, notes)
@@ -98,10 +98,17 @@ def authenticate(
                 notes.append("the host wants more than a key")
             except paramiko.BadAuthenticationType:
                 break
-            except paramiko.AuthenticationException:
+            except paramiko.AuthenticationException as error:
                 if not transport.is_active():
-                    notes.append(guarded.failure or "the host closed the connection")
+                    why = guarded.failure or "the host closed the connection"
+                    if guarded.failure or not refused:
+                        # It did not say no: sshd waits for whoever knows the keys, up to a time.
+                        raise ConnectError(
+                            f"cannot log in to {account}", why=why, hint="Try again in a moment."
+                        ) from error
+                    notes.append(why)
                     break
+                refused = True
             except Exception as error:
                 # paramiko lets any exception of its parser or of the agent through
                 if not transport.is_active():

@@ -22,6 +22,12 @@ class ConnectError(ChannelError):
     """The host cannot be reached, or does not speak SSH."""
 
 
+class NotLetInError(ConnectError):
+    """The host takes none of our keys: of no use to try again, unless it let us in a moment ago."""
+
+    temporary = False
+
+
 class SilenceError(ChannelError):
     """Nothing moved for longer than the deadline."""
 

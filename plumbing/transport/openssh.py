@@ -12,7 +12,13 @@ import subprocess
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
-from plumbing.transport.channel import ChannelError, ConnectError, FloodError, SilenceError
+from plumbing.transport.channel import (
+    ChannelError,
+    ConnectError,
+    FloodError,
+    NotLetInError,
+    SilenceError,
+)
 from plumbing.transport.pipe import PipeChannel
 
 if TYPE_CHECKING:
@@ -33,16 +39,13 @@ FAILED = 255
 _NAMES_CONFIG = re.compile(r"-[46AaCfGgKkMNnqsTtVvXxYy]*F")
 """The option with which a command names its ssh_config, alone or behind options without a value."""
 
-_LASTING = (
-    "Permission denied (",
-    "Host key verification failed",
-    "Too many authentication failures",
-)
+_NOT_LET_IN = ("Permission denied (", "Too many authentication failures")
+_NOT_TRUSTED = "Host key verification failed"
 """What ssh says when trying again is of no use before somebody does something."""
 
 
-class SshRefusedError(ConnectError):
-    """ssh was not let in, or does not trust the host."""
+class NotTrustedError(ConnectError):
+    """ssh does not trust the host."""
 
     temporary = False
 
@@ -112,8 +115,7 @@ class OpensshChannel:
         why = "; ".join(said[-3:]).removesuffix(".") or "ssh says nothing"
         if self._started:
             raise ChannelError("the connection was lost", why=why) from cause
-        kind = SshRefusedError if any(text in why for text in _LASTING) else ConnectError
-        raise kind(f"ssh cannot reach {self._destination}", why=why) from cause
+        raise _kind(why)(f"ssh cannot reach {self._destination}", why=why) from cause
 
 
 def connect_openssh(
@@ -185,6 +187,13 @@ def ssh_arguments(
     words += ["-T", "-a", "-x"]
     words += [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
     return [*words, *port, "--", target, command]
+
+
+def _kind(why: str) -> type[ConnectError]:
+    """Return what kind of error it is that ssh speaks of."""
+    if _NOT_TRUSTED in why:
+        return NotTrustedError
+    return NotLetInError if any(text in why for text in _NOT_LET_IN) else ConnectError
 
 
 def _take_streams(process: subprocess.Popen[bytes], settings: Settings) -> PipeChannel:

@@ -44,7 +44,8 @@ class Settings:
     ask_host_key: asks a person whether a host key is right; None where there is nobody to ask.
     terminal: ssh may ask for passphrases itself.
     connect_seconds: for a TCP connection. handshake_seconds: for the SSH banner and key exchange.
-    authentication_seconds: for logging in. channel_seconds: for the command to start and to speak.
+    authentication_seconds: for logging in, longer than the minute for which a server lets its
+    database be away. channel_seconds: for the command to start and to speak.
     idle_seconds: the longest silence afterwards.
     """
 
@@ -59,7 +60,7 @@ class Settings:
     terminal: bool = False
     connect_seconds: float = 15.0
     handshake_seconds: float = 15.0
-    authentication_seconds: float = 30.0
+    authentication_seconds: float = 75.0
     channel_seconds: float = 30.0
     idle_seconds: float = IDLE_SECONDS
     clock: Callable[[], float] = time.monotonic

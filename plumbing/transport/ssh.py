@@ -302,7 +302,8 @@ def _begin_handshake(
         kinds |= {"rsa-sha2-512", "rsa-sha2-256"}
     options.key_types = sorted(options.key_types, key=lambda kind: kind not in kinds)
     transport.banner_timeout = transport.handshake_timeout = settings.handshake_seconds
-    transport.auth_timeout = settings.authentication_seconds
+    # The phase has this bound: paramiko's own would pass for an answer, if it came first.
+    transport.auth_timeout = 2 * settings.authentication_seconds
     transport.channel_timeout = settings.channel_seconds
     guarded.begin_phase("SSH handshake", settings.handshake_seconds)
     agreed = threading.Event()

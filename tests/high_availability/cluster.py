@@ -1,11 +1,12 @@
 """Three nodes of PostgreSQL under Patroni, with three members of etcd, on loopback.
 
-Their settings are those of docs/deploy/postgresql, but for addresses, folders, passwords, sizes and, where a
-run is to be short, times.
+Their settings are those of docs/deploy/postgresql, but for addresses, folders, sizes and, where a run is to be
+short, times. The nodes have 127.0.0.2 and so on; whoever connects to these on Linux comes from 127.0.0.1.
 """
 
 import contextlib
 import json
+import re
 import secrets
 import shutil
 import subprocess
@@ -21,12 +22,14 @@ from tests.high_availability.owner import (
     folder,
     free_ports,
     give,
+    owner,
     programs,
     run,
     wait_for,
 )
 
 NODES = 3
+ADDRESSES = [f"127.0.0.{2 + number}" for number in range(NODES)]
 START_SECONDS = 180.0
 WHOLE_SECONDS = 600.0
 """A node that is made anew copies all data, beside whatever else the machine does."""
@@ -67,15 +70,14 @@ class Cluster:
     timing: dict[str, int]
     etcd: Etcd = field(init=False)
     nodes: list[Node] = field(init=False)
-    superuser: str = field(default_factory=lambda: secrets.token_hex(16))
     password: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def __post_init__(self) -> None:
         self.etcd = Etcd(self.folder)
         self.nodes = []
 
-    def open(self) -> None:
-        """Start everything and make the database; returns when a commit waits for a standby."""
+    def prepare(self) -> None:
+        """Start etcd, and make all that the nodes need."""
         self._make_certificate()
         archive = self.folder / "wal"
         archive.mkdir()
@@ -84,8 +86,14 @@ class Cluster:
         self.etcd.open()
         ports = free_ports(2 * NODES)
         for number in range(NODES):
-            name, port, api = f"node{number}", ports[2 * number], ports[2 * number + 1]
-            self.nodes.append(Node(name, self.folder, port, api, self._config(name, port, api)))
+            address, port, api = ADDRESSES[number], ports[2 * number], ports[2 * number + 1]
+            node = Node(f"node{number}", self.folder, address, port, api)
+            node.config = self._config(node)
+            self.nodes.append(node)
+
+    def open(self) -> None:
+        """Start everything and make the database; returns when a commit waits for a standby."""
+        self.prepare()
         for node in self.nodes:
             node.start()
         self.await_whole()
@@ -96,7 +104,8 @@ class Cluster:
     def _make_certificate(self) -> None:
         words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
         words += ["-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
-        words += ["-addext", "subjectAltName=IP:127.0.0.1"]
+        names = ",".join(f"IP:{address}" for address in ADDRESSES)
+        words += ["-addext", f"subjectAltName={names}"]
         run([*words, "-keyout", str(self._key), "-out", str(self.certificate)])
         self._key.chmod(0o600)
 
@@ -109,11 +118,11 @@ class Cluster:
     def _key(self) -> Path:
         return self.folder / "server.key"
 
-    def _config(self, name: str, port: int, api: int) -> dict[str, Any]:
+    def _config(self, node: Node) -> dict[str, Any]:
         """Return the recipe's file, with what is another one here."""
         config = recipe()
-        address = f"127.0.0.1:{api}"
-        config["name"] = name
+        address = f"{node.address}:{node.api}"
+        config["name"] = node.name
         config["restapi"] |= {"listen": address, "connect_address": address}
         config["etcd"] = {"hosts": self.etcd.hosts}
         dynamic = config["bootstrap"]["dcs"]
@@ -125,23 +134,29 @@ class Cluster:
         if self.timing:
             parameters["wal_sender_timeout"] = f"{self.timing['ttl'] // 2}s"
         postgresql = config["postgresql"]
-        listen = f"127.0.0.1:{port}"
-        place = self.folder / name
-        postgresql |= {"listen": listen, "connect_address": listen, "bin_dir": str(programs())}
+        listen = postgresql["listen"].replace("192.0.2.11", node.address)
+        postgresql["listen"] = listen.replace(":5432", f":{node.port}")
+        place = self.folder / node.name
+        postgresql |= {"connect_address": f"{node.address}:{node.port}", "bin_dir": str(programs())}
         postgresql |= {"data_dir": str(place / "data"), "pgpass": str(place / "pgpass")}
-        postgresql["authentication"]["superuser"]["password"] = self.superuser
+        for who in ("replication", "rewind"):
+            postgresql["authentication"][who]["sslrootcert"] = str(self.certificate)
         postgresql["parameters"] |= {
-            "unix_socket_directories": "",
+            "unix_socket_directories": str(node.socket),
             "ssl_cert_file": str(self.certificate),
             "ssl_key_file": str(self._key),
         }
-        local = [line.replace("192.0.2.0/24", "127.0.0.1/32") for line in postgresql["pg_hba"]]
-        postgresql["pg_hba"] = local
+        # Processes run as another UNIX user than the recipe's, and come from another address.
+        postgresql["pg_hba"] = [
+            re.sub(r"192\.0\.2\.\d+/\d+", "127.0.0.1/32", re.sub("peer$", "peer map=owner", line))
+            for line in postgresql["pg_hba"]
+        ]
+        postgresql["pg_ident"] = [f"owner {owner()} postgres"]
         return config
 
     def url(self, passfile: Path) -> str:
         """Return the address of whichever node can be written to, for msglog; write its password."""
-        hosts = [f"127.0.0.1:{node.port}" for node in self.nodes]
+        hosts = [f"{node.address}:{node.port}" for node in self.nodes]
         lines = [f"{host}:{DATABASE}:msglog:{self.password}\n" for host in hosts]
         passfile.write_text("".join(lines))
         passfile.chmod(0o600)
@@ -205,13 +220,11 @@ class Cluster:
         """Run one statement at a node as the superuser, and return what it prints."""
         words = ["psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-"]
         more = {
-            "PGHOST": "127.0.0.1",
+            "PGHOST": str(node.socket),
             "PGPORT": str(node.port),
             "PGUSER": "postgres",
-            "PGPASSWORD": self.superuser,
             "PGDATABASE": database,
             "PGCONNECT_TIMEOUT": "3",
-            "PGSSLMODE": "require",
         }
         return run(words, more=more, stdin=sql).strip()
 

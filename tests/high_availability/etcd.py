@@ -1,4 +1,7 @@
-"""Three members of etcd on loopback, which can be killed and started again."""
+"""Three members of etcd on loopback, which can be killed and started again.
+
+Their settings are those of docs/deploy/postgresql/etcd, with other addresses, ports and folders.
+"""
 
 import signal
 import subprocess
@@ -17,6 +20,7 @@ from tests.high_availability.owner import (
 )
 
 MEMBERS = 3
+RECIPE = Path(__file__).parents[2] / "docs" / "deploy" / "postgresql" / "etcd"
 START_SECONDS = 60.0
 
 
@@ -25,20 +29,22 @@ class Etcd:
     """The members, numbered from 0. folder: where their data is, and what they say."""
 
     folder: Path
-    ports: list[tuple[int, int]] = field(default_factory=list)
+    ports: list[tuple[int, int]] = field(init=False)
     processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        ports = free_ports(2 * MEMBERS)
+        self.ports = list(zip(ports[:MEMBERS], ports[MEMBERS:], strict=True))
 
     def open(self) -> None:
         """Start all members, and wait until they have a leader."""
-        ports = free_ports(2 * MEMBERS)
-        self.ports = list(zip(ports[:MEMBERS], ports[MEMBERS:], strict=True))
         self.processes = [self._start(number) for number in range(MEMBERS)]
         wait_for("etcd has no leader", self.healthy, START_SECONDS)
 
     @property
     def hosts(self) -> list[str]:
         """Where clients find the members."""
-        return [f"127.0.0.1:{client}" for client, _ in self.ports]
+        return [f"{_address(number)}:{client}" for number, (client, _) in enumerate(self.ports)]
 
     def healthy(self) -> bool:
         """Tell whether something can be written."""
@@ -54,6 +60,11 @@ class Etcd:
         except ClusterError:
             return False
         return True
+
+    def members(self, number: int) -> list[str]:
+        """Return a line for each member that one of them knows."""
+        words = ["etcdctl", f"--endpoints=http://{self.hosts[number]}", "member", "list"]
+        return run(words, more={"ETCDCTL_API": "3"}).splitlines()
 
     def kill(self, number: int) -> None:
         """Have a member die at once."""
@@ -71,27 +82,40 @@ class Etcd:
             end(process)
 
     def _start(self, number: int) -> "subprocess.Popen[bytes]":
-        name = f"etcd{number}"
-        data = self.folder / name
+        data = self.data(number)
         data.mkdir(mode=0o700, exist_ok=True)
         give(data)
-        client, peer = self.ports[number]
-        cluster = ",".join(
-            f"etcd{one}=http://127.0.0.1:{port}" for one, (_, port) in enumerate(self.ports)
-        )
-        words = [
-            "etcd",
-            f"--name={name}",
-            f"--data-dir={data}",
-            f"--listen-client-urls=http://127.0.0.1:{client}",
-            f"--advertise-client-urls=http://127.0.0.1:{client}",
-            f"--listen-peer-urls=http://127.0.0.1:{peer}",
-            f"--initial-advertise-peer-urls=http://127.0.0.1:{peer}",
-            f"--initial-cluster={cluster}",
-            "--initial-cluster-token=msglog",
-            "--heartbeat-interval=200",
-            "--election-timeout=2000",
-            "--enable-v2",
-            "--logger=zap",
-        ]
-        return start(words, self.folder / f"{name}.log")
+        words = ["etcd", "--heartbeat-interval=200", "--election-timeout=2000", "--logger=zap"]
+        log = self.folder / f"etcd{number}.log"
+        return start(words, log, more=self._settings(number))
+
+    def data(self, number: int) -> Path:
+        """Return the folder of a member."""
+        return self.folder / f"etcd{number}"
+
+    def _settings(self, number: int) -> dict[str, str]:
+        """Return what the recipe's file says on one host, as systemd would give it to etcd."""
+        text = RECIPE.read_text()
+        text = text.replace("/var/lib/etcd/default", str(self.data(number)))
+        lines = [line for line in text.splitlines() if line.startswith("ETCD_")]
+        told = dict(line.split("=", 1) for line in lines)
+        own = {name: _here(value, number) for name, value in told.items()}
+        own["ETCD_NAME"] = f"db{1 + number}"
+        for one, (client, peer) in enumerate(self.ports):
+            for usual, port in ((2379, client), (2380, peer)):
+                there = f"{_address(one)}:{usual}", f"{_address(one)}:{port}"
+                own = {name: value.replace(*there) for name, value in own.items()}
+        return own
+
+
+def _address(number: int) -> str:
+    return f"127.0.0.{2 + number}"
+
+
+def _here(value: str, number: int) -> str:
+    """Return a value of the recipe's for another host, with our addresses for those of the page."""
+    if "," not in value:  # of its own address, not of all
+        value = value.replace("192.0.2.11", f"192.0.2.{11 + number}")
+    for one in range(MEMBERS):
+        value = value.replace(f"192.0.2.{11 + one}", _address(one))
+    return value

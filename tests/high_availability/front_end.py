@@ -1,20 +1,22 @@
 """Front ends: each an sshd with an account folder of its own, all over one database.
 
-sshd asks msglog about each key, as docs/deploy/postgresql says, so that there is no file of keys to differ.
+sshd has the settings of docs/deploy/postgresql, and asks msglog about each key: there is no file of keys to differ.
 """
 
 import contextlib
 import os
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.high_availability.pushers import Pusher
-from tests.ssh.asking import PROGRAM, guided_lines
+from tests.ssh.asking import PROGRAM, login
 from tests.ssh.sshd import USER_CONFIG, Sshd, User, running_sshd
 
-CROWDED = ["MaxStartups 1000", "LoginGraceTime 300"]
+RECIPE = Path(__file__).parents[2] / "docs/deploy/postgresql/sshd_config.d/60-msglog.conf"
+INSTALLED = "/opt/pipx/venvs/msglog/bin/python -I /opt/pipx/venvs/msglog/bin/msglog"
 SECONDS = 120.0
 
 
@@ -73,18 +75,45 @@ def make_account(folder: Path, store: str | None) -> Path:
     return account
 
 
+def recipe(account: Path, program: Sequence[str], grace: int | None) -> str:
+    """Return the recipe's file for sshd, for this account, UNIX account and program."""
+    text = RECIPE.read_text()
+    changes = {
+        f"{INSTALLED} authorized-keys %u %f": (
+            f"{' '.join(program)} authorized-keys %u %f --account {account}"
+        ),
+        "AuthorizedKeysCommandUser server": f"AuthorizedKeysCommandUser {login()}",
+        "Match User server": f"Match User {login()}",
+    }
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    return (
+        text if grace is None else re.sub("(?m)^LoginGraceTime .*", f"LoginGraceTime {grace}", text)
+    )
+
+
 @contextlib.contextmanager
 def front_end(
-    folder: Path, store: str | None, *, account: Path | None = None
+    folder: Path,
+    store: str | None,
+    *,
+    account: Path | None = None,
+    program: Sequence[str] = PROGRAM,
+    grace: int | None = None,
 ) -> Iterator[FrontEnd]:
     """Run a front end until the block ends. store: a connection string, or None for SQLite.
 
-    account: one that is there already, which several sshds of one host share.
+    account: one that is there already, which several sshds of one host share. program: how sshd
+    starts msglog. grace: the seconds of LoginGraceTime, if not the recipe's.
     """
     found = account or make_account(folder, store)
+    settings = folder / "60-msglog.conf"
+    settings.write_text(recipe(found, program, grace))
     # Sessions find nothing of whoever runs the tests: no .pgpass, no .bashrc.
-    lines = [f"SetEnv HOME={found.parent}", *guided_lines(found)]
-    with running_sshd(folder / "sshd", extra=lines, first=CROWDED) as sshd:
+    lines = [f"SetEnv HOME={found.parent}"]
+    include = [f"Include {settings}"]
+    with running_sshd(folder / "sshd", extra=lines, first=include, limits=()) as sshd:
         yield FrontEnd(sshd, found)
 
 

@@ -27,22 +27,28 @@ ASK_SECONDS = 2.0
 
 @dataclass
 class Node:
-    """name: as the others and PostgreSQL know it. port, api: where PostgreSQL and Patroni listen.
+    """name: as the others and PostgreSQL know it. address, port, api: where PostgreSQL and Patroni listen.
 
     config: what Patroni's file says.
     """
 
     name: str
     folder: Path
+    address: str
     port: int
     api: int
-    config: Mapping[str, Any]
+    config: Mapping[str, Any] = field(default_factory=dict)
     process: "subprocess.Popen[bytes] | None" = None
     _frozen: list[int] = field(default_factory=list)
 
     @property
     def data(self) -> Path:
         return self.folder / self.name / "data"
+
+    @property
+    def socket(self) -> Path:
+        """The folder of PostgreSQL's socket."""
+        return self.folder / self.name
 
     @property
     def log(self) -> Path:
@@ -127,7 +133,7 @@ class Node:
         found: dict[str, Any] = {}
         try:
             with urllib.request.urlopen(
-                f"http://127.0.0.1:{self.api}/{what}", timeout=ASK_SECONDS
+                f"http://{self.address}:{self.api}/{what}", timeout=ASK_SECONDS
             ) as answer:
                 found = json.load(answer)
         except urllib.error.HTTPError as error:

@@ -25,6 +25,11 @@ class ClusterError(Exception):
     """Something of a cluster does not start, or is not as it should be in time."""
 
 
+def owner() -> str:
+    """Return the name of the UNIX user that all of it runs as."""
+    return OWNER if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+
+
 def programs() -> Path:
     """Return the folder with PostgreSQL's own programs, of one version."""
     return Path(binary("initdb")).parent

@@ -21,6 +21,9 @@ PAUSE_SECONDS = 0.3
 ALLOWED = {4: "the remote could not be reached, or ended the session"}
 """The exit statuses of a push that may be repeated while servers die."""
 
+LASTING = ("does not let us in", "Permission denied")
+"""What a client is told that makes it give up: never while servers die, whose users have keys."""
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -114,7 +117,8 @@ class Crowd:
                 return True
             with self.tally.lock:
                 self.tally.repeated[f"{done.status}: {done.said}"] += 1
-            if done.status not in ALLOWED or done.ended > patient_until:
+            lasting = done.status not in ALLOWED or any(text in done.said for text in LASTING)
+            if lasting or done.ended > patient_until:
                 self._fail(f"{pusher.name}: push: {done.status}: {done.said}")
                 return False
             time.sleep(PAUSE_SECONDS)

@@ -12,6 +12,7 @@ from msglog.account.role import Role
 from msglog.errors import NotAuthorisedError
 from msglog.repository import Repository, UnknownLogError
 from msglog.timestamp import rfc3339
+from plumbing.transport.channel import NotLetInError
 from porcelain import fetch, sync
 from porcelain.schedule import LONGEST_DELAY_SECONDS
 from porcelain.settings import load_settings
@@ -149,6 +150,44 @@ def test_those_who_were_cut_off_together_come_back_apart(world: World) -> None:
     world.then = {1: lambda: None}
     world.run(random=lambda _: next(chances))
     assert world.waits == [2.0, 6.0]
+
+
+def test_who_was_let_in_before_waits_for_a_host_that_takes_no_key(world: World) -> None:
+    def shut() -> None:
+        world.shut = True
+        world.lines[-1].broken = True
+
+    def open_again() -> None:
+        world.add_here(7)
+        world.shut = False
+
+    world.then = {1: shut, 4: open_again, 5: lambda: None}
+    assert world.run() == -1
+    assert world.waits[1:4] == pytest.approx([4, 8, 16])
+    assert world.said == [
+        "msglog: the host does not let us in; trying again in 4 s",
+        "msglog: origin answers again",
+    ]
+    assert len(world.out) == 1
+
+
+def test_who_is_removed_and_let_in_no_more_is_stopped(world: World) -> None:
+    def remove() -> None:
+        world.rights.revoked = True
+        world.shut = True
+        world.add_there(5)
+
+    world.then = {2: remove, 9: lambda: None}
+    with pytest.raises(NotAuthorisedError):
+        world.run()
+    assert world.rounds == 2
+
+
+def test_who_was_never_let_in_is_told_so(world: World) -> None:
+    world.shut = True
+    with pytest.raises(NotLetInError):
+        world.run()
+    assert world.waits == []
 
 
 def test_who_is_removed_is_stopped_at_the_next_round(world: World) -> None:

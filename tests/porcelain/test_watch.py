@@ -25,7 +25,7 @@ from msglog.refname import InvalidNameError
 from msglog.repository import Repository, UnknownLogError
 from plumbing.news import CannotWatchError, NothingLeftError
 from plumbing.service import Service
-from plumbing.transport.channel import ChannelError
+from plumbing.transport.channel import ChannelError, NotLetInError
 from porcelain import watch
 from porcelain.message_json import json_text
 from porcelain.vigil import LONGEST_DELAY_SECONDS
@@ -190,6 +190,31 @@ def test_a_server_that_falls_over_each_time_is_tried_ever_more_rarely(scene: Sce
     assert scene.bodies == [1, 2]
 
 
+def test_a_host_that_let_us_in_and_takes_no_key_now_is_waited_for(scene: Scene) -> None:
+    def shut() -> None:
+        scene.world.shut = True
+        scene.cut()
+
+    def open_again() -> None:
+        scene.world.shut = False
+
+    scene.world.then |= {2: open_again}
+    scene.acts = [scene.add(1), shut, scene.add(2)]
+    assert scene.run() == -1
+    assert scene.bodies == [1, 2]
+    assert scene.world.said[1:] == [
+        "msglog: the host does not let us in; trying again in 2 s",
+        "msglog: origin answers again",
+    ]
+
+
+def test_a_host_that_takes_no_key_at_first_is_an_error(scene: Scene) -> None:
+    scene.world.shut = True
+    with pytest.raises(NotLetInError):
+        scene.run()
+    assert scene.world.waits == []
+
+
 def test_a_remote_that_cannot_be_reached_at_first_is_an_error(scene: Scene) -> None:
     scene.world.down = True
     with pytest.raises(ChannelError):
@@ -206,6 +231,17 @@ def test_who_is_removed_is_stopped(scene: Scene) -> None:
         scene.run()
     assert caught.value.exit_status == 3
     assert len(scene.world.lines) == 2  # a new session had the last word
+    assert scene.world.waits == []
+
+
+def test_who_is_removed_and_let_in_no_more_is_stopped(scene: Scene) -> None:
+    def remove() -> None:
+        scene.world.rights.revoked = True
+        scene.world.shut = True
+
+    scene.acts = [scene.add(1), remove]
+    with pytest.raises(NotAuthorisedError):
+        scene.run()
     assert scene.world.waits == []
 
 

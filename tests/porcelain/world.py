@@ -12,7 +12,7 @@ from msglog.repository import Repository
 from plumbing.context import Context
 from plumbing.receive_pack import IDLE_SECONDS
 from plumbing.session import Session
-from plumbing.transport.channel import Channel, ChannelError
+from plumbing.transport.channel import Channel, ChannelError, NotLetInError
 from porcelain import sync
 from tests.plumbing.peers import Rights, Server, add, message
 
@@ -66,6 +66,7 @@ class World:
     lines: list[Line] = field(default_factory=list)
     sent: list[int] = field(default_factory=list)
     down: bool = False
+    shut: bool = False
     tries: int = 0
     open_lines: int = 0
     rounds: int = 0
@@ -85,6 +86,8 @@ class World:
         self.tries += 1
         if self.down:
             raise ChannelError("cannot connect to host port 22", why="Connection refused")
+        if self.shut:
+            raise NotLetInError("the host does not let us in")
         connect = self.server.connect(self.rights)
 
         def wrapped(words: Sequence[str]) -> Channel:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from tests.bench.machine import describe
 from tests.bench.msglog import compile_all
-from tests.scaling import growth, throughput, writers
+from tests.scaling import growth, throughput, weight, writers
 
-PARTS = ("throughput", "writers", "growth")
+PARTS = ("throughput", "writers", "weight", "growth")
 
 
 def say(text: str) -> None:
@@ -22,6 +22,9 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--front-ends", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--writers", type=int, nargs="+", default=[1, 2, 4, 8])
+    parser.add_argument("--store", action="append", choices=writers.STORES, help="for writers")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[2_000, 100_000, 200_000])
+    parser.add_argument("--pushes", type=int, default=100, help="into a store of each size, twice")
     parser.add_argument("--short", type=int, default=10_000)
     parser.add_argument("--long", type=int, default=10_000_000)
     arguments = parser.parse_args()
@@ -38,7 +41,12 @@ def main() -> None:
             ):
                 say(rate.line())
         if "writers" in parts:
-            for line in writers.measure(folder, arguments.writers, arguments.seconds / 4):
+            for line in writers.measure(
+                folder, arguments.writers, arguments.seconds / 4, arguments.store or writers.STORES
+            ):
+                say(line)
+        if "weight" in parts:
+            for line in weight.measure(folder / "weight", arguments.sizes, arguments.pushes):
                 say(line)
         if "growth" in parts:
             for line in growth.measure(folder, (arguments.short, arguments.long)):

@@ -37,11 +37,13 @@ DisableForwarding yes
 PrintMotd no
 PrintLastLog no
 UseDNS no
-LoginGraceTime 30
-MaxStartups 300:30:400
+{limits}
 LogLevel VERBOSE
 {extra}
 """
+
+LIMITS = ("LoginGraceTime 30", "MaxStartups 300:30:400")
+"""Of several MaxStartups OpenSSH 9.2 takes the last, not the first as of all else."""
 
 PLAIN_SHELL = "SetEnv SHLVL=2"
 """With this, bash runs forced commands without the ~/.bashrc of whoever runs the tests, who may have
@@ -135,11 +137,16 @@ def make_key(path: Path, *, kind: str = "ed25519", comment: str = "", passphrase
 
 @contextlib.contextmanager
 def running_sshd(
-    folder: Path, *, extra: Sequence[str] = (), first: Sequence[str] = ()
+    folder: Path,
+    *,
+    extra: Sequence[str] = (),
+    first: Sequence[str] = (),
+    limits: Sequence[str] = LIMITS,
 ) -> Iterator[Sshd]:
     """Run sshd from a folder until the block ends.
 
     extra: more lines of sshd_config. first: lines before ours, in whose place sshd takes them.
+    limits: of connections that nobody has logged in on.
     Raises SshdError with sshd's own words when it does not start.
     """
     program = find_sshd()
@@ -156,7 +163,7 @@ def running_sshd(
         more = list(extra)
         if not any(line.startswith("SetEnv ") for line in (*first, *more)):
             more.insert(0, PLAIN_SHELL)
-        lines = {"extra": "\n".join(more), "first": "\n".join(first)}
+        lines = {"extra": "\n".join(more), "first": "\n".join(first), "limits": "\n".join(limits)}
         config.write_text(SSHD_CONFIG.format(port=port, folder=folder, login=login, **lines))
         process = subprocess.Popen(
             [program, "-D", "-e", "-f", str(config)],

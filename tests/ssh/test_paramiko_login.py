@@ -16,6 +16,7 @@ from paramiko.common import (  # type: ignore[import-untyped]
     OPEN_SUCCEEDED,
 )
 
+from plumbing.transport.channel import ConnectError
 from plumbing.transport.selection import connect
 from plumbing.transport.settings import Settings
 from plumbing.transport.url import parse_url
@@ -46,9 +47,10 @@ class Interface(paramiko.ServerInterface):  # type: ignore[misc]
 class Sparing(paramiko.transport.AuthHandler):  # type: ignore[misc]
     """The server's side: it may keep what grants the service until a request to log in is there."""
 
-    def __init__(self, transport: paramiko.Transport, *, keeps: bool) -> None:
+    def __init__(self, transport: paramiko.Transport, *, keeps: bool, ends_after: int) -> None:
         super().__init__(transport)
         self.keeps = keeps
+        self.ends_after = ends_after
         self.said: list[str] = []
         self.kept: list[paramiko.Message] = []
 
@@ -60,6 +62,9 @@ class Sparing(paramiko.transport.AuthHandler):  # type: ignore[misc]
 
     def _parse_userauth_request(self, message: paramiko.Message) -> None:
         self.said.append("login")
+        if self.said.count("login") > self.ends_after:
+            self.transport.close()
+            return
         self._grant()
         super()._parse_userauth_request(message)
 
@@ -81,15 +86,18 @@ class Server:
     threads: list[threading.Thread] = field(default_factory=list)
     handlers: list[Sparing] = field(default_factory=list)
 
-    def serve(self, taken: Path, *, keeps: bool) -> None:
+    def serve(self, taken: Path, *, keeps: bool, ends_after: int = 100) -> None:
+        """Serve one connection, and end it instead of answering one login more than ends_after."""
+
         def run() -> None:
             connection, _ = self.listener.accept()
             with contextlib.closing(paramiko.Transport(connection)) as transport:
                 transport.add_server_key(paramiko.PKey.from_path(self.folder / "host"))
-                transport.auth_handler = Sparing(transport, keeps=keeps)
+                transport.auth_handler = Sparing(transport, keeps=keeps, ends_after=ends_after)
                 self.handlers.append(transport.auth_handler)
                 interface = Interface(paramiko.PKey.from_path(taken).asbytes())
-                transport.start_server(server=interface)
+                with contextlib.suppress(paramiko.SSHException):  # it was ended on purpose
+                    transport.start_server(server=interface)
                 transport.join(30)
 
         self.threads.append(threading.Thread(target=run, daemon=True))
@@ -145,6 +153,20 @@ def test_each_key_is_offered_once(server: Server, tmp_path: Path, kinds: list[st
     server.serve(keys[-1], keeps=False)
     log_in(server.settings(*keys))
     assert server.handlers[0].said == ["service", "login"] * 2
+
+
+@pytest.mark.parametrize("refused", [0, 1])
+def test_a_host_that_gives_no_answer_has_not_refused_the_key(
+    server: Server, tmp_path: Path, refused: int
+) -> None:
+    """sshd ends a connection whose key is looked up for too long; and one after too many refusals."""
+    keys = [tmp_path / f"key{number}" for number in range(refused + 1)]
+    for key in (*keys, tmp_path / "other"):
+        make_key(key)
+    server.serve(tmp_path / "other", keeps=False, ends_after=refused)
+    with pytest.raises(ConnectError, match="the host closed the connection") as caught:
+        log_in(server.settings(*keys))
+    assert caught.value.temporary is (refused == 0)
 
 
 @pytest.mark.parametrize("name", ["curve25519-sha256", "curve25519-sha256@libssh.org"])

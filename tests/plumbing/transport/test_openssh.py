@@ -139,6 +139,7 @@ def test_the_command_and_the_url_reach_the_program_as_they_are(tmp_path: Path) -
         ("ssh: connect to host h port 22: Connection refused", True),
         ("ssh: Could not resolve hostname h: Temporary failure in name resolution", True),
         ("kex_exchange_identification: Connection closed by remote host", True),
+        ("Connection closed by 192.0.2.1 port 22", True),
         ("ann@h: Permission denied (publickey).", False),
         ("Host key verification failed.", False),
         ("Received disconnect from h: 2: Too many authentication failures", False),

@@ -35,7 +35,7 @@ def run(arguments: Namespace, context: Context) -> int:
     r"""Print `<root>\t<ref>` for each log that we may list, and nothing else."""
     config = load_config(context)
     session = open_session(
-        find_target(config, arguments.remote, context, context.repository_directory),
+        find_target(config, arguments.remote, context, context.repository_directory, host=True),
         context,
         config,
         lambda: [ListRefs()],

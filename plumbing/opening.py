@@ -10,6 +10,7 @@ from msglog.config import UnknownRemoteError, load
 from msglog.dataclass import dataclass
 from msglog.errors import RemoteError
 from msglog.layout import CONFIG_NAME, STORE_NAME
+from msglog.refname import DEFAULT_REMOTE
 from plumbing.transport.settings import Settings
 from plumbing.transport.url import UrlError, parse_url, receive_pack_command
 
@@ -65,17 +66,21 @@ def load_config(context: Context) -> Config:
     return load(files)
 
 
-def find_target(config: Config, text: str, context: Context, repository: str | None) -> Target:
+def find_target(
+    config: Config, text: str, context: Context, repository: str | None, *, host: bool = False
+) -> Target:
     """Return the remote of this name, or the one at this URL; raises UnknownRemoteError, UrlError.
 
     repository: the folder of ours. A path that was set up starts from the folder that this lies
-    in, as in git; one that is typed starts from where the command runs.
+    in, as in git; one that is typed starts from where the command runs. host: a plain word that is
+    no remote is an alias of ssh_config, as in every URL that is set up.
     """
     remote = config.remotes().get(text)
     if remote is not None:
         base = Path(context.directory if repository is None else os.path.dirname(repository))
         return Target(remote.name, _configured_url(remote), base, remote.repository)
-    check_is_remote(config, text)
+    if not host or text == DEFAULT_REMOTE:
+        check_is_remote(config, text)
     return Target("", parse_url(text), Path(context.directory))
 
 

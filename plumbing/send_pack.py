@@ -31,7 +31,9 @@ def run(arguments: Namespace, context: Context) -> int:
     status = 0
     try:
         config = load_config(context)
-        target = find_target(config, arguments.remote, context, context.repository_directory)
+        target = find_target(
+            config, arguments.remote, context, context.repository_directory, host=True
+        )
         session = open_session(target, context, config)
         try:
             remote = Remote(target.name, session.greeting.repository)

@@ -59,9 +59,6 @@ def test_mistyped_names_are_guessed(cli: CommandLine) -> None:
         ["pull"],
         ["watch"],
         ["remote", "show"],
-        ["ls-remote"],
-        ["send-pack"],
-        ["fetch-pack"],
         ["admin", "user", "list", "--remote"],
     ):
         said = cli.fails(2, *arguments, "labratory")
@@ -74,6 +71,8 @@ def test_a_remote_that_nobody_named_is_missed(cli: CommandLine) -> None:
     said = "there is no remote 'origin'. Add it with `msglog remote add origin URL`."
     for arguments in (["push"], ["ls-remote"], ["verify", "--repair", "origin"]):
         assert cli.fails(2, *arguments) == said
+    for plumbing in ("ls-remote", "send-pack", "fetch-pack"):
+        assert cli.fails(2, plumbing, "origin") == said
 
 
 def test_what_is_to_go_is_not_to_be_made(cli: CommandLine) -> None:

@@ -254,6 +254,9 @@ def faults(database: Tables) -> Iterator[str]:
         for number, kept, *values in rows:
             if kept not in (0, checksum(values)):
                 yield f"record {number} of the audit is not as it was written"
+        if rows[-1][0] <= last:  # a damaged tree may give the same rows again and again
+            yield "the records of the audit are out of order"
+            return
         last = rows[-1][0]
 
 

@@ -348,8 +348,8 @@ class SqliteStore:
         sql = "SELECT key FROM messages WHERE key > ? ORDER BY key LIMIT ?"
         while rows := self._link.select(sql, (last, PARAMETERS)):
             for (key,) in self._link.checked(rows, (bytes,)):
-                last = key
                 yield Key(key)
+            last = self._link.beyond(last, rows[-1][0])
 
     def forget_agreed(self, log: str) -> None:
         """Forget what was agreed about a log."""

@@ -234,7 +234,7 @@ class Collection:
                     used.add(receipt)
             self._many("INSERT INTO temp.unlisted VALUES (?, ?)", unlisted)
             self._many("INSERT OR IGNORE INTO temp.used VALUES (?)", [(one,) for one in used])
-            last = rows[-1][0]
+            last = self._link.beyond(last, rows[-1][0])
             done += len(rows)
             if self._progress is not None:
                 self._progress(done, total)
@@ -350,5 +350,5 @@ class Collection:
             with self._link.transaction():
                 self._many("DELETE FROM receipts WHERE id = ?", rows)
             removed += len(rows)
-            last = rows[-1][0]
+            last = self._link.beyond(last, rows[-1][0])
         return removed

@@ -72,7 +72,7 @@ class Condensation:
         while keys := self._next_keys(last):
             with self._link.transaction():
                 done += self._rewrite(keys)
-            last = keys[-1]
+            last = self._link.beyond(last, keys[-1])
             seen += len(keys)
             if progress is not None:
                 progress(seen, total)

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
     from os import PathLike
-    from typing import Any, TypeAlias
+    from typing import Any, TypeAlias, TypeVar
+
+    _Key = TypeVar("_Key", bytes, int)
 
 PARAMETERS = 500
 """How many values one statement is given."""
@@ -146,6 +148,16 @@ class Link:
     def translated(self) -> Translation:
         """Raise what SQLite raises as errors of a store."""
         return Translation(self.path)
+
+    def beyond(self, last: _Key, key: _Key) -> _Key:
+        """Return the key that a page of rows ends with, after the last key of the one before.
+
+        Raises DamagedStoreError where it is not beyond: a damaged tree may give the same rows again
+        and again.
+        """
+        if not isinstance(key, type(last)) or key <= last:
+            raise self.damaged("its rows are out of order")
+        return key
 
     def damaged(self, why: str) -> DamagedStoreError:
         """Return an error that says that the file is damaged."""

@@ -13,6 +13,7 @@ from msglog.account.audit import (
     AuditRecord,
     Trail,
     Visit,
+    faults,
     plain,
     records,
 )
@@ -134,6 +135,19 @@ def test_a_record_with_another_number_is_damage(in_file: Database) -> None:
     in_file.execute("UPDATE audit SET id = id + 16 WHERE id = (SELECT max(id) FROM audit)")
     in_file.execute(trigger)
     assert list(in_file.faults()) == ["the audit: 16 numbers of records are left out"]
+
+
+def test_records_that_come_again_and_again_are_damage(
+    in_file: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trail(in_file).record(Act("one"))
+    genuine = Database.select
+
+    def again(database: Database, sql: str, *values: int) -> list[tuple[object, ...]]:
+        return genuine(database, sql, 0, *values[1:])  # a damaged tree gives any rows
+
+    monkeypatch.setattr(Database, "select", again)
+    assert list(faults(in_file)) == ["the records of the audit are out of order"]
 
 
 def test_what_was_removed_for_its_age_is_not_left_out(in_file: Database) -> None:

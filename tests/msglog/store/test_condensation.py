@@ -1,7 +1,7 @@
 """Compressed rows are read as they were written, damaged ones never, and the file gets shorter."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -13,10 +13,13 @@ from msglog import sqlite_progress
 from msglog.key import Key, make_key
 from msglog.objectid import DamagedObjectError, object_id
 from msglog.store import sqlite_condensation, sqlite_dictionaries
+from msglog.store.collection import Retention
 from msglog.store.sqlite import SqliteStore
+from msglog.store.sqlite_link import DamagedStoreError, Link, Row, Value
 from msglog.store.store import Commit, Receipt
 
 IDENTITY = bytes(range(16))
+RETENTION = Retention(now=2_000_000)
 
 
 def texts(count: int, first: int = 0) -> dict[Key, bytes]:
@@ -121,6 +124,31 @@ def test_giving_pages_back_ends_when_its_user_wants_it(
     assert store.find_messages(list(messages)) == messages
     assert list(store.faults()) == []
     store.condense()
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda store: store.condense(),
+        lambda store: list(store.held_keys()),
+        lambda store: store.collect(RETENTION, dry_run=True),
+    ],
+)
+def test_rows_that_come_again_and_again_are_damage(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, work: Callable[[SqliteStore], object]
+) -> None:
+    store.commit(Commit(1, "", messages=texts(3)))
+    genuine = Link.select
+
+    def again(link: Link, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
+        if "FROM messages WHERE key > ?" in sql:  # a damaged tree gives any rows
+            parameters = [b"", *parameters[1:]]
+        return genuine(link, sql, parameters)
+
+    monkeypatch.setattr(Link, "select", again)
+    monkeypatch.setattr(sqlite_condensation.Condensation, "_rewrite", lambda *_: 0)
+    with pytest.raises(DamagedStoreError, match="out of order"):
+        work(store)
 
 
 def test_a_reader_keeps_what_it_began_to_read(store: SqliteStore, path: Path) -> None:

@@ -149,16 +149,21 @@ class FaultProxy:
             link.end()
             link.join()
 
+    def _all(self) -> list[Link]:
+        """Return all connections, also one that has passed on something before it was listed."""
+        with self._accepting:
+            return [*self.links]
+
     @property
     def reached(self) -> bool:
-        return any(link.reached for link in self.links)
+        return any(link.reached for link in self._all())
 
     def threads(self) -> set[threading.Thread]:
-        return {thread for link in self.links for thread in link.threads}
+        return {thread for link in self._all() for thread in link.threads}
 
     def passed(self, way: str) -> int:
         """Return how many bytes of one direction have come so far."""
-        return sum(link.streams[way].passed for link in self.links)
+        return sum(link.streams[way].passed for link in self._all())
 
     def _listen(self) -> None:
         while True:

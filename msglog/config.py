@@ -40,15 +40,10 @@ class UnknownRemoteError(ConfigKeyError):
     """
 
     def __init__(self, name: str, known: Iterable[str] = (), *, make: bool = True) -> None:
-        from difflib import get_close_matches  # noqa: PLC0415 - only where something was mistyped
+        from msglog.guess import advice  # noqa: PLC0415 - only where something was mistyped
 
-        near = get_close_matches(name, list(known), n=1)
-        hint = f"Did you mean {near[0]}?" if near else ""
-        if make:
-            add = f"{hint} Else add" if near else "Add"
-            hint = f"{add} it with `msglog remote add {name} URL`."
-        elif not near:
-            hint = "See `msglog remote` for those that there are."
+        add = f"add it with `msglog remote add {name} URL`" if make else ""
+        hint = advice(name, known, make=add, see="See `msglog remote` for those that there are.")
         super().__init__(f"there is no remote {name!r}", hint=hint)
 
 

@@ -59,15 +59,10 @@ class UnknownLogError(UsageError):
     """
 
     def __init__(self, log: str, known: Sequence[str] = (), *, make: bool = True) -> None:
-        from difflib import get_close_matches  # noqa: PLC0415 - only where something was mistyped
+        from msglog.guess import SEE_LOGS, advice  # noqa: PLC0415 - only where it was mistyped
 
-        near = get_close_matches(log, known, n=1)
-        hint = f"Did you mean {near[0]}?" if near else ""
-        if make:
-            begin = f"{hint} Else make" if near else "Make"
-            hint = f"{begin} it with `msglog logs new {log}`."
-        elif not near:
-            hint = "See `msglog logs` for those that there are."
+        new = f"make it with `msglog logs new {log}`" if make else ""
+        hint = advice(log, known, make=new, see=SEE_LOGS)
         super().__init__(f"there is no log {log!r}", hint=hint)
         self.log = log
 

@@ -38,15 +38,10 @@ def _check_logs(patterns: list[str], repository: Repository) -> None:
     names = [log.name for log in repository.logs()]
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
-            from difflib import get_close_matches  # noqa: PLC0415 - where something was mistyped
+            from msglog.guess import SEE_LOGS, advice  # noqa: PLC0415 - where it was mistyped
 
-            near = get_close_matches(pattern, names, n=1)
-            raise QueryError(
-                f"there is no log {pattern!r}",
-                hint=f"Did you mean {near[0]}?"
-                if near
-                else "See `msglog logs` for those that there are.",
-            )
+            hint = advice(pattern, names, see=SEE_LOGS)
+            raise QueryError(f"there is no log {pattern!r}", hint=hint)
 
 
 def time_reader(now: int, local_offset: LocalOffset) -> ReadTime:

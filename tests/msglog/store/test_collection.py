@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from msglog.index.change import build
+from msglog.index.change import Index, build
 from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import iterate
 from msglog.key import FIRST_KEY, Key, make_key
@@ -22,6 +22,7 @@ from msglog.repository import Insertion, Repository
 from msglog.store import postgres_collection
 from msglog.store.collection import REFLOG_LIMIT, REMEMBERED, Collected, Retention
 from msglog.store.memory import MemoryStore
+from msglog.store.postgres import PostgresStore
 from msglog.store.postgres_collection import Collection as PostgresCollection
 from msglog.store.postgres_marks import PostgresMarks
 from msglog.store.postgres_noted import Noted
@@ -478,17 +479,24 @@ def test_a_root_that_is_made_while_rows_go_waits_for_its_turn(
         one.close()
 
 
+def staged_and_unused(
+    databases: Databases, count: int
+) -> tuple[PostgresStore, PostgresStore, Index, Commit]:
+    """Return a store with messages that no ref needs, once more, their index, and what uses it."""
+    store = databases.make_store(IDENTITY, Commit(START, "made"))
+    index = build(sorted(messages(*range(count))))
+    staged = Commit(START, "staged", messages=messages(*range(count)), nodes=index.nodes)
+    store.commit(staged)
+    used = Commit(1, "used", refs=[RefUpdate(log_ref("new"), None, Ref(index.root, index.count))])
+    return store, again(store), index, used
+
+
 @pytest.mark.parametrize("reading", [1, 2])
 def test_what_is_looked_at_again_is_whole_although_the_connection_is_lost(
     databases: Databases, monkeypatch: pytest.MonkeyPatch, reading: int
 ) -> None:
     """A walk that was cut off is begun anew; reading: how many of its nodes are read by then."""
-    store = databases.make_store(IDENTITY, Commit(START, "made"))
-    other = again(store)
-    index = build(sorted(messages(*range(5000))))
-    staged = Commit(START, "staged", messages=messages(*range(5000)), nodes=index.nodes)
-    store.commit(staged)
-    used = Commit(1, "used", refs=[RefUpdate(log_ref("new"), None, Ref(index.root, index.count))])
+    store, other, index, used = staged_and_unused(databases, 5000)
     look, read = PostgresCollection._look_again, PostgresMarks.read
     looks: list[int] = []
     readings: list[int] = []
@@ -521,13 +529,8 @@ def test_what_was_looked_at_again_stays_marked_although_an_answer_is_lost(
 ) -> None:
     """What was noted is gone by then, and no later look finds it."""
     monkeypatch.setattr(postgres_collection, "SLICE", 50)
-    store = databases.make_store(IDENTITY, Commit(START, "made"))
-    other = again(store)
-    index = build(sorted(messages(*range(1000))))
-    staged = Commit(START, "staged", messages=messages(*range(1000)), nodes=index.nodes)
-    store.commit(staged)
+    store, other, index, used = staged_and_unused(databases, 1000)
     store.commit(Commit(START, "staged", messages=messages(*range(2000, 2100))))
-    used = Commit(1, "used", refs=[RefUpdate(log_ref("new"), None, Ref(index.root, index.count))])
     look, commit = PostgresCollection._look_again, Link.commit
     looks: list[int] = []
     lost: list[int] = []
@@ -561,12 +564,7 @@ def test_who_finds_nothing_noted_any_more_reads_all_roots_again(
 ) -> None:
     """Another gc believed this one dead, or the database has been brought back."""
     monkeypatch.setattr(postgres_collection, "SLICE", 50)
-    store = databases.make_store(IDENTITY, Commit(START, "made"))
-    other = again(store)
-    index = build(sorted(messages(*range(1000))))
-    staged = Commit(START, "staged", messages=messages(*range(1000)), nodes=index.nodes)
-    store.commit(staged)
-    used = Commit(1, "used", refs=[RefUpdate(log_ref("new"), None, Ref(index.root, index.count))])
+    store, other, index, used = staged_and_unused(databases, 1000)
     look = PostgresCollection._look_again
     looks: list[int] = []
 

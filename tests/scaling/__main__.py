@@ -22,7 +22,9 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--front-ends", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--writers", type=int, nargs="+", default=[1, 2, 4, 8])
-    parser.add_argument("--store", action="append", choices=writers.STORES, help="for writers")
+    parser.add_argument(
+        "--store", action="append", choices=writers.STORES, help="for writers, and growth"
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[2_000, 100_000, 200_000])
     parser.add_argument("--pushes", type=int, default=100, help="into a store of each size, twice")
     parser.add_argument("--short", type=int, default=10_000)
@@ -49,7 +51,10 @@ def main() -> None:
             for line in weight.measure(folder / "weight", arguments.sizes, arguments.pushes):
                 say(line)
         if "growth" in parts:
-            for line in growth.measure(folder, (arguments.short, arguments.long)):
+            stores = [
+                store for store in growth.STORES if store in (arguments.store or growth.STORES)
+            ]
+            for line in growth.measure(folder, (arguments.short, arguments.long), stores):
                 say(line)
 
 

@@ -29,16 +29,18 @@ PUSHES = 20
 COMMITS = 100
 NOW = 2_000_000_000_000_000
 LOGS = ("short", "long")
+STORES = ("SQLite", "PostgreSQL")
 TABLES = """
 SELECT relname, pg_total_relation_size(oid) FROM pg_class
 WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 2 DESC LIMIT 4"""
 
 
-def measure(folder: Path, counts: Sequence[int]) -> Iterator[str]:
-    """Yield lines about both stores, each with a short and a long log in repositories of their own."""
+def measure(folder: Path, counts: Sequence[int], stores: Sequence[str] = STORES) -> Iterator[str]:
+    """Yield lines about each store, with a short and a long log in repositories of their own."""
     words = machine_vocabulary()
     with running_server(DURABLE) as server:
-        for name, store in (("SQLite", None), ("PostgreSQL", server.address())):
+        for name in stores:
+            store = server.address() if name == "PostgreSQL" else None
             place = folder / name
             account = make_account(place, store)
             with front_end(place, store, account=account) as front:

@@ -59,13 +59,22 @@ TOTAL_NUMBERS = (
 """The columns of the totals that only ever grow. Their sum is in the checksum, to which the names
 give its beginning: so it can be added to as they are, and a changed bit in any is found."""
 
-# All that is put in are names and commas of ours.
-_COUNT = (
-    f"INSERT INTO totals VALUES (?, ?, ?, {'?, ' * len(TOTAL_NUMBERS)}?)"  # noqa: S608
-    " ON CONFLICT (repository, operation, result) DO UPDATE SET"
-    f" {', '.join([f'{name} = totals.{name} + excluded.{name}' for name in TOTAL_NUMBERS])},"
-    " checksum = totals.checksum + ?"
-)
+
+def adding(*, key: str = "", value: str = "") -> str:
+    """Return the statement that adds to a total.
+
+    Its values are names, numbers, the checksum if the total is new, and else what to add to it.
+    key: the name of one more column of the key, and value: an expression for it.
+    """
+    more, by = (f", {key}", f", {value}") if key else ("", "")
+    names = f"repository, operation, result, {', '.join(TOTAL_NUMBERS)}, checksum"
+    sums = [f"{name} = totals.{name} + excluded.{name}" for name in TOTAL_NUMBERS]
+    # All that is put in are names, commas and expressions of ours.
+    return (
+        f"INSERT INTO totals ({names}{more}) VALUES ({', '.join('?' * names.count(', '))}, ?{by})"  # noqa: S608
+        f" ON CONFLICT (repository, operation, result{more}) DO UPDATE SET"
+        f" {', '.join(sums)}, checksum = totals.checksum + ?"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +209,7 @@ class Trail:
         numbers = (self._sessions, operations, act.messages, act.size, act.refused, duration)
         base = checksum(names)
         added = sum(numbers) + sum(latencies)
-        self.database.execute(_COUNT, *names, *numbers, *latencies, base + added, added)
+        self.database.count(*names, *numbers, *latencies, base + added, added)
 
     def _found(self, record: AuditRecord, tried: Sequence[int]) -> int:
         """Return the number of a record that may be there already, or 0.

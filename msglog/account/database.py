@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 
+from msglog.account.audit import adding
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError, LocalError
 from msglog.sqlite_file import (
@@ -125,6 +126,8 @@ PRAGMA user_version = 3;
 """,
 }
 """What makes the tables of a format those of the next one."""
+
+_COUNT = adding()
 
 _RESTORE = "Put the account back with `msglog admin restore --replace`."
 
@@ -303,6 +306,10 @@ class Database:
         """Return a number that changes when another connection has committed a change."""
         number: int = self.select("PRAGMA data_version")[0][0]
         return number
+
+    def count(self, *values: Value) -> None:
+        """Add to a total; values: of `adding`."""
+        self.execute(_COUNT, *values)
 
     def together(self, work: Callable[[], _Result], *, writing: bool = True) -> _Result:
         """Do work durably, or nothing of it; once: others are waited for before it begins."""

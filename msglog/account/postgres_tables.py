@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from msglog.account.audit import TOTAL_NUMBERS
+from msglog.account.audit import TOTAL_NUMBERS, adding
 from msglog.account.database import (
     AccountBusyError,
     AccountError,
@@ -28,8 +28,14 @@ if TYPE_CHECKING:
 
     _Result = TypeVar("_Result")
 
-FORMAT = 1
-"""The version of the tables below; a database of a newer one is refused."""
+FORMAT = 2
+"""The version of the tables below; older ones are upgraded, a newer one is refused."""
+
+SHARDS = 16
+"""How many rows a total has, so that sessions do not wait for each other's commits.
+
+Backends are numbered one after the other, so those that begin together seldom share one.
+"""
 
 ERRORS = Errors(
     failed=AccountError,
@@ -42,6 +48,8 @@ _WRITER = "SELECT format FROM account_format FOR UPDATE"
 _LOCK = "SELECT format FROM account_format FOR SHARE"
 _NUMBERS = ", ".join(f"{name} BIGINT NOT NULL" for name in TOTAL_NUMBERS)
 _TEXT = 'TEXT COLLATE "C" NOT NULL'
+_SHARD = "shard INTEGER NOT NULL DEFAULT 0"
+_COUNT = adding(key="shard", value=f"pg_backend_pid() % {SHARDS}")
 
 # As in `msglog.account.database`, where the meaning of all this is told.
 STATEMENTS = (
@@ -73,9 +81,17 @@ STATEMENTS = (
         PRIMARY KEY (repository, pattern, name))""",
     f"""CREATE TABLE totals (
         repository {_TEXT}, operation {_TEXT}, result {_TEXT}, {_NUMBERS},
-        checksum BIGINT NOT NULL, PRIMARY KEY (repository, operation, result))""",
+        checksum BIGINT NOT NULL, {_SHARD},
+        PRIMARY KEY (repository, operation, result, shard))""",
     f"""CREATE TABLE upkeep (
         task {_TEXT}, repository {_TEXT}, time BIGINT NOT NULL, PRIMARY KEY (task, repository))""",
+)
+
+_FROM_1 = (
+    # Whoever adds to a total by its old key fails from now on, and opens the account anew.
+    f"ALTER TABLE totals ADD COLUMN {_SHARD}",
+    "ALTER TABLE totals DROP CONSTRAINT totals_pkey",
+    "ALTER TABLE totals ADD PRIMARY KEY (repository, operation, result, shard)",
 )
 
 _AUDIT_ENDS = "result detail session checksum"
@@ -119,7 +135,7 @@ class PostgresTables:
         return self._link.place
 
     def check_format(self) -> None:
-        """Raise AccountFormatError unless these are tables of ours and of this format."""
+        """Raise AccountFormatError unless these are tables of ours; upgrade older ones."""
         rows = self._link.select("SELECT format FROM account_format")
         if len(rows) != 1 or rows[0][0] < 1:
             raise AccountFormatError(f"{self.place} has no account of msglog's")
@@ -129,6 +145,16 @@ class PostgresTables:
                 why=f"it has format {rows[0][0]}, this version knows up to {FORMAT}",
                 hint="Install a newer msglog.",
             )
+        if rows[0][0] < FORMAT:
+            self._link.run(self._upgrade)
+
+    def _upgrade(self, _: Attempt) -> None:
+        """Upgrade the tables, unless somebody else just does, whom this waits for."""
+        ((known,),) = self._link.select(_WRITER)
+        if known < FORMAT:
+            for statement in _FROM_1:
+                self._link.execute(statement)
+            self._link.execute("UPDATE account_format SET format = $1", FORMAT)
 
     def select(self, sql: str, *values: Value) -> list[Row]:
         """Return the rows of a question."""
@@ -178,6 +204,10 @@ class PostgresTables:
             known = self._statements[sql] = "".join(parts)
         return known
 
+    def count(self, *values: Value) -> None:
+        """Add to a shard of a total; values: of `adding`."""
+        self.execute(_COUNT, *values)
+
     def together(self, work: Callable[[], _Result], *, writing: bool = True) -> _Result:
         """Do work durably, or nothing of it; one such writer at a time.
 
@@ -226,6 +256,8 @@ class PostgresTables:
             raise AccountError(f"cannot make {path}", why=str(error)) from error
 
     def _write(self, path: str) -> None:
+        from msglog.account.totals import merged  # noqa: PLC0415 - only for copies
+
         Database.create(path, suffix="snapshot").close()
         file = connect(path)
 
@@ -239,6 +271,8 @@ class PostgresTables:
                 rows = self._link.copy_out(
                     f"COPY {table} ({columns}) TO STDOUT (FORMAT BINARY)", types.split()
                 )
+                if table == "totals":
+                    rows = merged(rows)
                 file.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
                 file.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)  # noqa: S608 - as above
             file.execute("COMMIT")

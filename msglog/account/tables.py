@@ -43,6 +43,9 @@ class Tables(Protocol):
     def insert(self, sql: str, *values: Value) -> int:
         """Run a statement that adds one row and return the row's number."""
 
+    def count(self, *values: Value) -> None:
+        """Add to a total; values: of `msglog.account.audit.adding`."""
+
     def together(self, work: Callable[[], _Result], *, writing: bool = True) -> _Result:
         """Do work durably, or nothing of it; one such writer at a time.
 

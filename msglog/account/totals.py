@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from operator import add
+
 from msglog.account.audit import TOTAL_NUMBERS, checksum
 from msglog.account.database import FORMAT
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from msglog.account.tables import Row, Tables
 
@@ -62,7 +64,23 @@ def totals(database: Tables) -> list[Total]:
     )
     if not all(map(_is_sound, rows)):
         raise database.damaged("a total is not as it was written")
-    return list(map(_total, rows))
+    return list(map(_total, merged(rows)))
+
+
+def merged(rows: Iterable[Row]) -> Iterator[Row]:
+    """Return one row for all rows with the same names, which are shards of one total.
+
+    rows: names, numbers, and a checksum that a changed bit makes wrong in the result as well.
+    """
+    sums: dict[tuple[str, ...], list[int]] = {}
+    for row in rows:
+        names, numbers = row[: len(_NAMES)], row[len(_NAMES) :]
+        known = sums.get(names)
+        # The names' own checksum is in each, and once in all.
+        sums[names] = list(numbers) if known is None else list(map(add, known, numbers))
+        if known is not None:
+            sums[names][-1] -= checksum(names)
+    return ((*names, *numbers) for names, numbers in sums.items())
 
 
 def _total(row: Row) -> Total:

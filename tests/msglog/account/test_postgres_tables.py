@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,22 @@ import pytest
 
 from msglog import postgres_link
 from msglog.account.account import Account
-from msglog.account.audit import CLEAN_EVERY, PUSH, Act, Trail, Visit, records
-from msglog.account.database import AccountBusyError, Database
-from msglog.account.postgres_tables import PostgresTables
+from msglog.account.audit import (
+    CLEAN_EVERY,
+    PUSH,
+    TOTAL_NUMBERS,
+    Act,
+    Trail,
+    Visit,
+    adding,
+    records,
+)
+from msglog.account.database import AccountBusyError, AccountError, AccountFormatError, Database
+from msglog.account.postgres_tables import FORMAT, SHARDS, PostgresTables
 from msglog.account.record import UnknownUserError
 from msglog.account.role import Role
-from msglog.account.totals import GC, note_upkeep, upkeep
-from msglog.postgres_link import Link
+from msglog.account.totals import GC, faults, note_upkeep, totals, upkeep
+from msglog.postgres_link import Link, Session
 from tests.postgres.databases import Databases
 from tests.postgres.standby import absent_standby
 
@@ -142,6 +151,135 @@ def test_a_lost_answer_about_old_records_that_go_fails_nothing(
     trail(tables).record(PUSHED, durable=True)
     assert cut.times == 1
     assert [one.act for one in records(tables, limit=9)] == [PUSHED]
+
+
+@pytest.fixture
+def sharing(databases: Databases) -> Iterator[tuple[PostgresTables, PostgresTables]]:
+    """Two connections to one account, that add to different shards of a total."""
+    with ExitStack() as stack:
+        first = stack.enter_context(closing(databases.make_tables()))
+        while True:
+            other = stack.enter_context(closing(PostgresTables(Session(first.session.address))))
+            if shard(other) != shard(first):
+                break
+        yield first, other
+
+
+def shard(tables: PostgresTables) -> int:
+    ((number,),) = tables.select("SELECT pg_backend_pid()")
+    return int(number) % SHARDS
+
+
+def test_sessions_in_one_repository_do_not_wait_for_each_others_commits(
+    sharing: tuple[PostgresTables, PostgresTables], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, other = sharing
+    trail(first).record(PUSHED)  # the total is there
+    other.execute("SET lock_timeout = '100ms'")
+    monkeypatch.setattr(postgres_link, "PATIENCE_SECONDS", 1)
+
+    def both() -> None:
+        trail(first).record(PUSHED)  # which is not committed when the next one is
+        trail(other).record(PUSHED, durable=True)
+
+    first.together(both)
+    (total,) = totals(other)
+    assert (total.operations, total.messages, total.size) == (3, 3, 30)
+
+
+def test_a_copy_has_one_row_for_all_shards_of_a_total(
+    sharing: tuple[PostgresTables, PostgresTables], tmp_path: Path
+) -> None:
+    first, other = sharing
+    for number, tables in enumerate((first, other, other)):
+        trail(tables).record(PUSHED)
+        trail(tables).record(Act("list", duration=number))
+    file = str(tmp_path / "copy")
+    first.snapshot(file)
+    with closing(Database.open(file)) as copy:
+        assert copy.select("SELECT operation, operations, messages FROM totals") == [
+            ("list", 3, 0),
+            ("push", 3, 3),
+        ]
+        assert list(faults(copy)) == []
+        assert totals(copy) == totals(first)
+    first.load(file)
+    assert first.select("SELECT DISTINCT shard FROM totals") == [(0,)]
+    assert totals(first)[1].messages == 3
+    trail(other).record(PUSHED)
+    assert totals(first)[1].messages == 4
+
+
+def test_a_total_that_was_changed_is_a_fault_of_a_copy_too(
+    sharing: tuple[PostgresTables, PostgresTables], tmp_path: Path
+) -> None:
+    for tables in sharing:
+        trail(tables).record(PUSHED)
+    first, _ = sharing
+    first.execute("UPDATE totals SET size = size + 16 WHERE shard = ?", shard(first))
+    assert len(list(faults(first))) == 1
+    first.snapshot(str(tmp_path / "copy"))
+    with closing(Database.open(tmp_path / "copy")) as copy:
+        assert len(list(faults(copy))) == 1
+
+
+@pytest.fixture
+def old(databases: Databases) -> str:
+    """The connection string of an account whose totals are as format 1 had them."""
+    with closing(databases.make_tables()) as made:
+        trail(made).record(PUSHED)
+        made.execute("ALTER TABLE totals DROP CONSTRAINT totals_pkey")
+        made.execute("ALTER TABLE totals DROP COLUMN shard")
+        made.execute("ALTER TABLE totals ADD PRIMARY KEY (repository, operation, result)")
+        made.execute("UPDATE account_format SET format = 1")
+        return made.session.address
+
+
+def test_old_tables_are_upgraded_when_they_are_opened(old: str, databases: Databases) -> None:
+    def use() -> None:
+        with closing(PostgresTables(Session(old))) as tables:
+            tables.check_format()
+            trail(tables).record(PUSHED)
+
+    threads = [threading.Thread(target=use) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with closing(PostgresTables(Session(old))) as tables, closing(databases.make_tables()) as new:
+        assert totals(tables)[0].operations == 5
+        assert list(faults(tables)) == []
+        assert tables.select("SELECT format FROM account_format") == [(FORMAT,)]
+        assert shape(tables) == shape(new)
+
+
+def shape(tables: PostgresTables) -> list[tuple[object, ...]]:
+    schema = tables.session.address.rpartition("=")[2]
+    columns = tables.select(
+        "SELECT attname, atttypid, attnotnull FROM pg_attribute WHERE attrelid = 'totals'::regclass"
+        " AND attnum > 0 AND NOT attisdropped ORDER BY attname"
+    )
+    indexes = tables.select("SELECT indexdef FROM pg_indexes WHERE tablename = 'totals'")
+    return columns + [(str(one).replace(schema, ""),) for one in indexes]
+
+
+def test_who_has_opened_old_tables_before_fails(old: str) -> None:
+    """What is counted by the old key would be in another's shard; it opens the account anew."""
+    with closing(PostgresTables(Session(old))) as before:
+        before.execute(adding(), *VALUES)
+        with closing(PostgresTables(Session(old))) as tables:
+            tables.check_format()
+        with pytest.raises(AccountError):
+            before.execute(adding(), *VALUES)
+
+
+VALUES: tuple[str | int, ...] = ("main", "push", "ok", *[0] * len(TOTAL_NUMBERS), 0, 0)
+
+
+def test_newer_tables_are_refused(tables: PostgresTables) -> None:
+    tables.execute("UPDATE account_format SET format = ?", FORMAT + 1)
+    with pytest.raises(AccountFormatError, match="newer msglog"):
+        tables.check_format()
 
 
 class Trouble:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.high_availability.postgresql import running_server
 from tests.ssh.accounts import AccountStore
 from tests.ssh.sshd import Sshd, User, running_sshd
 
@@ -63,7 +64,20 @@ def blocks() -> list[list[str]]:
     return [[line[4:] for line in block.splitlines()] for block in found]
 
 
-def test_the_set_up(sshd: Sshd, account_store: AccountStore) -> None:
+@pytest.fixture
+def variables(account_store: AccountStore) -> Iterator[dict[str, str]]:
+    """The environment in which an account is made that doctor is content with.
+
+    The database of other tests does not wait for the disk.
+    """
+    if not account_store.variables():
+        yield {}
+        return
+    with running_server(settings=()) as server:
+        yield {"MSGLOG_STORE": server.address()}
+
+
+def test_the_set_up(sshd: Sshd, variables: dict[str, str]) -> None:
     as_root, as_server, (verdict,), as_ann, _ = blocks()
     assert [line.startswith(start) for line, start in zip(as_root, ROOT_ONLY, strict=True)] == [
         True
@@ -71,7 +85,7 @@ def test_the_set_up(sshd: Sshd, account_store: AccountStore) -> None:
     assert len(as_root) + len(as_server) < 10
 
     home = sshd.folder / "home" / "server"
-    server, ann = Terminal(home, account_store.variables()), sshd.make_user("ann")
+    server, ann = Terminal(home, variables), sshd.make_user("ann")
     for line in as_server[:-1]:
         server.type(line, given=_pasted(line, ann))
     assert as_server[-1] == "msglog admin doctor"

@@ -6,18 +6,21 @@ import os
 import shutil
 import stat
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
 
 from msglog import backup
 from msglog import folder as folders
 from msglog.annotation import TYPE_CHECKING, cast
 from msglog.dataclass import dataclass
 from msglog.errors import LocalError, UsageError
+from msglog.key import SECOND
 from msglog.layout import CONFIG_NAME, STORE_NAME
 from msglog.pathname import tidy
 from msglog.repository import Repository
-from msglog.timestamp import rfc3339
+from msglog.timestamp import readable_on, rfc3339
 from msglog.version import __version__
 from plumbing.soundness import check_sound
+from porcelain.display import one_line
 from porcelain.output_file import (
     SUFFIX_BYTES,
     check_free,
@@ -188,6 +191,15 @@ def check_repository(
 def make_manifest(kind: str, identity: str, context: Context) -> backup.Manifest:
     """Return what a backup that is made now says of itself."""
     return backup.Manifest(kind, identity, rfc3339(context.now(), 0), __version__)
+
+
+def as_of(manifest: backup.Manifest, context: Context) -> str:
+    """Return when an archive was made, on the user's clocks; as it says where that is no time."""
+    try:
+        moment = datetime.fromisoformat(manifest.time)
+        return readable_on(context.local_offset)(int(moment.timestamp()) * SECOND, 0)
+    except (ValueError, OverflowError):
+        return one_line(manifest.time)
 
 
 def restore(

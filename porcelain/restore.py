@@ -7,7 +7,7 @@ from shlex import quote
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.backup import REPOSITORY
-from porcelain.archive import add_restore_arguments, check_repository, restore
+from porcelain.archive import add_restore_arguments, as_of, check_repository, restore
 from porcelain.display import one_line, plural
 from porcelain.message_json import to_json
 from porcelain.places import FOLDER
@@ -52,7 +52,7 @@ def run(arguments: Namespace, context: Context) -> int:
         }
         context.write(to_json(record))
     elif not context.quiet:
-        said = f"{plural(count, 'message')} of {one_line(done.manifest.time)}"
+        said = f"{plural(count, 'message')} as of {as_of(done.manifest, context)}"
         if arguments.dry_run:
             context.write(f"The backup is sound: {said}\n")
         else:

@@ -10,7 +10,7 @@ from msglog.backup import ACCOUNT
 from msglog.layout import STORE_NAME
 from porcelain.admin.place import account_path
 from porcelain.admin.soundness import check_database
-from porcelain.archive import add_restore_arguments, check_repository, restore
+from porcelain.archive import add_restore_arguments, as_of, check_repository, restore
 from porcelain.display import one_line, plural
 from porcelain.message_json import to_json
 
@@ -66,7 +66,7 @@ def run(arguments: Namespace, context: Context) -> int:
         context.write(to_json(record))
     elif not context.quiet:
         where = plural(len(counts), "repository", "repositories")
-        said = f"{where} with {plural(total, 'message')} of {one_line(done.manifest.time)}"
+        said = f"{where} with {plural(total, 'message')} as of {as_of(done.manifest, context)}"
         if arguments.dry_run:
             context.write(f"The backup is sound: {said}\n")
             return 0

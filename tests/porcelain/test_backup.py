@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from msglog.backup import Manifest
 from msglog.folder import Locked
 from msglog.repository import Repository
+from plumbing.context import Context
 from porcelain import archive
 from porcelain.cli import main
 from tests.porcelain.conftest import CommandLine
@@ -37,11 +39,26 @@ def identity(folder: Path) -> bytes:
     return found
 
 
+@pytest.mark.parametrize(
+    ("time", "shown"),
+    [
+        ("2026-11-29T11:22:52.196341+00:00", "2026-11-29 12:22:52 +0100"),
+        ("2026-11-29T11:22:52-05:00", "2026-11-29 17:22:52 +0100"),
+        ("yesterday", "yesterday"),
+        ("some day\x1b[2J", "some day\\x1b[2J"),
+    ],
+)
+def test_the_time_of_a_backup_is_on_the_users_clocks(time: str, shown: str) -> None:
+    streams = BytesIO(), BytesIO(), BytesIO()
+    context = Context("/", "/", *streams, local_offset=lambda _: 60)
+    assert archive.as_of(Manifest("repository", "ab" * 16, time, "1"), context) == shown
+
+
 def test_there_and_back(filled: CommandLine) -> None:
     listed = filled.ok("list", "--json") + filled.ok("list", "--log", "lab", "--json")
     assert filled.ok("backup", "one").startswith("Backed up 4 messages, ")
     assert (filled.folder / "one").stat().st_mode & 0o777 == 0o600
-    assert filled.ok("restore", "one", "elsewhere/deep").startswith("Restored 4 messages of ")
+    assert filled.ok("restore", "one", "elsewhere/deep").startswith("Restored 4 messages as of ")
     there = ("-C", "elsewhere/deep")
     assert (
         filled.ok(*there, "list", "--json") + filled.ok(*there, "list", "--log", "lab", "--json")

@@ -47,7 +47,7 @@ def test_there_and_back(filled: Home) -> None:
     assert (filled.path / "one").stat().st_mode & 0o777 == 0o600
     assert names(filled) == {*before, "one"}
     restored = filled.do("restore", "one", "copy")
-    assert restored.output.startswith("Restored 2 repositories with 12 messages of ")
+    assert restored.output.startswith("Restored 2 repositories with 12 messages as of ")
     assert "key sync" in restored.output
     copy = filled.path / "copy"
     assert shown(filled, copy) == expected

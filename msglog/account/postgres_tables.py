@@ -116,6 +116,12 @@ _COPIED = {
 _NUMBERED = ("users", "grants", "audit")
 
 
+class NewerAccountError(AccountFormatError):
+    """Another front end has a newer msglog, which is yet to come to this one."""
+
+    temporary = True
+
+
 class PostgresTables:
     """Tables in PostgreSQL: a connection that is made when it is needed."""
 
@@ -140,7 +146,7 @@ class PostgresTables:
         if len(rows) != 1 or rows[0][0] < 1:
             raise AccountFormatError(f"{self.place} has no account of msglog's")
         if rows[0][0] > FORMAT:
-            raise AccountFormatError(
+            raise NewerAccountError(
                 f"{self.place} was written by a newer msglog",
                 why=f"it has format {rows[0][0]}, this version knows up to {FORMAT}",
                 hint="Install a newer msglog.",

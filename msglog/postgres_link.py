@@ -5,7 +5,6 @@ docs/adr/0018-postgresql.md says why all this is as it is.
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 import struct
@@ -17,6 +16,7 @@ from psycopg.pq import Format, TransactionStatus
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
+from msglog.lean_psycopg import silence
 from msglog.postgres_address import parameters_of, place_of, with_defaults
 from msglog.postgres_connection import Connection, connected
 from msglog.postgres_failure import AGAIN, DAMAGED, NO_TABLES, TOO_SLOW, is_lost, one_line
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 
     _Result = TypeVar("_Result")
 
-# What it warns of is said by our errors; it would be written to standard error beside them.
-logging.getLogger("psycopg").addHandler(logging.NullHandler())
+silence()
 
 Row: TypeAlias = "tuple[Any, ...]"
 Value: TypeAlias = "str | int | bool | bytes | Blobs | None"

@@ -87,7 +87,7 @@ def ask(folder: Path, context: Context, question: Callable[[Account], _Answer]) 
     until = context.monotonic() + ANSWER_SECONDS
     while True:
         try:
-            account = Account.open(folder)
+            account = Account.open(folder, alone=True)
             try:
                 return question(account)
             finally:

@@ -129,7 +129,7 @@ def _serve_account(arguments: Namespace, context: Context) -> int:
     folder = arguments.account or os.path.join(context.home, DEFAULT_FOLDER)
     line = context.ssh_original_command
     try:
-        account = Account.open(folder)
+        account = Account.open(folder, alone=True)
     except LocalError:
         _say(context, PeerError("storage", "the server account cannot be opened"))
         raise

@@ -5,11 +5,15 @@ one on purpose adds its name, and looks at what it costs (`python -X importtime`
 """
 
 import os
+import pwd
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.msglog.test_lean_psycopg import ABSENT
+from tests.postgres.databases import Databases
 
 PROGRAM = """
 import os, sys
@@ -146,6 +150,18 @@ def test_receive_pack(tmp_path: Path, account: str) -> None:
     loaded = modules(tmp_path, "receive-pack", "ann", "--account", account)
     assert ours(loaded) <= CLI | STORE | SERVE
     assert loaded - ours(loaded) <= STANDARD | {"contextlib", "select"}
+
+
+def test_what_a_login_starts_over_postgresql(tmp_path: Path, databases: Databases) -> None:
+    """psycopg costs more than all else; what it imports besides would double that."""
+    account = str(tmp_path / "account")
+    modules(tmp_path, "admin", "init", account, "--store", databases.fresh())
+    modules(tmp_path, "admin", "user", "add", "ann", "--role", "write", "--account", account)
+    login = pwd.getpwuid(os.geteuid()).pw_name
+    for words in (("receive-pack", "ann"), ("authorized-keys", login, "SHA256:unknown")):
+        loaded = modules(tmp_path, *words, "--account", account)
+        assert "psycopg" in loaded
+        assert not loaded & set(ABSENT)
 
 
 def test_receive_pack_of_a_repository_of_ones_own(folder: Path) -> None:

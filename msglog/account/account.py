@@ -111,10 +111,17 @@ class Account:
         return cls(Database.create(path / DATABASE_NAME, suffix=suffix), str(path))
 
     @classmethod
-    def open(cls, folder: str | PathLike[str]) -> Account:
-        """Open the account in a folder; makes nothing. Raises AccountError and its kin."""
+    def open(cls, folder: str | PathLike[str], *, alone: bool = False) -> Account:
+        """Open the account in a folder; makes nothing. Raises AccountError and its kin.
+
+        alone: this process is short, and nothing else of it uses psycopg; see `lean_psycopg`.
+        """
         path = os.path.join(folder, DATABASE_NAME)
         if not os.path.exists(path) and os.path.exists(os.path.join(folder, ADDRESS_NAME)):
+            if alone:
+                from msglog.lean_psycopg import import_psycopg  # noqa: PLC0415 - only for this
+
+                import_psycopg()
             from msglog.account.postgres_account import PostgresAccount  # noqa: PLC0415 - costly
 
             return PostgresAccount.open_folder(os.fspath(folder))

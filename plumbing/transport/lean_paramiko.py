@@ -7,22 +7,15 @@ taken. Where any of this fails, paramiko is imported as it comes. ADR 0012 has t
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import importlib
 import importlib.util
 import sys
 from types import ModuleType
 
-from msglog.annotation import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
+from msglog.stand_in import no_collecting, standing_in
 
 _SERIALIZATION = "cryptography.hazmat.primitives.serialization"
 _SSH_FORMATS = f"{_SERIALIZATION}.ssh"
-_ABSENT: Any = object()
 
 
 class _Deferred(ModuleType):
@@ -145,23 +138,6 @@ def _signatures() -> dict[str, ModuleType]:
     return {"nacl": nacl, "nacl.signing": signing, "nacl.exceptions": exceptions}
 
 
-@contextlib.contextmanager
-def _standing_in(modules: dict[str, ModuleType | None]) -> Iterator[None]:
-    """Have modules found under names, and put back what was there before; None: not found."""
-    before = {name: sys.modules.get(name, _ABSENT) for name in modules}
-    sys.modules.update(modules)  # type: ignore[arg-type] # None is import's own word for it
-    try:
-        yield
-    finally:
-        for name, module in before.items():
-            if sys.modules.get(name, _ABSENT) is not modules[name]:
-                continue
-            if module is _ABSENT:
-                del sys.modules[name]
-            else:
-                sys.modules[name] = module
-
-
 def _import_lean() -> None:
     """Put a package of paramiko whose `__init__` has not run yet into sys.modules."""
     promises = _Promises(_SSH_FORMATS)
@@ -171,9 +147,9 @@ def _import_lean() -> None:
     if _SERIALIZATION not in sys.modules:
         deferred[_SSH_FORMATS] = promises
     try:
-        with _standing_in(deferred):
+        with standing_in(deferred):
             signatures = _signatures()
-            with _standing_in({**signatures}):
+            with standing_in({**signatures}):
                 _import_package()
     finally:
         if promises.made:
@@ -192,7 +168,7 @@ def _import_package() -> None:
         if name.startswith("__") and name != "__all__":
             raise AttributeError(name)
         vars(package).pop("__getattr__", None)
-        with _standing_in({"invoke": None}):
+        with standing_in({"invoke": None}):
             loader.exec_module(package)
         return getattr(package, name)
 
@@ -218,24 +194,12 @@ def _import_package() -> None:
     vars(package).update(key_classes=keys, __getattr__=complete)
 
 
-@contextlib.contextmanager
-def _no_collecting() -> Iterator[None]:
-    """Look for no garbage: an import makes thousands of objects that stay."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
 def _prepare() -> None:
     """Import paramiko, leanly if that works; where it is imported already, leave it alone."""
     if "paramiko" in sys.modules:
         return
     # invoke is imported only to run ssh_config's `Match exec`, which is left to OpenSSH here.
-    with _no_collecting(), _standing_in({"invoke": None}):
+    with no_collecting(), standing_in({"invoke": None}):
         before = set(sys.modules)
         try:
             _import_lean()

@@ -35,6 +35,7 @@ from msglog.store.store import (
     StoreError,
     Usage,
 )
+from tests.msglog.test_lean_psycopg import SHORT, run
 from tests.postgres.certificates import SERVER_NAME
 from tests.postgres.databases import Databases, again
 from tests.postgres.server import DATABASE, LOGIN, TLS_LOGIN, Postgres
@@ -443,6 +444,18 @@ def test_a_server_whose_name_and_authority_are_checked(tls_server: Postgres) -> 
     rows = link.select("SELECT ssl, client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
     assert rows == [(True, f"/CN={TLS_LOGIN}")]
     link.close()
+
+
+OVER_TLS = """
+from msglog.store.postgres import ERRORS
+link = Link(Session(sys.argv[1]), ERRORS)
+assert link.select("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == [(True,)]
+link.close()
+"""
+
+
+def test_tls_without_pythons_own(tls_server: Postgres) -> None:
+    run(SHORT + OVER_TLS, over_tls(tls_server))
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.stand_in import no_collecting, standing_in
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 
@@ -25,18 +26,21 @@ class _Unused:
 
 
 class _Unheard:
-    """A logger whose words nobody hears, as those of psycopg's in our processes."""
+    """A logger whose words nobody hears, as psycopg's in our processes."""
 
     level = 30
 
-    def _say_nothing(self, *_words: object, **_how: object) -> None:
-        pass
-
-    addHandler = setLevel = _say_nothing  # noqa: N815 - logging's names
-    debug = info = warning = error = exception = critical = log = _say_nothing
-
-    def isEnabledFor(self, _: int) -> bool:  # noqa: N802 - as above
+    def isEnabledFor(self, _: int) -> bool:  # noqa: N802 - logging's name
         return False
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _say_nothing
+
+
+def _say_nothing(*_words: object, **_how: object) -> None:
+    pass
 
 
 def _module(name: str, **contents: object) -> ModuleType:

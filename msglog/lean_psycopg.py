@@ -1,4 +1,4 @@
-"""psycopg without what a short process of ours has no use for, which is half of its import.
+"""psycopg without what a short process of ours has no use for, which is a third of its import.
 
 That are its asynchronous half, its logging, its own version and what it needs for other kinds of
 its C library. Where that fails, the rest is imported as it comes. ADR 0018 has the figures.

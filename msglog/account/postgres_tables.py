@@ -262,8 +262,6 @@ class PostgresTables:
             raise AccountError(f"cannot make {path}", why=str(error)) from error
 
     def _write(self, path: str) -> None:
-        from msglog.account.totals import merged  # noqa: PLC0415 - only for copies
-
         Database.create(path, suffix="snapshot").close()
         file = connect(path)
 
@@ -274,19 +272,31 @@ class PostgresTables:
             file.execute("BEGIN IMMEDIATE")
             for table, (names, types) in _COPIED.items():
                 columns, marks = _columns(names), ", ".join("?" * len(names.split()))
-                rows = self._link.copy_out(
-                    f"COPY {table} ({columns}) TO STDOUT (FORMAT BINARY)", types.split()
-                )
-                if table == "totals":
-                    rows = merged(rows)
+                rows = self._rows_for_a_file(table, columns, types.split())
                 file.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
                 file.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)  # noqa: S608 - as above
-            file.execute("COMMIT")
 
         try:
             self._link.run(copy, begin=MOMENT)
+            # Not before: what was committed could not be replaced in a further attempt.
+            file.execute("COMMIT")
         finally:
             file.close()
+
+    def _rows_for_a_file(self, table: str, columns: str, types: Sequence[str]) -> Iterator[Row]:
+        """Return all rows of a table as a file of SQLite has them."""
+        from msglog.account.totals import merged  # noqa: PLC0415 - only for copies
+
+        link = self._link
+        if table != "audit":
+            rows = link.copy_out(f"COPY {table} ({columns}) TO STDOUT (FORMAT BINARY)", types)
+            return merged(rows) if table == "totals" else rows
+        # What was undone has taken numbers, and so has a server that stopped; in a file a number
+        # that is left out is a record that is gone.
+        ((first,),) = link.select("SELECT coalesce(max(id) - count(*), 0) + 1 FROM audit")
+        select = f"SELECT {columns} FROM audit ORDER BY id"  # noqa: S608 - names of ours
+        records = link.copy_out(f"COPY ({select}) TO STDOUT (FORMAT BINARY)", types)
+        return ((number, *record[1:]) for number, record in enumerate(records, first))
 
     def load(self, path: str) -> None:
         """Put all that the account in a file of SQLite has in the place of what the tables have."""

@@ -104,7 +104,8 @@ def _is_sound(row: Row) -> bool:
 
 def census(database: Tables) -> Census:
     """Count what an account holds; raises DamagedAccountError."""
-    # Records of the audit are added one after the other, and only the oldest ones ever go.
+    # Records of the audit are added one after the other, and only the oldest ones ever go; what
+    # PostgreSQL leaves out of their numbers is counted as well.
     rows = database.rows(
         "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM keys),"
         " (SELECT count(*) FROM grants),"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from msglog import postgres_link
+from msglog.account import audit
 from msglog.account.account import Account
 from msglog.account.audit import (
     CLEAN_EVERY,
@@ -18,6 +19,7 @@ from msglog.account.audit import (
     Trail,
     Visit,
     adding,
+    last_number,
     records,
 )
 from msglog.account.database import AccountBusyError, AccountError, AccountFormatError, Database
@@ -55,6 +57,32 @@ def test_a_snapshot_is_whole_although_its_connection_is_lost(
     assert times == [1]
     with closing(Database.open(tmp_path / "copy")) as copy:
         assert copy.select("SELECT name FROM users") == [("ann",)]
+
+
+def test_a_snapshot_is_made_although_its_end_is_lost(
+    tables: PostgresTables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trail(tables).record(PUSHED)
+    cut = Cut(monkeypatch)
+    tables.snapshot(str(tmp_path / "copy"))
+    assert cut.times == 1
+    with closing(Database.open(tmp_path / "copy")) as copy:
+        assert [one.act for one in records(copy, limit=9)] == [PUSHED]
+
+
+def test_a_copy_leaves_no_number_of_the_audit_out(tables: PostgresTables, tmp_path: Path) -> None:
+    """What is undone, and a server that stops, leave numbers out: that is no damage."""
+    for log, number in (("one", 7), ("two", 40), ("three", 41), ("four", 73)):
+        tables.execute(f"ALTER TABLE audit ALTER COLUMN id RESTART WITH {number}")
+        trail(tables).record(Act(PUSH, log))
+    tables.execute("UPDATE audit SET session = session WHERE id = 7")  # it moves to the end
+    tables.snapshot(str(tmp_path / "copy"))
+    with closing(Database.open(tmp_path / "copy")) as copy:
+        assert list(copy.faults()) == []
+        assert list(audit.faults(copy)) == []
+        assert records(copy, limit=9) == records(tables, limit=9)
+        assert [one.act.log for one in records(copy, limit=9)] == ["one", "two", "three", "four"]
+        assert last_number(copy) == last_number(tables) == 73
 
 
 class Cut:

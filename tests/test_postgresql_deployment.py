@@ -15,7 +15,7 @@ from tests.high_availability.etcd import MEMBERS, Etcd
 from tests.high_availability.owner import ClusterError, end, folder, give, run, start, wait_for
 from tests.high_availability.postgresql import Server, allow_copies, following, running_server
 from tests.postgres.server import FAST, LOGIN
-from tests.ssh.sshd import find_sshd, make_key
+from tests.ssh.sshd import find_sshd, make_key, shuts_out
 from tests.test_deployment import MSGLOG, PROGRAM, check_unit, settings
 
 ROOT = Path(__file__).parents[1]
@@ -247,6 +247,19 @@ def test_sshd_takes_the_settings_and_asks_the_database(tmp_path: Path) -> None:
     assert "msglog authorized-keys %u %f\n" in told["server"]
     assert "authorizedkeyscommand none\n" in told["nobody"]
     assert "passwordauthentication yes\n" in told["nobody"]
+
+
+def test_newer_sshds_shut_nobody_out_who_waited(tmp_path: Path) -> None:
+    make_key(tmp_path / "host")
+    config = tmp_path / "sshd_config"
+    ours = (FILES / "sshd_config.d" / "61-msglog-penalties.conf").read_text()
+    config.write_text(f"{ours}\nHostKey {tmp_path}/host\n")
+    words = [find_sshd(), "-T", "-f", str(config)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if shuts_out():
+        assert " grace-exceeded:0 " in done.stdout
+    else:
+        assert "Bad configuration option: PerSourcePenalties" in done.stderr
 
 
 def archive(wal: Path, source: Path, name: str, path: str = os.environ["PATH"]) -> int:

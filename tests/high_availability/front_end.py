@@ -13,9 +13,11 @@ from pathlib import Path
 
 from tests.high_availability.pushers import Pusher
 from tests.ssh.asking import PROGRAM, login
-from tests.ssh.sshd import USER_CONFIG, Sshd, User, running_sshd
+from tests.ssh.sshd import USER_CONFIG, Sshd, User, running_sshd, shuts_out
 
-RECIPE = Path(__file__).parents[2] / "docs/deploy/postgresql/sshd_config.d/60-msglog.conf"
+_SETTINGS = Path(__file__).parents[2] / "docs/deploy/postgresql/sshd_config.d"
+RECIPE = _SETTINGS / "60-msglog.conf"
+PENALTIES = _SETTINGS / "61-msglog-penalties.conf"
 INSTALLED = "/opt/pipx/venvs/msglog/bin/python -I /opt/pipx/venvs/msglog/bin/msglog"
 SECONDS = 120.0
 
@@ -113,6 +115,8 @@ def front_end(
     # Sessions find nothing of whoever runs the tests: no .pgpass, no .bashrc.
     lines = [f"SetEnv HOME={found.parent}"]
     include = [f"Include {settings}"]
+    if shuts_out():
+        include.append(f"Include {PENALTIES}")
     with running_sshd(folder / "sshd", extra=lines, first=include, limits=()) as sshd:
         yield FrontEnd(sshd, found)
 

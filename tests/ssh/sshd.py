@@ -1,8 +1,10 @@
 """A private sshd on loopback, with keys made on the spot, for tests and the demonstration."""
 
 import contextlib
+import functools
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -163,6 +165,8 @@ def running_sshd(
         more = list(extra)
         if not any(line.startswith("SetEnv ") for line in (*first, *more)):
             more.insert(0, PLAIN_SHELL)
+        if limits and shuts_out():
+            limits = (*limits, "PerSourcePenalties no")  # all users of a test have one address
         lines = {"extra": "\n".join(more), "first": "\n".join(first), "limits": "\n".join(limits)}
         config.write_text(SSHD_CONFIG.format(port=port, folder=folder, login=login, **lines))
         process = subprocess.Popen(
@@ -184,6 +188,16 @@ def running_sshd(
         yield Sshd(folder, port, login, process.pid)
     finally:
         _stop(process, logger)
+
+
+@functools.cache
+def shuts_out() -> bool:
+    """Tell whether sshd shuts out an address for logins that failed: OpenSSH does from 9.8 on."""
+    done = subprocess.run([find_sshd(), "-V"], check=False, capture_output=True, text=True)
+    version = re.search(r"OpenSSH_(\d+)\.(\d+)", done.stdout + done.stderr)
+    if version is None:
+        raise SshdError(f"sshd does not say its version: {done.stderr}")
+    return (int(version[1]), int(version[2])) >= (9, 8)
 
 
 def find_sshd() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msglog.errors import IntegrityError, LocalError, MsglogError, NotAuthorisedError, RemoteError
 from msglog.objectid import DamagedObjectError
-from msglog.store.store import MissingObjectError, ReadOnlyStoreError, StoreBusyError
+from msglog.store.store import MissingObjectError, ReadOnlyStoreError
 from msglog.wire import batch
 from msglog.wire.events import PeerError
 
@@ -36,7 +36,7 @@ def peer_error(error: MsglogError) -> PeerError:
             return PeerError("damaged", "the server's store is damaged")
         case TooMuchAskedError():
             return PeerError("too-much", error.what)
-        case StoreBusyError():
+        case LocalError(temporary=True):
             return PeerError("busy", "the server is busy")
         case ReadOnlyStoreError():
             return PeerError("storage", "the repository can only be read")

@@ -16,6 +16,7 @@ from plumbing.transport.url import UrlError, parse_url, receive_pack_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Final
 
     from msglog.config import Config, Remote
     from msglog.errors import MsglogError
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
     from plumbing.transport.channel import Channel
     from plumbing.transport.settings import HostKeyQuestion
     from plumbing.transport.url import RemoteUrl
+
+
+BUSY_SECONDS: Final = 60.0
+"""For how long a busy server is come back to: longer than a standby needs to take over."""
+
+BUSY_PAUSE: Final = 2.0
+"""Seconds before that, half more or less."""
 
 
 class NoRepositoryThereError(RemoteError):
@@ -122,28 +130,50 @@ def open_session(
 ) -> Session:
     """Connect to a remote and greet it; raises RemoteError and what the server refuses.
 
+    A server that is busy before it has greeted is come back to, for BUSY_SECONDS.
+
     early: gives the first requests; it is called once, while the server gets ready, so that what
     it takes to know them costs no time of its own.
     """
-    requests: list[EarlyRequest] = []
+    requests: list[EarlyRequest] | None = None
 
     def words() -> list[str]:
         from msglog.wire.request_line import format_requests  # noqa: PLC0415 - see early
 
-        requests.extend(early())
+        nonlocal requests
+        if requests is None:
+            requests = [*early()]
         return format_requests(requests)
 
-    if target.url.kind == "local":
-        channel = _connect_local(target, words(), context)
-    else:
+    def connect() -> Channel:
+        if target.url.kind == "local":
+            return _connect_local(target, words(), context)
         from plumbing.transport.selection import connect as connect_ssh  # noqa: PLC0415
 
-        channel = connect_ssh(
+        return connect_ssh(
             target.url,
             command=lambda: receive_pack_command(target.url, words()),
             settings=_settings(context, config, ask_host_key),
             prepare=_import_what_asking_takes,
         )
+
+    until: float | None = None
+    while True:
+        channel = connect()
+        from plumbing.session import BusyRemoteError  # noqa: PLC0415 - while the server starts
+
+        try:
+            return _greeted(channel, requests or ())
+        except BusyRemoteError:
+            until = context.monotonic() + BUSY_SECONDS if until is None else until
+            # Some later than others: all were turned away at the same moment.
+            pause = BUSY_PAUSE * (0.5 + context.random(1)[0] / 255)
+            if context.monotonic() + pause > until:
+                raise
+            context.sleep(pause)
+
+
+def _greeted(channel: Channel, requests: Sequence[EarlyRequest]) -> Session:
     from plumbing.session import Session  # noqa: PLC0415 - while the server starts
 
     return Session(lambda _: channel, requests)

@@ -130,8 +130,9 @@ def _serve_account(arguments: Namespace, context: Context) -> int:
     line = context.ssh_original_command
     try:
         account = Account.open(folder, alone=True)
-    except LocalError:
-        _say(context, PeerError("storage", "the server account cannot be opened"))
+    except LocalError as error:
+        answer = PeerError("storage", "the server account cannot be opened")
+        _say(context, peer_error(error) if error.temporary else answer)
         raise
     try:
         if not line:

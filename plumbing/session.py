@@ -58,6 +58,10 @@ class RemoteFailureError(RemoteError):
     temporary = True
 
 
+class BusyRemoteError(RemoteFailureError):
+    """The server cannot do it just now: others were first, or a database is away."""
+
+
 class NoRemoteRepositoryError(RemoteFailureError):
     """The server has no repository of that name."""
 
@@ -72,6 +76,7 @@ _ERRORS: dict[str, type[MsglogError]] = {
     "not-authorised": RemoteRefusedError,
     "no-such-log": UnknownRemoteLogError,
     "no-such-repository": NoRemoteRepositoryError,
+    "busy": BusyRemoteError,
     "damaged": RemoteDamageError,
     "forged": RemoteDamageError,
 }

@@ -1,19 +1,27 @@
 """Opening a session with a path: what a name means, and what is said where nothing is."""
 
+import os
+import sys
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 
 from msglog.config import Config, Layer
+from msglog.dataclass import replace
 from msglog.repository import Repository
+from msglog.wire.events import ListRefs
+from msglog.wire.request_line import EarlyRequest
 from plumbing.context import Context
 from plumbing.opening import (
+    BUSY_PAUSE,
+    BUSY_SECONDS,
     NoRepositoryThereError,
     UnusableRepositoryError,
     find_target,
     open_session,
 )
+from plumbing.session import BusyRemoteError
 from plumbing.transport.url import UrlError
 
 
@@ -104,3 +112,67 @@ def test_a_repository_that_cannot_be_read_is_not_called_absent(tmp_path: Path) -
     target = find_target(config(""), str(tmp_path / "shared"), context(tmp_path), None)
     with pytest.raises(UnusableRepositoryError, match="cannot be read"):
         open_session(target, context(tmp_path), config(""))
+
+
+SERVER = """\
+#!/bin/sh
+cd {folder} || exit
+echo >>calls
+test "$(wc -l <calls)" -gt {busy} || {{ printf '0021error busy the server is busy'; exit; }}
+exec {python} -c 'import sys; from porcelain.cli import run; sys.exit(run())' \
+    receive-pack --direct shared
+"""
+"""Stands for ssh: so many times the server is busy."""
+
+
+class Clock:
+    """Time that goes on by being waited for."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.pauses: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+
+def busy_server(folder: Path, times: int, clock: Clock) -> Context:
+    script = folder / "ssh"
+    script.write_text(SERVER.format(folder=folder, busy=times, python=sys.executable))
+    script.chmod(0o755)
+    return replace(
+        context(folder),
+        ssh_command=str(script),
+        environment={**os.environ, "SSH_ORIGINAL_COMMAND": ""},
+        monotonic=lambda: clock.now,
+        sleep=clock.sleep,
+    )
+
+
+def test_a_server_that_is_busy_is_come_back_to(tmp_path: Path) -> None:
+    identity = make(tmp_path / "shared" / ".msglog")
+    clock = Clock()
+    settings = config("server@host")
+    here = busy_server(tmp_path, 3, clock)
+    asked: list[int] = []
+
+    def early() -> list[EarlyRequest]:
+        asked.append(1)
+        return [ListRefs()]
+
+    session = open_session(find_target(settings, "origin", here, None), here, settings, early)
+    assert session.greeting.repository == identity
+    assert [ref.log for ref in session.listed_refs()] == ["main"]
+    session.close()
+    assert len(clock.pauses) == 3
+    assert asked == [1]
+
+
+def test_one_that_stays_so_is_given_up(tmp_path: Path) -> None:
+    clock = Clock()
+    here = busy_server(tmp_path, 999, clock)
+    settings = config("server@host")
+    with pytest.raises(BusyRemoteError, match="Try again in a moment"):
+        open_session(find_target(settings, "origin", here, None), here, settings)
+    assert BUSY_SECONDS - 2 * BUSY_PAUSE < clock.now <= BUSY_SECONDS

@@ -35,7 +35,7 @@ STANDARD = names(
     "_bisect _collections _functools _operator _sha2 _sha256 _sqlite3 _struct bisect collections"
     " copyreg errno functools itertools keyword math operator reprlib struct types"
     # What is there before in some versions of the interpreter.
-    " __future__ _contextvars _weakrefset gc pwd weakref"
+    " __future__ _contextvars _weakrefset collections.abc gc pwd weakref"
 )
 """What every small command may import of the standard library."""
 

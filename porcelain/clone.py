@@ -139,8 +139,8 @@ def _remove(path: Path, folder: Path, *, new: bool) -> None:
     """Take away a clone that brought nothing: what we made, and nothing else."""
     if not path.exists():
         return
-    for name in path.iterdir():
-        name.unlink()
-    path.rmdir()
+    import shutil  # noqa: PLC0415 - only after a failure
+
+    shutil.rmtree(path)
     if new:
         folder.rmdir()

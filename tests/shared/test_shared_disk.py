@@ -41,6 +41,12 @@ def test_where_locks_work_all_is_as_usual_but_the_journal(good: Machine, home: P
     assert not (home / ".msglog" / "incoming").exists()
 
 
+def test_a_clone_that_brings_nothing_leaves_nothing(good: Machine, home: Path) -> None:
+    done = good.run("clone", "./nowhere", "copy", status=4)
+    assert "there is no folder" in done.stderr
+    assert not (home / "copy").exists()
+
+
 @pytest.mark.parametrize("kind", ["lustre", "fuse.mergerfs"])
 def test_a_repository_that_was_made_at_home_is_switched(
     good: Machine, home: Path, kind: str

@@ -467,6 +467,9 @@ def _open_elsewhere(folder: str) -> Repository | None:
     found = account_above(folder)
     if found is None:
         return None
+    from msglog.postgres_driver import import_driver  # noqa: PLC0415 - only for this
+
+    import_driver()
     from msglog.account.postgres_account import PostgresAccount  # noqa: PLC0415 - costly
 
     account, name = found

@@ -118,10 +118,9 @@ class Account:
         """
         path = os.path.join(folder, DATABASE_NAME)
         if not os.path.exists(path) and os.path.exists(os.path.join(folder, ADDRESS_NAME)):
-            if alone:
-                from msglog.lean_psycopg import import_psycopg  # noqa: PLC0415 - only for this
+            from msglog.postgres_driver import import_driver  # noqa: PLC0415 - only for this
 
-                import_psycopg()
+            import_driver(alone=alone)
             from msglog.account.postgres_account import PostgresAccount  # noqa: PLC0415 - costly
 
             return PostgresAccount.open_folder(os.fspath(folder))

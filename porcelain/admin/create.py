@@ -73,6 +73,9 @@ def _opened(path: Path, address: str, context: Context) -> tuple[Account, bool]:
             f"{path} is a server account of its own",
             hint="Copy it with `msglog admin migrate`.",
         )
+    from msglog.postgres_driver import import_driver  # noqa: PLC0415 - where it is used
+
+    import_driver()
     from msglog.account.postgres_account import PostgresAccount  # noqa: PLC0415 - where it is used
 
     made = PostgresAccount.make(path, address)

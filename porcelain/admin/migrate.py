@@ -75,6 +75,9 @@ def _copy_to_files(account: Account, path: Path, context: Context) -> dict[str, 
 
 
 def _copy_to_store(account: Account, path: Path, address: str, context: Context) -> dict[str, int]:
+    from msglog.postgres_driver import import_driver  # noqa: PLC0415 - where it is used
+
+    import_driver()
     from msglog.account.postgres_migration import PostgresTarget  # noqa: PLC0415 - where it is used
 
     with tempfile.TemporaryDirectory(prefix="msglog-") as scratch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
@@ -57,12 +58,15 @@ def several(values: object, what: str) -> Iterable[object]:
 
 
 def whole_number(value: object, what: str) -> int:
-    """Return a whole number from 0 on; raises ArgumentTypeError or ArgumentError."""
+    """Return a whole number from 0 on; raises ArgumentTypeError or ArgumentError.
+
+    One that is larger than anything can be counted to means the largest.
+    """
     if not isinstance(value, int) or isinstance(value, bool):
         raise ArgumentTypeError(what, value, "a whole number is wanted")
     if value < 0:
         raise ArgumentError(f"{what} cannot be {value}", why="it is less than 0")
-    return value
+    return min(value, sys.maxsize)
 
 
 def number(value: object, what: str) -> float:

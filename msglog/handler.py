@@ -9,7 +9,7 @@ import queue
 import sys
 import threading
 from datetime import UTC, datetime
-from logging.handlers import QueueHandler, QueueListener
+from logging.handlers import QueueListener
 
 from msglog import argument
 from msglog.annotation import TYPE_CHECKING
@@ -53,6 +53,18 @@ _STANDARD = frozenset(
 )
 
 
+class _Snapshot:
+    """What a record said when it was made: what `extra` gave it may be changed afterwards."""
+
+    __slots__ = ("created", "level", "meta", "text")
+
+    def __init__(self, record: logging.LogRecord, text: str) -> None:
+        self.created = record.created
+        self.level = str(record.levelname)
+        self.meta = _meta(record)
+        self.text = text
+
+
 class LogHandler(logging.Handler):
     """Writes each record as a message: its level is a tag, what was given in `extra` is its meta.
 
@@ -76,6 +88,7 @@ class LogHandler(logging.Handler):
         tags: Iterable[str] = (),
         author: str | None = None,
     ) -> None:
+        _check_level(level)
         super().__init__(level)
         self._log = log
         self._author = None if author is None else argument.text(author, "an author")
@@ -92,23 +105,23 @@ class LogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
         try:
-            self.write([self.draft(record)])
+            self.write([self.draft(_Snapshot(record, self.format(record)))])
         except Exception:  # noqa: BLE001 - whatever it is, the program has nothing to do with it
             self.handleError(record)
 
-    def draft(self, record: logging.LogRecord) -> Draft:
+    def draft(self, said: _Snapshot) -> Draft:
         """Return the message that a record becomes."""
-        moment = int(record.created * SECOND)
+        moment = int(said.created * SECOND)
         if self._last - _NEARLY_THE_SAME <= moment <= self._last:
             moment = self._last + 1
         self._last = moment
         seconds, microseconds = divmod(moment, SECOND)
         time = datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)
-        text = _valid(self.format(record), BODY_BYTES_LIMIT)
+        text = _valid(said.text, BODY_BYTES_LIMIT)
         return Draft(
             body=text if text.strip() else "(no text)",
-            tags=(_valid(str(record.levelname).lower(), TAG_BYTES_LIMIT) or "log", *self._tags),
-            meta=_meta(record),
+            tags=(_valid(said.level.lower(), TAG_BYTES_LIMIT) or "log", *self._tags),
+            meta=said.meta,
             author=self._author,
             time=time.astimezone(),
         )
@@ -124,8 +137,8 @@ class LogHandler(logging.Handler):
         super().close()
 
 
-class QueuedLogHandler(QueueHandler):
-    """Hands records to a thread that writes them as LogHandler does, many in one transaction.
+class QueuedLogHandler(logging.Handler):
+    """Hands messages to a thread that writes them as LogHandler does, many in one transaction.
 
     To log something takes microseconds and waits for nothing: where more records come than the disk
     takes, those that find the queue full are left out, and a message tells how many.
@@ -134,6 +147,8 @@ class QueuedLogHandler(QueueHandler):
 
     After a fork the child has a queue and a thread of its own, which begin with its first record;
     what its parent had in the queue is the parent's to write.
+
+    It is none of the standard library's QueueHandlers, which `dictConfig` gives queues of its own.
 
     where, log, level, tags, author: as for LogHandler. waiting: how many records the queue takes.
     """
@@ -148,34 +163,40 @@ class QueuedLogHandler(QueueHandler):
         author: str | None = None,
         waiting: int = WAITING,
     ) -> None:
+        _check_level(level)
         self._waiting = argument.whole_number(waiting, "waiting")
+        # Made before ourselves, since `logging.shutdown` closes what was made last first.
         self._target = LogHandler(where, log=log, tags=tags, author=author)
+        super().__init__(level)
         self._begin()
-        super().__init__(self._queue)
-        self.setLevel(level)
 
-    def _begin(self) -> None:
-        """Begin with an empty queue and a new thread."""
+    def _begin(self) -> _Writer:
+        """Begin with an empty queue and a new thread, and return it."""
         self._process = os.getpid()
         self._queue: queue.Queue[Any] = queue.Queue(self._waiting)
-        self.queue = self._queue
-        self._writer: _Writer | None = _Writer(self._queue, self._target)
-        self._writer.start()
+        writer = _Writer(self._queue, self._target)
+        writer.start()
+        self._writer: _Writer | None = writer
         # Children of multiprocessing end without what `atexit` would do, but with this.
         util = sys.modules.get("multiprocessing.util")
         if util is not None:
             util.Finalize(None, self.flush, exitpriority=0)
+        return writer
 
-    def enqueue(self, record: logging.LogRecord) -> None:
-        """Put a record into the queue, or count it as left out if that is full."""
-        if self._process != os.getpid() and self._writer is not None:
-            self._begin()
-        if self._writer is None:
+    def emit(self, record: logging.LogRecord) -> None:
+        """Put what a record becomes into the queue, or count it as left out if that is full."""
+        writer = self._writer
+        if writer is None:
             return  # closed
         try:
-            self._queue.put_nowait(record)
-        except queue.Full:
-            self._writer.turned_away += 1  # `handle` holds our lock
+            if self._process != os.getpid():
+                writer = self._begin()
+            try:
+                self._queue.put_nowait(_Snapshot(record, self.format(record)))
+            except queue.Full:
+                writer.turned_away += 1  # `handle` holds our lock
+        except Exception:  # noqa: BLE001 - as in LogHandler.emit
+            self.handleError(record)
 
     def flush(self) -> None:
         """Wait until what was logged before is durable, FLUSH_SECONDS at most."""
@@ -222,7 +243,7 @@ class _Writer(QueueListener):
             return self._waiting.get(block)
 
     def handle(self, record: Any) -> None:  # noqa: ANN401 - the standard library's
-        """Take one record."""
+        """Take what was in the queue."""
         if isinstance(record, _Flush):
             self._write()
             record.done.set()
@@ -230,7 +251,7 @@ class _Writer(QueueListener):
         try:
             self._batch.append(self._target.draft(record))
         except Exception:  # noqa: BLE001 - as in LogHandler.emit
-            self._target.handleError(record)
+            self._target.handleError(logging.makeLogRecord({"msg": record.text}))
         if len(self._batch) >= BATCH:
             self._write()
 
@@ -296,6 +317,17 @@ class _Writer(QueueListener):
         text = f"msglog: records that are lost: {records}"
         self._target.handleError(logging.makeLogRecord({"msg": text, "levelname": "ERROR"}))
         return False
+
+
+def _check_level(level: object) -> None:
+    """Refuse a level that is none, before anything is opened; raises ArgumentError."""
+    if isinstance(level, str):
+        if level not in logging.getLevelNamesMapping():
+            raise argument.ArgumentError(
+                f"the level cannot be {level[:TAG_BYTES_LIMIT]!r}", why="no such level"
+            )
+    elif not isinstance(level, int):
+        raise argument.ArgumentTypeError("the level", level, "a number or a name is wanted")
 
 
 def _meta(record: logging.LogRecord) -> dict[str, MetaValue]:

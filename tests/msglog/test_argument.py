@@ -1,5 +1,6 @@
 """Arguments of programs: what is taken as it is, and how the rest is refused."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,7 @@ def test_an_error_stays_short() -> None:
     with pytest.raises(ArgumentTypeError) as raised:
         argument.text(["x"] * 1000, "a log")
     assert len(str(raised.value)) < 200
+
+
+def test_a_number_that_nothing_reaches_is_none_that_python_cannot_count_to() -> None:
+    assert argument.whole_number(10**30, "a limit") == sys.maxsize

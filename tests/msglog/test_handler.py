@@ -1,13 +1,17 @@
 """Handlers of `logging`: what becomes of records, and that programs never notice trouble."""
 
 import logging
+import logging.config
+import logging.handlers
 import math
 import multiprocessing
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -263,3 +267,59 @@ def test_all_is_written_when_the_program_ends(tmp_path: Path, ending: str, statu
     assert (done.returncode, b"Logging error" in done.stderr) == (status, False)
     with msglog.open(tmp_path) as book:
         assert book.log().count() == 1000
+
+
+@pytest.mark.parametrize("kind", ["class", "()"])
+@pytest.mark.parametrize("name", ["LogHandler", "QueuedLogHandler"])
+def test_it_is_configured_by_a_dictionary(
+    book: msglog.Logbook, logger: logging.Logger, kind: str, name: str
+) -> None:
+    where = {kind: f"msglog.{name}", "where": book.path, "tags": ["web"], "level": "INFO"}
+    use = {"handlers": ["book"], "level": "DEBUG", "propagate": False}
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "handlers": {"book": where},
+            "loggers": {logger.name: use},
+        }
+    )
+    logger.info("served")
+    logger.debug("not for the book")
+    for handler in logger.handlers:
+        handler.flush()
+    assert [(entry.body, entry.tags) for entry in book.log()] == [("served", ("info", "web"))]
+
+
+def test_a_queued_handler_is_none_that_logging_makes_queues_for() -> None:
+    """As `dictConfig` does from Python 3.12 on for a QueueHandler, whose arguments ours has not."""
+    assert not issubclass(msglog.QueuedLogHandler, logging.handlers.QueueHandler)
+
+
+@pytest.mark.parametrize("level", ["LOUD", 1.5, None])
+@pytest.mark.parametrize("kind", [msglog.LogHandler, msglog.QueuedLogHandler])
+def test_a_level_that_is_none_leaves_nothing_open(
+    book: msglog.Logbook, kind: type[msglog.LogHandler], level: Any
+) -> None:
+    before = threading.active_count(), sorted(os.listdir("/proc/self/fd"))
+    with pytest.raises(msglog.UsageError, match="level"):
+        kind(book.path, level=level)
+    assert (threading.active_count(), sorted(os.listdir("/proc/self/fd"))) == before
+
+
+def test_what_is_changed_after_it_was_logged_changes_nothing(
+    book: msglog.Logbook, logger: logging.Logger, sizes: list[int]
+) -> None:
+    handler = msglog.QueuedLogHandler(book)
+    logger.addHandler(handler)
+    request = ["/served"]
+    with book._shared.using():  # nothing can be written meanwhile
+        logger.info("first")
+        BEGUN.wait()
+        logger.info("%s", request, extra={"request": request})
+        request.append("/later")
+    handler.flush()
+    entry = book.log().meta("request").first()
+    assert entry is not None
+    assert (entry.body, entry.meta["request"]) == ("['/served']", "['/served']")
+    assert sizes == [1, 1]

@@ -22,6 +22,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     yield tmp_path
     logging.getLogger("lab.beam").handlers.clear()
+    for handler in logging.getLogger("web").handlers[:]:
+        logging.getLogger("web").removeHandler(handler)
+        handler.close()
 
 
 def test_the_examples_in_their_order(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

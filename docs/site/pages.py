@@ -30,7 +30,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         {"Home": "index.md"},
         {"Tutorial": "tutorial.md"},
         {"Guides": [*guides, {"Deployment": sorted(_pages("deploy"))}]},
-        {"Commands": ["commands/help.md", *(p for p in _pages("commands") if "/help." not in p)]},
+        {"Commands": ["commands/help.md", *_commands()]},
         {"Python": "api.md"},
         {"Reference": ["format.md", "protocol.md", "security.md", "reliability.md", "json.md"]},
         {
@@ -68,6 +68,17 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return match[0] if on_site or not (ROOT / path).exists() else match["text"]
 
     return _LINK.sub(shown, markdown)
+
+
+def _commands() -> list[dict[str, list[str]]]:
+    """Return the pages of the commands as `msglog help` groups them."""
+    sys.path.insert(0, str(ROOT))
+    commands = runpy.run_path(str(ROOT / "porcelain" / "commands.py"))
+    groups: dict[str, list[str]] = {group: [] for group in commands["GROUPS"]}
+    for name, command in commands["COMMANDS"].items():
+        if name != "help":
+            groups[command.group].append(f"commands/{name}.md")
+    return [{group: pages} for group, pages in groups.items()]
 
 
 def _pages(folder: str) -> list[str]:

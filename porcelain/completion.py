@@ -122,11 +122,12 @@ def _everything() -> CommandParser:
 def _actions(
     parser: ArgumentParser, path: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], Action]]:
-    """Yield all arguments of all commands, each with its command."""
+    """Yield all arguments of all commands, each with its command; these lose their descriptions."""
     for action in parser._actions:  # noqa: SLF001 - as shtab itself does
         yield path, action
         if isinstance(action, _SubParsersAction):
             for name, below in action.choices.items():
+                below.description = None  # where there is one, shtab shows it in place of the help
                 yield from _actions(below, (*path, name))
 
 

@@ -160,3 +160,12 @@ def test_every_command_is_in_it(empty: CommandLine, name: str) -> None:
 
 def test_an_unknown_shell(empty: CommandLine) -> None:
     empty.fails(2, "completion", "cmd")
+
+
+@pytest.mark.parametrize("shell_name", ["zsh", "fish"])
+def test_actions_are_described_alike(empty: CommandLine, shell_name: str) -> None:
+    script = empty.ok("completion", shell_name)
+    for sentence in ("Make an empty log.", "Add a remote.", "Add a user without keys."):
+        assert sentence not in script
+    for described in ("make an empty log", "add a remote", "add a user"):
+        assert described in script

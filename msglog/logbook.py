@@ -244,7 +244,8 @@ class Logbook:
         logs: names and patterns such as `lab/*`; all if there are none. newest: how many of each to
         begin with. pull: take what comes from a remote into our logs, as `pull` does. timeout: end
         when nothing has come for so many seconds; of a remote it may take half a minute longer.
-        `close` ends it at once.
+        `close` ends it at once, from the thread that goes through it; from any other, closing the
+        logbook ends it within some seconds, or of a remote a minute.
 
         A connection that is cut is made again, and nothing is lost or shown twice. Raises what
         `pull` raises, now or later; UnknownLogError for a log that there is not.
@@ -256,6 +257,7 @@ class Logbook:
             newest=argument.whole_number(newest, "newest"),
             pull=pull,
             timeout=None if timeout is None else argument.number(timeout, "a timeout"),
+            ended=lambda: self._shared.is_closed,
         )
         return (read_entry(key, data, log) for log, key, data in came)
 

@@ -55,6 +55,11 @@ class SharedRepository:
                 self._repository.close()
                 self._repository = None
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it is closed."""
+        return self._closed
+
     def check_open(self) -> None:
         """Raise ClosedError if it is closed."""
         if self._closed:

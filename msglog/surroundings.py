@@ -100,10 +100,12 @@ class Surroundings(Protocol):
         newest: int,
         pull: bool,
         timeout: float | None,
+        ended: Callable[[], bool],
     ) -> Generator[tuple[str, Key, bytes]]:
         """Begin to watch logs; return what yields new messages: their log, key and bytes.
 
-        remote: None for the repository itself. newest, pull, timeout: see `msglog.logbook`.
+        remote: None for the repository itself. newest, pull, timeout: see `msglog.logbook`. ended:
+        is asked whenever nothing came for some seconds, and says whether to go on no more.
         """
 
     def clone(self, url: str, folder: str | None, *, since: str | None, logs: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from porcelain.watch import pulled_watch, watched_logs
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from typing import TypeAlias
 
     from msglog.key import Key
@@ -44,10 +44,11 @@ _CLOCK = time.monotonic
 
 
 class Patience:
-    """Counts the seconds since something came last."""
+    """Counts the seconds since something came last. ended: whether nobody waits any more."""
 
-    def __init__(self, seconds: float | None) -> None:
+    def __init__(self, seconds: float | None, ended: Callable[[], bool]) -> None:
         self._seconds = seconds
+        self.ended = ended
         self._since = _CLOCK()
 
     def renew(self) -> None:
@@ -62,11 +63,11 @@ class Patience:
     def is_over(self) -> bool:
         """Whether it is enough."""
         left = self.left()
-        return left is not None and left <= 0
+        return self.ended() or (left is not None and left <= 0)
 
 
 def follow_here(
-    repository: Repository, patterns: Sequence[str], *, newest: int, timeout: float | None
+    repository: Repository, patterns: Sequence[str], *, newest: int, patience: Patience
 ) -> Generator[Message]:
     """Begin to watch our own logs, which others of our processes change; closes the repository.
 
@@ -77,7 +78,7 @@ def follow_here(
         notice = opened.enter_context(closing(repository.store.notice()))
         watch = own_watch(repository, watched_logs(patterns), newest=newest)
         first = list(_messages(watch.news()))
-        going = _go_on_here(opened.pop_all(), watch, notice, first, Patience(timeout))
+        going = _go_on_here(opened.pop_all(), watch, notice, first, patience)
         next(going)
         return going
     raise AssertionError
@@ -89,7 +90,7 @@ def _go_on_here(
     with opened:
         yield _BEGUN
         yield from first
-        while True:
+        while not patience.ended():
             for message in _messages(watch.news()):
                 yield message
                 patience.renew()
@@ -108,7 +109,7 @@ def _wait(notice: Notice, most: float | None) -> None:
 
 
 def follow_remote(
-    arguments: Namespace, context: Context, *, newest: int, pull: bool, timeout: float | None
+    arguments: Namespace, context: Context, *, newest: int, pull: bool, patience: Patience
 ) -> Generator[Message]:
     """Connect to a remote and begin to watch its logs; raises what that raises, now or later."""
     with ExitStack() as opened:
@@ -117,7 +118,7 @@ def follow_remote(
         if not arguments.logs and one.scope is not None:
             logs = watched_logs(one.scope.patterns, expected=False)
         watch: Watch = pulled_watch(one, logs, newest) if pull else RemoteWatch(logs, newest=newest)
-        following = _Following(one, watch, Patience(timeout))
+        following = _Following(one, watch, patience)
         first = list(_messages(following.answer()))
         going = _go_on_there(opened.pop_all(), following, first)
         next(going)

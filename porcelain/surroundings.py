@@ -150,6 +150,7 @@ class ProcessSurroundings:
         newest: int,
         pull: bool,
         timeout: float | None,
+        ended: Callable[[], bool],
     ) -> Generator[tuple[str, Key, bytes]]:
         """Begin to watch logs of a remote, or of the repository itself."""
         from porcelain import following  # noqa: PLC0415 - seldom wanted
@@ -158,11 +159,11 @@ class ProcessSurroundings:
             if pull:
                 raise NothingToPullError("what is to be pulled comes from a remote")
             repository = Repository.open(folder)
-            return following.follow_here(repository, logs, newest=newest, timeout=timeout)
+            patience = following.Patience(timeout, ended)
+            return following.follow_here(repository, logs, newest=newest, patience=patience)
         context = self._context(folder, _Log())
-        return following.follow_remote(
-            _asked(remote, logs), context, newest=newest, pull=pull, timeout=timeout
-        )
+        asked, patience = _asked(remote, logs), following.Patience(timeout, ended)
+        return following.follow_remote(asked, context, newest=newest, pull=pull, patience=patience)
 
     def clone(
         self,

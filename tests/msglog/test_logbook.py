@@ -16,7 +16,9 @@ from msglog.message import Message
 from msglog.repository import MissingRepositoryError, Repository, UnknownLogError
 from msglog.selection import AmbiguousIdError, UnknownMessageError
 from msglog.shared_repository import ClosedError, ForkedError
+from msglog.store.notice import Notice
 from msglog.store.store import StoreError
+from porcelain import following
 from porcelain.surroundings import ProcessSurroundings
 from tests.plumbing.peers import add
 
@@ -460,3 +462,40 @@ def test_it_is_waited_for_what_comes(tmp_path: Path, book: msglog.Logbook) -> No
     assert next(coming).body == "later"
     thread.join()
     coming.close()
+
+
+def test_closing_it_ends_what_watches_it(
+    book: msglog.Logbook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From another thread as well: nothing else can end that."""
+    waits = threading.Event()
+    wait = following._wait
+
+    def noticed(notice: Notice, most: float | None) -> None:
+        waits.set()
+        wait(notice, 0.01 if most is None else most)
+
+    monkeypatch.setattr(following, "_wait", noticed)
+    book.add("only")
+    coming, came = book.watch(newest=1), list[str]()
+    thread = threading.Thread(target=lambda: came.extend(entry.body for entry in coming))
+    thread.start()
+    assert waits.wait(60)
+    book.close()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert came == ["only"]
+
+
+def test_closing_it_ends_what_watches_it_where_always_more_comes(
+    tmp_path: Path, book: msglog.Logbook
+) -> None:
+    book.add("0")
+    with msglog.open(tmp_path / "notes", author="bob") as other:
+        for number, entry in enumerate(book.watch(newest=1)):
+            assert entry.body == str(number)
+            assert number <= 2
+            other.add(str(number + 1))
+            if number == 2:
+                book.close()
+    assert number == 2

@@ -118,3 +118,12 @@ def test_what_people_would_be_told_is_logged(
     with caplog.at_level(logging.WARNING, "msglog"):
         book.watch("origin", pull=True).close()
     assert [record.getMessage() for record in caplog.records] == ["main: 1 pulled, 1 in all"]
+
+
+def test_it_ends_when_the_logbook_is_closed(world: World, book: msglog.Logbook) -> None:
+    coming = book.watch("origin")
+    world.add_there(1)
+    assert numbers([next(coming)]) == [1]
+    book.close()
+    assert list(coming) == []
+    assert world.open_lines == 0

@@ -88,11 +88,9 @@ def suggestion(key: str, present: Iterable[str] = ()) -> str:
     """
     if known_key(key) is not None or key.startswith(f"{FREE_TABLE}."):
         return ""
-    import difflib  # noqa: PLC0415 - only where something was mistyped
+    from msglog.guess import question  # noqa: PLC0415 - only where something was mistyped
 
-    keys = dict.fromkeys([*present, *KNOWN, "remote.NAME.url"])
-    near = difflib.get_close_matches(key, keys, n=1, cutoff=0.5)
-    return f"Did you mean {near[0]}?" if near else ""
+    return question(key, [*present, *KNOWN, "remote.NAME.url"], likeness=0.5)
 
 
 def _check_text(key: str, known: KnownKey, text: str) -> str:

@@ -102,12 +102,11 @@ def load(name: str) -> Module:
     """Import the module of a command; raises UnknownCommandError with a guess at what was meant."""
     command = COMMANDS.get(name)
     if command is None:
-        import difflib  # noqa: PLC0415 - only where something was mistyped
+        from msglog.guess import question  # noqa: PLC0415 - only where something was mistyped
 
-        near = difflib.get_close_matches(name, COMMANDS, n=3)
         raise UnknownCommandError(
             f"{name[:80]!r} is not a msglog command",
-            hint=f"Did you mean {' or '.join(near)}?" if near else "See `msglog help`.",
+            hint=question(name, COMMANDS, most=3) or "See `msglog help`.",
         )
     __import__(command.module)  # as importlib does it, which need not be imported for this
     return cast("Module", sys.modules[command.module])

@@ -62,14 +62,11 @@ def date_style(name: str, context: Context, *, line: bool = False) -> Date:
         "unix": lambda time, _: str(time // SECOND),
     }
     if name not in styles:
-        import difflib  # noqa: PLC0415 - only where something was mistyped
+        from msglog.guess import advice  # noqa: PLC0415 - only where something was mistyped
 
-        near = difflib.get_close_matches(name, DATE_STYLES, n=1)
+        known = f"Known are {', '.join(DATE_STYLES)} and {DATE_FORMAT}STRFTIME."
         raise DateStyleError(
-            f"there is no date style {name[:80]!r}",
-            hint=f"Did you mean {near[0]}?"
-            if near
-            else f"Known are {', '.join(DATE_STYLES)} and {DATE_FORMAT}STRFTIME.",
+            f"there is no date style {name[:80]!r}", hint=advice(name, DATE_STYLES, see=known)
         )
     return styles[name]
 

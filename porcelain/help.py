@@ -6,6 +6,7 @@ from argparse import HelpFormatter
 from functools import partial
 
 from msglog.annotation import TYPE_CHECKING
+from msglog.guess import advice
 from porcelain.commands import (
     COMMANDS,
     GROUPS,
@@ -56,12 +57,9 @@ def _parser(words: Sequence[str]) -> CommandParser:
     for word in words[1:]:
         below = parser.subcommands()
         if word not in below:
-            from difflib import get_close_matches  # noqa: PLC0415 - only for what was mistyped
-
-            near = get_close_matches(word, below, n=1)
             raise UnknownCommandError(
                 f"{word[:80]!r} is not a command of {parser.prog}",
-                hint=f"Did you mean {near[0]}?" if near else f"See `{parser.prog} --help`.",
+                hint=advice(word, below, see=f"See `{parser.prog} --help`."),
             )
         parser = below[word]
     return parser

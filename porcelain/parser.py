@@ -8,6 +8,7 @@ from functools import partial
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
+from msglog.guess import advice
 from porcelain.words import Namespace
 
 if TYPE_CHECKING:
@@ -155,10 +156,7 @@ class CommandParser(argparse.ArgumentParser):
                     self._refuse_unknown([word])
         choice = _INVALID_CHOICE.search(message)
         if choice is not None:
-            from difflib import get_close_matches  # noqa: PLC0415 - only for what was mistyped
-
-            near = get_close_matches(choice[1], _QUOTED.findall(choice[2]), n=1)
-            hint = f"Did you mean {near[0]}?" if near else hint
+            hint = advice(choice[1], _QUOTED.findall(choice[2]), see=hint)
         raise CommandLineError(message.replace(_NOT_AN_OPTION, ""), hint=hint)
 
     def _refuse_mistaken(self) -> None:
@@ -186,13 +184,11 @@ class CommandParser(argparse.ArgumentParser):
             raise CommandLineError(
                 f"unexpected argument {first!r}", hint=f"See `{self.prog} --help`."
             )
-        import difflib  # noqa: PLC0415 - only where something was mistyped
-
         options = [name for name in self._option_string_actions if name.startswith("--")]
-        near = difflib.get_close_matches(first.partition("=")[0], options, n=1)
-        hint = f"Did you mean {near[0]}?" if near else f"See `{self.prog} --help`."
-        if not near and len(first) > 2 and first[1] != "-" and self._get_positional_actions():
-            hint = "Text that begins with - stands after `--`."
+        see = f"See `{self.prog} --help`."
+        if len(first) > 2 and first[1] != "-" and self._get_positional_actions():
+            see = "Text that begins with - stands after `--`."
+        hint = advice(first.partition("=")[0], options, see=see)
         raise CommandLineError(f"unknown option {first!r}", hint=hint)
 
     def format_help(self) -> str:

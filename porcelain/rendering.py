@@ -257,11 +257,11 @@ def _date_field(date: Date) -> _Field:
 
 
 def _unknown_field(name: str) -> FormatError:
-    import difflib  # noqa: PLC0415 - only where something was mistyped
-
     if len(name) > 1:
-        near = difflib.get_close_matches(name.strip("()"), NAMES, n=1)
-        hint = f"Did you mean %({near[0]})?" if near else f"Known are {', '.join(NAMES)}."
+        from msglog.guess import question  # noqa: PLC0415 - only where something was mistyped
+
+        known = f"Known are {', '.join(NAMES)}."
+        hint = question(name.strip("()"), NAMES, shape="%({})") or known
         return FormatError(f"there is no field %{name[:80]}", hint=hint)
     known = " ".join(f"%{known}" for known in (*_AS_GIT, "n", "%", "xHH", "(NAME)"))
     return FormatError(f"there is no placeholder %{name}", hint=f"Known are {known}.")

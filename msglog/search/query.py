@@ -10,7 +10,6 @@ Nothing of a query reaches SQLite but as a quoted text or a parameter: see
 
 from __future__ import annotations
 
-import difflib
 import re
 
 from msglog.annotation import TYPE_CHECKING
@@ -269,11 +268,12 @@ class _Parser:
     def _filter(self, name: str, value: str) -> Query | None:
         known = _FILTERS.get(name.lower())
         if known is None:
-            near = difflib.get_close_matches(name.lower(), _FILTERS, n=1)
-            guess = f"Did you mean {near[0]}:? " if near else f"Known are {_NAMES}. "
+            from msglog.guess import question  # noqa: PLC0415 - only where something was mistyped
+
+            guess = question(name, _FILTERS, shape="{}:") or f"Known are {_NAMES}."
             raise QueryError(
                 f"there is no filter {name}:",
-                hint=f'{guess}To look for the text, quote it: "{name}:{value.strip(chr(34))}".',
+                hint=f'{guess} To look for the text, quote it: "{name}:{value.strip(chr(34))}".',
             )
         if known == "author":
             found = _words(AUTHOR, value)

@@ -50,13 +50,15 @@ class Target:
     """What a command means by a remote.
 
     name: as set up, or "" for a bare URL. base: where a relative path starts from.
-    repository: the hex id that was met there last, or "".
+    repository: the hex id that was met there last, or "". remotes: the names of those that are set
+    up, one of which may have been meant by a plain word that was taken for a host.
     """
 
     name: str
     url: RemoteUrl
     base: Path
     repository: str = ""
+    remotes: tuple[str, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -89,14 +91,19 @@ def find_target(
         return Target(remote.name, _configured_url(remote), base, remote.repository)
     if not host or text == DEFAULT_REMOTE:
         check_is_remote(config, text)
-    return Target("", parse_url(text), Path(context.directory))
+    names = tuple(config.remotes()) if _is_plain_word(text) else ()
+    return Target("", parse_url(text), Path(context.directory), remotes=names)
 
 
 def check_is_remote(config: Config, text: str) -> None:
     """Raise UnknownRemoteError for a plain word that is no remote: it is hardly meant as a host."""
     remotes = config.remotes()
-    if text not in remotes and not any(mark in text for mark in "@:/."):
+    if text not in remotes and _is_plain_word(text):
         raise UnknownRemoteError(text, remotes)
+
+
+def _is_plain_word(text: str) -> bool:
+    return not any(mark in text for mark in "@:/.")
 
 
 def _configured_url(remote: Remote) -> RemoteUrl:
@@ -153,7 +160,7 @@ def open_session(
         return connect_ssh(
             target.url,
             command=lambda: receive_pack_command(target.url, words()),
-            settings=_settings(context, config, ask_host_key),
+            settings=_settings(target, context, config, ask_host_key),
             prepare=_import_what_asking_takes,
         )
 
@@ -245,8 +252,16 @@ def local_path(url: RemoteUrl, base: Path, context: Context) -> Path:
 
 
 def _settings(
-    context: Context, config: Config, ask: Callable[[HostKeyQuestion], bool] | None
+    target: Target,
+    context: Context,
+    config: Config,
+    ask: Callable[[HostKeyQuestion], bool] | None,
 ) -> Settings:
+    def meant() -> str:
+        from msglog.guess import question  # noqa: PLC0415 - only where something was mistyped
+
+        return question(target.url.host, target.remotes)
+
     command = context.ssh_command or config.text("ssh.command") or ""
     transport = config.text("ssh.transport") or "auto"
     if not command and transport == "openssh":
@@ -258,6 +273,7 @@ def _settings(
         ssh_command=command,
         paramiko_only=not command and transport == "paramiko",
         ask_host_key=ask,
+        unknown_host_hint=meant,
         terminal=context.stdin_terminal and context.stderr_terminal,
         environment=context.environment or None,
     )

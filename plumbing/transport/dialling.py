@@ -31,7 +31,11 @@ def dial(config: HostConfig, settings: Settings) -> GuardedSocket:
         host = config.host.encode("ascii") if config.host.isascii() else config.host
         places = socket.getaddrinfo(host, config.port, config.address_family, socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise ConnectError(f"the host {config.host} is not known", why=reason(error)) from error
+        raise ConnectError(
+            f"the host {config.host} is not known",
+            why=reason(error),
+            hint=settings.unknown_host_hint(),
+        ) from error
     seconds = config.connect_timeout or settings.connect_seconds
     failure: OSError | None = None
     for family, kind, protocol, _, address in places:

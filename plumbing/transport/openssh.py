@@ -22,6 +22,7 @@ from plumbing.transport.channel import (
 from plumbing.transport.pipe import PipeChannel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from plumbing.transport.settings import Settings
@@ -43,6 +44,8 @@ _NOT_LET_IN = ("Permission denied (", "Too many authentication failures")
 _NOT_TRUSTED = "Host key verification failed"
 """What ssh says when trying again is of no use before somebody does something."""
 
+_NOT_RESOLVED = "Could not resolve hostname"
+
 
 class NotTrustedError(ConnectError):
     """ssh does not trust the host."""
@@ -53,14 +56,19 @@ class NotTrustedError(ConnectError):
 class OpensshChannel:
     """The Channel protocol over the standard streams of a subprocess of ssh."""
 
-    __slots__ = ("_destination", "_given_up", "_pipe", "_process", "_started")
+    __slots__ = ("_destination", "_given_up", "_pipe", "_process", "_started", "_unknown_host_hint")
 
     def __init__(
-        self, process: subprocess.Popen[bytes], pipe: PipeChannel, destination: str
+        self,
+        process: subprocess.Popen[bytes],
+        pipe: PipeChannel,
+        destination: str,
+        unknown_host_hint: Callable[[], str],
     ) -> None:
         self._process = process
         self._pipe = pipe
         self._destination = destination
+        self._unknown_host_hint = unknown_host_hint
         self._started = False
         self._given_up = False
 
@@ -115,7 +123,8 @@ class OpensshChannel:
         why = "; ".join(said[-3:]).removesuffix(".") or "ssh says nothing"
         if self._started:
             raise ChannelError("the connection was lost", why=why) from cause
-        raise _kind(why)(f"ssh cannot reach {self._destination}", why=why) from cause
+        hint = self._unknown_host_hint() if _NOT_RESOLVED in why else ""
+        raise _kind(why)(f"ssh cannot reach {self._destination}", why=why, hint=hint) from cause
 
 
 def connect_openssh(
@@ -144,7 +153,7 @@ def connect_openssh(
             hint="Install OpenSSH's client, or set MSGLOG_SSH_COMMAND.",
         ) from error
     pipe = _take_streams(process, settings)
-    return OpensshChannel(process, pipe, url.destination)
+    return OpensshChannel(process, pipe, url.destination, settings.unknown_host_hint)
 
 
 def ssh_arguments(

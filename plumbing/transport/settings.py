@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 SYSTEM_CONFIG = Path("/etc/ssh/ssh_config")
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+
+def _no_hint() -> str:
+    """Say nothing."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Settings:
     paramiko_only: never use OpenSSH's client, even where paramiko cannot do what is asked for.
     environment: for a subprocess of ssh; None: as this process has it.
     ask_host_key: asks a person whether a host key is right; None where there is nobody to ask.
+    unknown_host_hint: says what may have been meant by a host that has no address, or "".
     terminal: ssh may ask for passphrases itself.
     connect_seconds: for a TCP connection. handshake_seconds: for the SSH banner and key exchange.
     authentication_seconds: for logging in, longer than the minute for which a server lets its
@@ -57,6 +60,7 @@ class Settings:
     environment: Mapping[str, str] | None = None
     system_config: Path = SYSTEM_CONFIG
     ask_host_key: Callable[[HostKeyQuestion], bool] | None = None
+    unknown_host_hint: Callable[[], str] = _no_hint
     terminal: bool = False
     connect_seconds: float = 15.0
     handshake_seconds: float = 15.0

@@ -2,8 +2,10 @@
 
 import os
 import sys
+import socket
 from io import BytesIO
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -22,6 +24,7 @@ from plumbing.opening import (
     open_session,
 )
 from plumbing.session import BusyRemoteError
+from plumbing.transport.channel import ConnectError
 from plumbing.transport.url import UrlError
 
 
@@ -176,3 +179,33 @@ def test_one_that_stays_so_is_given_up(tmp_path: Path) -> None:
     with pytest.raises(BusyRemoteError, match="Try again in a moment"):
         open_session(find_target(settings, "origin", here, None), here, settings)
     assert BUSY_SECONDS - 2 * BUSY_PAUSE < clock.now <= BUSY_SECONDS
+def no_address(*_: object) -> NoReturn:
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+@pytest.mark.parametrize(
+    ("word", "ends"),
+    [
+        ("orgin", "the host orgin is not known (Name or service not known). Did you mean origin?"),
+        ("elsewhere", "the host elsewhere is not known (Name or service not known)."),
+        ("ann@orgin", "the host orgin is not known (Name or service not known)."),
+    ],
+)
+def test_a_plain_word_that_is_no_host_may_have_been_meant_as_a_remote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, ends: str
+) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", no_address)
+    settings = config("../shared")
+    target = find_target(settings, word, context(tmp_path), None, host=True)
+    with pytest.raises(ConnectError) as caught:
+        open_session(target, context(tmp_path), settings)
+    assert str(caught.value) == ends
+
+
+def test_so_it_is_with_openssh(tmp_path: Path) -> None:
+    said = "ssh: Could not resolve hostname orgin: Name or service not known"
+    here = replace(context(tmp_path), ssh_command=f"sh -c 'echo {said} >&2; exit 255'")
+    target = find_target(config("../shared"), "orgin", here, None, host=True)
+    with pytest.raises(ConnectError) as caught:
+        open_session(target, here, config("../shared"))
+    assert str(caught.value) == f"ssh cannot reach orgin ({said}). Did you mean origin?"

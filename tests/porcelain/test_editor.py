@@ -34,9 +34,9 @@ def editor(tmp_path: Path, text: str, status: int = 0) -> str:
     return f"{sys.executable} {script}"
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder for temporary files."""
+    """The folder for temporary files: what is kept of what was written stays in no other."""
     folder = tmp_path / "scratch"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))

@@ -54,11 +54,12 @@ _ONE_SPAN = re.compile(r"(?:(\d{1,9}) ?|\b(?:an?|one) )([a-z]+)", re.ASCII)
 class WhenError(UsageError):
     """A text says no time that we understand."""
 
-    def __init__(self, text: str, why: str = "") -> None:
+    def __init__(self, text: str, why: str = "", *, hint: str = "") -> None:
         super().__init__(
             f"cannot tell what time {text[:80]!r} is",
             why=why,
-            hint="Write it like 2026-01-31T12:30:00+01:00, 2026-01-31, 12:30, yesterday or"
+            hint=hint
+            or "Write it like 2026-01-31T12:30:00+01:00, 2026-01-31, 12:30, yesterday or"
             " '2 hours ago'.",
         )
 
@@ -164,7 +165,8 @@ def parse_span(text: str) -> int:
 
 
 def _unit(name: str, units: Mapping[str, int]) -> int | None:
-    return units.get(name, units.get(name.removesuffix("s")))
+    """Return how long a unit is. Of its short name there is no plural: `ms` are no minutes."""
+    return units.get(name, units.get(name.removesuffix("s")) if len(name) > 2 else None)
 
 
 def _absolute(match: re.Match[str], text: str, local_offset: LocalOffset) -> Moment:
@@ -210,19 +212,22 @@ def _local(wall: int, local_offset: LocalOffset) -> Moment:
 
 def _relative(match: re.Match[str], text: str, now: int, local_offset: LocalOffset) -> Moment:
     sign = match["sign"]
-    if (match["ago"] is None) == (sign is None):
-        raise WhenError(text, "say whether it was ago" if sign is None else "")
+    if match["ago"] is not None and sign is not None:
+        raise WhenError(text)
     direction = -1 if sign in (None, "-") else 1
     duration = months = 0
     for number, unit in _ONE_SPAN.findall(match["spans"]):
         count = int(number or 1)
-        singular = unit if unit in _UNITS or unit in _MONTHS else unit.removesuffix("s")
-        if singular in _UNITS:
-            duration += count * _UNITS[singular]
-        elif singular in _MONTHS:
-            months += count * _MONTHS[singular]
+        fixed, calendar = _unit(unit, _UNITS), _unit(unit, _MONTHS)
+        if fixed is not None:
+            duration += count * fixed
+        elif calendar is not None:
+            months += count * calendar
         else:
             raise WhenError(text, f"{unit!r} is no unit of time")
+    if match["ago"] is None and sign is None:
+        spans = match["spans"][:80]
+        raise WhenError(text, hint=f"Write '{spans} ago' or 'in {spans}'.")
     moment = now + direction * duration
     if months:
         moment = _add_months(moment, direction * months, local_offset)

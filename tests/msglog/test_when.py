@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from msglog.key import SECOND, TIME_MAXIMUM, TIME_MINIMUM
 from msglog.timestamp import rfc3339
-from msglog.when import Moment, WhenError, parse, parse_bound
+from msglog.when import Moment, SpanError, WhenError, parse, parse_bound, parse_span
 
 NOW = calendar.timegm((2026, 3, 31, 10, 30, 15)) * SECOND + 250_000
 
@@ -124,3 +124,25 @@ def test_any_text_is_a_time_or_refused(text: str) -> None:
         parse(text, now=NOW, local_offset=east)
     with suppress(WhenError):
         parse_bound(text, last=True, now=NOW, local_offset=east)
+
+
+@pytest.mark.parametrize("unit", ["ms", "ss", "hs", "ds", "ws", "ys", "mss"])
+def test_short_units_have_no_plural(unit: str) -> None:
+    """Milliseconds were taken for minutes."""
+    with pytest.raises(SpanError):
+        parse_span(f"1{unit}")
+    with pytest.raises(WhenError):
+        says(f"1{unit} ago")
+
+
+def test_plurals_of_longer_units() -> None:
+    assert parse_span("2secs 2mins 2hrs 2days") == 2 * (1 + 60 + 3600 + 86400) * SECOND
+    assert says("2 mons ago") == says("2 months ago")
+
+
+def test_a_span_that_is_no_time_is_told_how_it_would_be_one() -> None:
+    with pytest.raises(WhenError) as caught:
+        says("2 Hours")
+    assert caught.value.hint == "Write '2 hours ago' or 'in 2 hours'."
+    for text in ("2 hours ago", "in 2 hours"):
+        says(text)

@@ -14,6 +14,7 @@ from msglog.config import (
     ConfigError,
     ConfigKeyError,
     known_key,
+    read,
     read_bytes,
     syntax_error,
 )
@@ -144,6 +145,7 @@ def change(file: str | PathLike[str], values: Mapping[str, Setting | None]) -> N
         # Where there are no locks, another writer may be at work; the replacement is atomic.
         if sure:
             _remove_unfinished(path)
+        read(path)  # whose errors name the line; those of tomlkit often the wrong one
         data = read_bytes(str(path)) or b""
         try:
             document = tomlkit.parse(data.decode())

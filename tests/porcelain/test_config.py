@@ -86,6 +86,16 @@ def test_a_file_that_is_not_toml_is_named_with_its_line(cli: CommandLine) -> Non
     assert config.read_text() == "[user]\nauthor = ann\n"
 
 
+def test_a_change_says_the_same_of_a_file_as_whoever_reads_it(cli: CommandLine) -> None:
+    config = cli.folder / ".msglog" / "config.toml"
+    for text in ("x = [", "a = = b\n", '[user]\nauthor = "\x00"\n'):
+        config.write_text(text)
+        said = cli.fails(7, "config", "list")
+        assert said.startswith(f"{config} is not TOML (")
+        assert cli.fails(7, "config", "set", "user.author", "ann") == said
+        assert config.read_text() == text
+
+
 def test_what_a_newer_version_has_set_is_kept_and_named(cli: CommandLine) -> None:
     file = cli.folder / ".msglog" / "config.toml"
     later = '[core]\nshine = "bright"\n\n[remote.origin]\nurl = "ann@lab"\nwindow = 3\n\n[moon]\nphase = 2\n'

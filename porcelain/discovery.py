@@ -46,10 +46,12 @@ def find_repository(context: Context) -> str:
         if not _is_repository(context.repository_directory):
             if _has_no_folder(context.repository_directory):
                 return context.repository_directory
+            inside = os.path.join(context.repository_directory, FOLDER)
+            meant = f"Did you mean {inside}?" if _is_repository(inside) else ""
             raise NoRepositoryError(
                 f"there is no repository in {context.repository_directory}",
                 why="MSGLOG_DIR names it",
-                hint="Make one with `msglog init`.",
+                hint=meant or "Make one with `msglog init`.",
             )
         return _check(context.repository_directory, named=True)
     folder = context.directory
@@ -66,11 +68,10 @@ def find_repository(context: Context) -> str:
     own = os.path.join(user_directory(context), FOLDER)
     if not context.directory_chosen and _is_repository(own):
         return _check(own, named=False)
-    one = "" if context.directory_chosen else ", or a log of your own with `msglog init --user`"
-    raise NoRepositoryError(
-        f"there is no repository in {context.directory} or above it",
-        hint=f"Make one with `msglog init`{one}.",
-    )
+    hint = "Make one with `msglog init`, or a log of your own with `msglog init --user`."
+    if context.directory_chosen:
+        hint = f"Make one with `msglog init {_quoted(context.directory)}`."
+    raise NoRepositoryError(f"there is no repository in {context.directory} or above it", hint=hint)
 
 
 def open_repository(context: Context) -> Repository:

@@ -29,6 +29,16 @@ def test_plumbing_is_told_where_its_repository_is(cli: CommandLine) -> None:
     assert "/nowhere (MSGLOG_DIR names it)" in result.error
 
 
+def test_the_hint_makes_it_where_it_was_looked_for(cli: CommandLine) -> None:
+    (cli.folder.parent / "other place").mkdir()
+    said = cli.fails(7, "-C", "../other place", "list")
+    assert said.endswith(f"`msglog init '{cli.folder.parent}/other place'`.")
+    (cli.folder / "below").mkdir()
+    result = cli.run("list", environment={"MSGLOG_DIR": "."})
+    inside = cli.folder / ".msglog"
+    assert result.error.endswith(f" (MSGLOG_DIR names it). Did you mean {inside}?\n")
+
+
 def test_the_users_own_log_comes_last(empty: CommandLine) -> None:
     empty.ok("init", "--user", "-q")
     empty.ok("add", "mine")

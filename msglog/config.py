@@ -41,7 +41,9 @@ class UnknownRemoteError(ConfigKeyError):
 
     def __init__(self, name: str, known: Iterable[str] = (), *, make: bool = True) -> None:
         from msglog.guess import advice  # noqa: PLC0415 - only where something was mistyped
+        from msglog.refname import is_remote_name  # noqa: PLC0415 - as above
 
+        make = make and is_remote_name(name)
         add = f"add it with `msglog remote add {name} URL`" if make else ""
         hint = advice(name, known, make=add, see="See `msglog remote` for those that there are.")
         super().__init__(f"there is no remote {name!r}", hint=hint)
@@ -231,7 +233,9 @@ def read(file: str | PathLike[str]) -> dict[str, object]:
 
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # an integer may have too many digits, too
-        raise ConfigError(f"{path} is not TOML", why=syntax_error(error)) from error
+        raise ConfigError(
+            f"{path} is not TOML", why=syntax_error(error), hint="Correct it in an editor."
+        ) from error
     return dict(_flatten(document, ""))
 
 

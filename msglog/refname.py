@@ -45,9 +45,14 @@ def check_log_name(name: str) -> str:
     return name
 
 
+def is_remote_name(name: str) -> bool:
+    """Tell whether a remote can have this name."""
+    return ".." not in name and _is_part(name, _SMALL | _LARGE)
+
+
 def check_remote_name(name: str) -> str:
     """Return name if it can be a remote's; raises InvalidNameError."""
-    if ".." in name or not _is_part(name, _SMALL | _LARGE):
+    if not is_remote_name(name):
         raise InvalidNameError(
             f"{name[:80]!r} cannot be the name of a remote",
             why="letters, digits, '.', '_' and '-'",

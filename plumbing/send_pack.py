@@ -30,6 +30,8 @@ def run(arguments: Namespace, context: Context) -> int:
     repository = open_repository(context)
     status = 0
     try:
+        for log in logs:
+            repository.log(log)  # which refuses what there is not
         config = load_config(context)
         target = find_target(
             config, arguments.remote, context, context.repository_directory, host=True

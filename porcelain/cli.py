@@ -36,6 +36,10 @@ class ChosenDirectoryError(UsageError):
     """The folder of `-C` cannot be entered."""
 
 
+class CurrentFolderError(LocalError):
+    """The folder that this process is in is gone, or may not be known."""
+
+
 class StandardOutputError(OSError):
     """Standard output cannot be written.
 
@@ -232,12 +236,13 @@ def make_context(
     stderr: BinaryIO,
 ) -> Context:
     """Return the surroundings of a command in this process; raises ChosenDirectoryError."""
-    directory = os.getcwd()
     steps: list[str] = getattr(options, "directory", [])
+    directory = _current_folder(steps)
     for step in steps:
         directory = os.path.join(directory, step)
         if not os.path.isdir(directory):
-            raise ChosenDirectoryError(f"cannot run in {step}", why="it is not a folder")
+            why = "it is not a folder" if os.path.exists(directory) else "there is no such folder"
+            raise ChosenDirectoryError(f"cannot run in {step}", why=why)
     named = environment.get("MSGLOG_DIR", "")
     repository = os.path.join(directory, named) if named and not steps else None
     if steps or repository is not None:
@@ -273,6 +278,20 @@ def make_context(
         stderr_terminal=_is_terminal(stderr),
         width=_width(stdout, environment),
     )
+
+
+def _current_folder(steps: Sequence[str]) -> str:
+    """Return the folder that this process is in, or "/" where that does not matter."""
+    try:
+        return os.getcwd()
+    except OSError as error:
+        if steps and os.path.isabs(steps[0]):
+            return "/"
+        raise CurrentFolderError(
+            "cannot run in the current folder",
+            why="it was removed" if isinstance(error, FileNotFoundError) else error.strerror or "",
+            hint="Change to another one with cd.",
+        ) from error
 
 
 def _home(environment: Mapping[str, str]) -> str:

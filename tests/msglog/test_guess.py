@@ -1,4 +1,3 @@
-import re
 from pathlib import Path
 
 from msglog.guess import advice, question
@@ -36,6 +35,6 @@ def test_there_is_no_other_piece_of_code_for_it() -> None:
         str(path.relative_to(ROOT))
         for layer in ("msglog", "plumbing", "porcelain")
         for path in (ROOT / layer).rglob("*.py")
-        if re.search("get_close_matches|Did you mean", path.read_text())
+        if "get_close_matches" in path.read_text()
     ]
     assert sorted(found) == ["msglog/guess.py", "msglog/search/suggestion.py"]

@@ -43,7 +43,17 @@ def test_mistyped_commands_and_options_are_guessed(cli: CommandLine) -> None:
     assert cli.fails(2, "xyzzy").endswith("See `msglog help`.")
     assert cli.fails(2, "list", "--jsn").endswith("Did you mean --json?")
     assert cli.fails(2, "--jsn", "list").endswith("Did you mean --json?")
+    assert cli.fails(2, "commit").endswith("Did you mean add?")
+    assert cli.fails(2, "version").endswith("Did you mean --version or verify?")
     assert cli.fails(2, "help", "statsu").endswith("Did you mean stats or status?")
+
+
+def test_a_name_that_no_remote_can_have_is_not_to_be_added(cli: CommandLine) -> None:
+    cli.ok("remote", "add", "laboratory", "server@lab")
+    for name in ("a b", "-3"):
+        said = cli.fails(2, "push", "--", name)
+        assert said == f"there is no remote {name!r}. See `msglog remote` for those that there are."
+    assert cli.fails(2, "push", "labora tory").endswith("Did you mean laboratory?")
 
 
 def test_mistyped_names_are_guessed(cli: CommandLine) -> None:
@@ -147,7 +157,7 @@ def test_chosen_folders_add_up(cli: CommandLine) -> None:
     (cli.folder / "a" / "b").mkdir(parents=True)
     cli.ok("-C", "a", "init", "-C", "b", "-q")
     assert (cli.folder / "a" / "b" / ".msglog").is_dir()
-    assert "not a folder" in cli.fails(2, "-C", "nowhere", "list")
+    assert "no such folder" in cli.fails(2, "-C", "nowhere", "list")
 
 
 @pytest.mark.parametrize(
@@ -464,3 +474,32 @@ def test_the_interpreter_has_nothing_to_look_through_at_its_exit() -> None:
     words = [sys.executable, "-c", program, "--version"]
     done = subprocess.run(words, check=True, capture_output=True)
     assert done.stdout.startswith(b"msglog ")
+
+
+def test_a_folder_that_is_gone(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = cli.folder / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    said = cli.fails(7, "status")
+    assert (
+        said == "cannot run in the current folder (it was removed). Change to another one with cd."
+    )
+    assert cli.ok("--version")
+    assert cli.ok("-C", str(cli.folder), "logs") == "main  0\n"
+    assert "it was removed" in cli.fails(7, "-C", "..", "logs")
+
+
+def test_a_chosen_folder_that_is_none(cli: CommandLine) -> None:
+    (cli.folder / "file").touch()
+    assert "(it is not a folder)" in cli.fails(2, "-C", "file", "logs")
+    assert "(there is no such folder)" in cli.fails(2, "-C", "nothing", "logs")
+
+
+def test_plumbing_pushes_no_log_that_there_is_not(cli: CommandLine) -> None:
+    """It pushed an empty one, which `status` showed for ever as one that is not here."""
+    cli.ok("init", "-q", "../shared")
+    cli.ok("remote", "add", "origin", "../shared")
+    assert cli.fails(2, "send-pack", "origin", "mian").startswith("there is no log 'mian'. Did you")
+    assert "mian" not in cli.ok("for-each-ref")
+    assert cli.ok("send-pack", "origin", "refs/logs/main").endswith("\trefs/logs/main\n")

@@ -102,11 +102,13 @@ def load(name: str) -> Module:
     """Import the module of a command; raises UnknownCommandError with a guess at what was meant."""
     command = COMMANDS.get(name)
     if command is None:
-        from msglog.guess import question  # noqa: PLC0415 - only where something was mistyped
+        from porcelain.vocabulary import (  # noqa: PLC0415 - only where something was mistyped
+            meant_command,
+        )
 
         raise UnknownCommandError(
             f"{name[:80]!r} is not a msglog command",
-            hint=question(name, COMMANDS, most=3) or "See `msglog help`.",
+            hint=meant_command(name, [*COMMANDS, "--version"], most=3) or "See `msglog help`.",
         )
     __import__(command.module)  # as importlib does it, which need not be imported for this
     return cast("Module", sys.modules[command.module])

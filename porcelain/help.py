@@ -6,7 +6,6 @@ from argparse import HelpFormatter
 from functools import partial
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.guess import advice
 from porcelain.commands import (
     COMMANDS,
     GROUPS,
@@ -17,6 +16,7 @@ from porcelain.commands import (
 )
 from porcelain.parser import CommandParser
 from porcelain.printing import wants_color
+from porcelain.vocabulary import meant_command
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -59,7 +59,7 @@ def _parser(words: Sequence[str]) -> CommandParser:
         if word not in below:
             raise UnknownCommandError(
                 f"{word[:80]!r} is not a command of {parser.prog}",
-                hint=advice(word, below, see=f"See `{parser.prog} --help`."),
+                hint=meant_command(word, below) or f"See `{parser.prog} --help`.",
             )
         parser = below[word]
     return parser

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import re
 from functools import partial
+from shlex import quote
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
 from msglog.guess import advice
-from porcelain.words import Namespace
+from porcelain.vocabulary import meant_command
+from porcelain.words import LAST_COUNTS, Namespace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +24,7 @@ _MISSING = "the following arguments are required"
 _WANTS_VALUE = "expected one argument"
 _IGNORED = re.compile(r"ignored explicit argument '(.+)'")
 _INVALID_CHOICE = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)", re.DOTALL)
+_LISTING = ("list", "ls")
 _QUOTED = re.compile(r"'?([\w-]+)'?")
 """A choice, which newer versions of argparse do not quote."""
 
@@ -52,6 +55,26 @@ class _Help(argparse.Action):
             raise HelpRequested(parser)
 
 
+class _Store(argparse._StoreAction):  # noqa: SLF001 - argparse has no other name for it
+    """An argument with one value, which is refused where two are given and only one would count."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        if (
+            option_string is not None
+            and self.option_strings[0] not in LAST_COUNTS
+            and isinstance(parser, CommandParser)
+            and parser.stored.setdefault(self.dest, values) != values
+        ):
+            raise CommandLineError(f"{option_string} is given twice", hint="Only one can count.")
+        super().__call__(parser, namespace, values, option_string)
+
+
 class CommandParser(argparse.ArgumentParser):
     """A parser that takes the global options too, wherever they stand, and never exits.
 
@@ -60,7 +83,7 @@ class CommandParser(argparse.ArgumentParser):
     made by `add_subparsers` are of this class. Errors are CommandLineError, help HelpRequested.
 
     intermixed: False for the parser that takes what stands before the command, and hands on the
-    rest untouched.
+    rest untouched. stored: the options with one value that were given, by name.
     """
 
     def __init__(self, *, intermixed: bool = True, **options: Any) -> None:  # noqa: ANN401 - argparse's
@@ -71,6 +94,9 @@ class CommandParser(argparse.ArgumentParser):
         self._intermixed = intermixed
         self._parsing = False
         self._given: list[str] = []
+        self.stored: dict[str, object] = {}
+        self.register("action", None, _Store)
+        self.register("action", "store", _Store)
         self.color = False  # from Python 3.14 on, argparse colours by itself otherwise
         add_global_options(self)
 
@@ -111,6 +137,8 @@ class CommandParser(argparse.ArgumentParser):
     ) -> tuple[argparse.Namespace, list[str]]:
         """Parse as argparse's method does, options and arguments mixed where that is possible."""
         given = list(args or ())
+        if not self._parsing:
+            self.stored = {}
         if self._parsing or not self._intermixed or self._cannot_be_mixed():
             self._given = given
             return super().parse_known_args(given, namespace)
@@ -156,8 +184,18 @@ class CommandParser(argparse.ArgumentParser):
                     self._refuse_unknown([word])
         choice = _INVALID_CHOICE.search(message)
         if choice is not None:
-            hint = advice(choice[1], _QUOTED.findall(choice[2]), see=hint)
+            hint = self._choice_hint(choice[1], _QUOTED.findall(choice[2])) or hint
         raise CommandLineError(message.replace(_NOT_AN_OPTION, ""), hint=hint)
+
+    def _choice_hint(self, word: str, choices: list[str]) -> str:
+        """Tell which choice was probably meant, or how to have a list without a choice."""
+        optional = any(
+            isinstance(action, argparse._SubParsersAction) and not action.required  # noqa: SLF001 - as above
+            for action in self._get_positional_actions()
+        )
+        if optional and word in _LISTING and "list" not in choices:
+            return f"`{self.prog}` alone lists them."
+        return meant_command(word, choices)
 
     def _refuse_mistaken(self) -> None:
         """Refuse what looks like an option and is none: it may have been meant as an argument."""
@@ -181,13 +219,16 @@ class CommandParser(argparse.ArgumentParser):
     def _refuse_unknown(self, unknown: list[str]) -> NoReturn:
         first = unknown[0].removeprefix(_NOT_AN_OPTION)
         if not first.startswith("-") or first == "-":
-            raise CommandLineError(
-                f"unexpected argument {first!r}", hint=f"See `{self.prog} --help`."
-            )
+            hint = f"See `{self.prog} --help`."
+            if "--log" in self._option_string_actions:
+                hint = f"If it is a log, write `--log {quote(first)}`."
+            raise CommandLineError(f"unexpected argument {first!r}", hint=hint)
         options = [name for name in self._option_string_actions if name.startswith("--")]
         see = f"See `{self.prog} --help`."
         if len(first) > 2 and first[1] != "-" and self._get_positional_actions():
             see = "Text that begins with - stands after `--`."
+        if first[1:].isdecimal() and "-n" in self._option_string_actions:
+            see = f"Write `-n {first[1:]}`."
         hint = advice(first.partition("=")[0], options, see=see)
         raise CommandLineError(f"unknown option {first!r}", hint=hint)
 

@@ -30,6 +30,9 @@ else:
 SUPPRESS = "==SUPPRESS=="
 """argparse's own: the name has no value unless one is given."""
 
+LAST_COUNTS = ("-n", "--date", "--format", "--color")
+"""Options of how things are shown, which an alias of the shell may have and its user say again."""
+
 _FLAGS = {"store_true": True, "store_false": False}
 _MANY = ("*", "+")
 REMAINDER = "..."
@@ -38,7 +41,10 @@ REMAINDER = "..."
 
 @dataclass(frozen=True, slots=True)
 class _Argument:
-    """One declared option or positional argument."""
+    """One declared option or positional argument.
+
+    last_counts: it may be given again, and the last value is meant.
+    """
 
     name: str
     action: str
@@ -47,6 +53,7 @@ class _Argument:
     convert: Conversion | None
     choices: Sequence[object] | None
     group: _Group | None
+    last_counts: bool = True
 
     def value(self, text: str) -> object:
         """Return what a text means; raises _Unusual for what it cannot."""
@@ -126,7 +133,14 @@ class Words:
         default = declared.get("default", None if flag is None else not flag)
         name = declared.get("dest") or _destination(names)
         argument = _Argument(
-            name, action, nargs, default, declared.get("type"), declared.get("choices"), group
+            name,
+            action,
+            nargs,
+            default,
+            declared.get("type"),
+            declared.get("choices"),
+            group,
+            last_counts=names[0] in LAST_COUNTS,
         )
         if not is_option:
             self._positionals.append(argument)
@@ -191,6 +205,8 @@ class Words:
                 if before is SUPPRESS:
                     before = []
                 value = [*before, value]  # type: ignore[misc] # a list, or argparse would fail too
+            elif argument.name in found and not argument.last_counts:
+                raise _Unusual
             found[argument.name] = value
         return rest
 
@@ -259,4 +275,4 @@ def declare_global_options(words: Words) -> None:
     add("--progress", action="store_true", default=SUPPRESS)
 
 
-__all__ = ["REMAINDER", "SUPPRESS", "Namespace", "Words", "declare_global_options"]
+__all__ = ["LAST_COUNTS", "REMAINDER", "SUPPRESS", "Namespace", "Words", "declare_global_options"]

@@ -10,6 +10,7 @@ def parser() -> CommandParser:
     made.add_argument("text", nargs="*")
     made.add_argument("--tag", action="append", default=[])
     made.add_argument("-n", type=int)
+    made.add_argument("--file")
     return made
 
 
@@ -66,6 +67,7 @@ def test_help_is_of_the_parser_that_was_asked() -> None:
         (["-n", "x"], "invalid int value"),
         (["-q", "-v"], "not allowed with"),
         (["--color=maybe"], "invalid choice"),
+        (["--file", "a", "--file=b"], "--file is given twice. Only one can count."),
     ],
 )
 def test_errors_say_what_to_write(arguments: list[str], said: str) -> None:
@@ -73,3 +75,42 @@ def test_errors_say_what_to_write(arguments: list[str], said: str) -> None:
         parse(parser(), *arguments)
     assert said in str(caught.value)
     assert "\0" not in str(caught.value)
+
+
+def test_an_option_that_is_given_twice_and_counts_once() -> None:
+    made = parser()
+    for _ in range(2):
+        assert parse(made, "--file", "a", "--file", "a").file == "a"
+        assert parse(made, "--file", "b").file == "b"
+    assert parse(parser(), "-n", "1", "x", "-n", "2", "--color=never", "--color=auto").n == 2
+    with pytest.raises(CommandLineError, match="--tag is given twice"):
+        parse(nested(), "new", "x", "--tag", "a", "--tag", "b")
+
+
+def test_what_is_a_log_or_a_number_elsewhere_is_told_how_it_is_written() -> None:
+    made = CommandParser(prog="msglog try")
+    made.add_argument("-n")
+    made.add_argument("--log")
+    for word, said in (("lab/p01", "write `--log lab/p01`."), ("-5", "Write `-n 5`.")):
+        with pytest.raises(CommandLineError) as caught:
+            parse(made, word)
+        assert str(caught.value).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("list", "`msglog try` alone lists them."),
+        ("remove", "Did you mean delete?"),
+        ("renam", "Did you mean rename?"),
+        ("xyzzy", "See `msglog try --help`."),
+    ],
+)
+def test_subcommands_that_there_are_not(word: str, said: str) -> None:
+    made = CommandParser(prog="msglog try")
+    actions = made.add_subparsers(dest="action")
+    for name in ("delete", "rename"):
+        actions.add_parser(name)
+    with pytest.raises(CommandLineError) as caught:
+        parse(made, word)
+    assert str(caught.value).endswith(said)

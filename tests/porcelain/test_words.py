@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msglog.errors import MsglogError, UsageError
 from porcelain.commands import COMMANDS, load
 from porcelain.parser import CommandParser
-from porcelain.words import Namespace, Words, declare_global_options
+from porcelain.words import LAST_COUNTS, Namespace, Words, declare_global_options
 
 VALUES = ["a", "", "-", "--", "3", "-3", "a b", "-a b", "x=y", "auto", "origin", "main", "lab/p01"]
 
@@ -43,6 +43,15 @@ CALLS = {name: options(name) for name in COMMANDS if name != "completion"}
 def test_two_hyphens_can_be_a_value(arguments: list[str]) -> None:
     found = ours("add", arguments)
     assert vars(found) == vars(theirs("add", arguments))
+
+
+def test_an_option_that_is_given_twice_is_left_to_argparse() -> None:
+    assert ours("add", ["--log", "a", "--log=b"]) is None
+    assert ours("list", ["-n", "1", "--max-count=2"]).max_count == 2
+
+
+def test_options_of_which_the_last_counts_are_options() -> None:
+    assert set(LAST_COUNTS) <= {option for options in CALLS.values() for option in options}
 
 
 @given(st.data(), st.sampled_from(sorted(CALLS)))

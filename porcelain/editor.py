@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import tempfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shlex import split
 
@@ -18,6 +19,7 @@ from porcelain.rendering import meta_text
 from porcelain.settings import load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
     from typing import Self
 
@@ -81,34 +83,62 @@ class Draft:
         try:
             words = split(self._command)
         except ValueError as error:
-            raise EditorError(f"cannot run the editor {self._command!r}", why=str(error)) from error
+            why = str(error).lower()
+            raise _cannot_run(self._command, why) from error
+        if not words:
+            raise _cannot_run(self._command, "it is empty")
         descriptor, self._path = tempfile.mkstemp(prefix="msglog-", suffix=".txt")
         with open(descriptor, "wb") as file:
             file.write(self._template.encode("utf-8", "surrogateescape"))
         try:
-            done = subprocess.run(  # noqa: S603 - the user's own choice, without a shell
-                [*words, self._path], env=dict(self._context.environment), check=False
-            )
+            with _interrupts_left_to_the_editor():
+                done = subprocess.run(  # noqa: S603 - the user's own choice, without a shell
+                    [*words, self._path], env=dict(self._context.environment), check=False
+                )
         except OSError as error:
-            raise EditorError(
-                f"cannot run the editor {self._command!r}",
-                why=error.strerror or "",
-                hint="Set EDITOR, or use -m.",
-            ) from error
-        # By name: editors replace the file rather than write into it.
-        with open(self._path, "rb") as written:
-            data = written.read(BODY_BYTES_LIMIT + 2)
+            raise _cannot_run(self._command, error.strerror or "") from error
+        try:
+            # By name: editors replace the file rather than write into it.
+            with open(self._path, "rb") as written:
+                data = written.read(BODY_BYTES_LIMIT + 2)
+        except OSError as error:
+            why = f"the editor left no file to read: {error.strerror}"
+            raise EditorError("nothing was added", why=why) from error
         self.keep = data.decode("utf-8", "replace") != self._template
         if done.returncode != 0:
-            raise EditorError(
-                "nothing was added", why=f"the editor ended with status {done.returncode}"
-            )
+            raise EditorError("nothing was added", why=_how_it_ended(done.returncode))
         try:
             text = without_comments(data.decode())
         except UnicodeDecodeError as error:
             raise EditorError("nothing was added", why="the text is not UTF-8") from error
         self.keep = bool(text)
         return text
+
+
+def _cannot_run(command: str, why: str) -> EditorError:
+    hint = "Set EDITOR, or use -m."
+    return EditorError(f"cannot run the editor {command!r}", why=why, hint=hint)
+
+
+def _how_it_ended(status: int) -> str:
+    if status < 0:
+        known = -status in set(signal.Signals)
+        name = signal.Signals(-status).name if known else f"signal {-status}"
+        return f"the editor was ended by {name}"
+    return f"the editor ended with status {status}"
+
+
+@contextmanager
+def _interrupts_left_to_the_editor() -> Iterator[None]:
+    """Let Ctrl-C, which the terminal sends to all that run on it, end the editor at most.
+
+    A handler that does nothing, where to ignore it would have the editor ignore it as well.
+    """
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def template(repository: Repository, log: str, message: Message) -> str:

@@ -1,5 +1,6 @@
 import os
 import pty
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -88,6 +89,45 @@ def test_what_was_written_is_not_lost_where_it_cannot_be_added(
     assert list(scratch.iterdir()) == []
 
 
+INTERRUPTED = """
+import os, pathlib, signal, sys
+pathlib.Path(sys.argv[1]).write_text("hours of work")
+os.kill(os.getppid(), signal.SIGINT)
+assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+"""
+END_ITSELF = "signal.signal(2, signal.SIG_DFL); os.kill(os.getpid(), 2)"
+
+
+def test_an_interrupt_while_the_editor_runs_is_the_editors(
+    cli: CommandLine, keyboard: BinaryIO, tmp_path: Path, scratch: Path
+) -> None:
+    """As the terminal sends it to all that run on it; the draft was removed unread."""
+    script = tmp_path / "interrupted.py"
+    script.write_text(INTERRUPTED)
+    environment = {"EDITOR": f"{sys.executable} {script}"}
+    assert on_terminal(cli, "add", stdin=keyboard, environment=environment).status == 0
+    assert cli.run("list", "--json").json()[0]["body"] == "hours of work"
+    script.write_text(INTERRUPTED + END_ITSELF)
+    result = on_terminal(cli, "add", stdin=keyboard, environment=environment)
+    (kept,) = scratch.iterdir()
+    assert kept.read_text() == "hours of work"
+    assert result.status == 7
+    assert "(the editor was ended by SIGINT). What you wrote is kept in" in result.error
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("after", ["", "; os.mkdir(sys.argv[1])"])
+def test_an_editor_that_leaves_no_file(
+    cli: CommandLine, keyboard: BinaryIO, tmp_path: Path, after: str
+) -> None:
+    script = tmp_path / "removing.py"
+    script.write_text(f"import os, sys; os.remove(sys.argv[1]){after}")
+    environment = {"EDITOR": f"{sys.executable} {script}"}
+    result = on_terminal(cli, "add", stdin=keyboard, environment=environment)
+    assert result.status == 7
+    assert "nothing was added (the editor left no file to read: " in result.error
+
+
 def test_an_empty_message_is_not_added(
     cli: CommandLine, keyboard: BinaryIO, tmp_path: Path
 ) -> None:
@@ -96,6 +136,7 @@ def test_an_empty_message_is_not_added(
         (editor(tmp_path, "text", status=3), 7),
         ("/no/such/editor", 7),
         ("'unfinished", 7),
+        (" ", 7),
         (editor(tmp_path, "\udcff"), 7),
     ):
         result = on_terminal(cli, "add", stdin=keyboard, environment={"VISUAL": written})

@@ -13,6 +13,7 @@ from porcelain.discovery import find_repository
 from porcelain.display import one_line, plural
 from porcelain.message_json import to_json
 from porcelain.places import FOLDER
+from porcelain.question import ask
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -23,7 +24,6 @@ _DROPPED = f"{FOLDER}-dropped-"
 _SUFFIX_BYTES = 4
 _ACCOUNT = "account.db"
 _ACCOUNT_DEPTH = 6
-_ANSWER_LIMIT = 4096
 
 
 class NotDroppedError(NegativeAnswer):
@@ -110,12 +110,7 @@ def _check_droppable(path: Path) -> None:
 def _ask(context: Context, path: Path, count: int) -> None:
     name = path.resolve().parent.name or "/"
     question = f"This removes {path} with {plural(count, 'message')}. Type {name!r} to go on: "
-    context.stderr.write(one_line(question).encode("utf-8", "replace"))
-    context.stderr.flush()
-    answer = context.stdin.readline(_ANSWER_LIMIT).decode("utf-8", "surrogateescape")
-    if not context.stdin_terminal:
-        context.stderr.write(b"\n")
-    if answer.rstrip("\r\n") != name:
+    if ask(context, one_line(question)) != name:
         raise NotDroppedError(
             "nothing was removed", why="the name was not typed", hint="Or say --yes."
         )

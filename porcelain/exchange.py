@@ -311,13 +311,14 @@ def host_key_asker(context: Context) -> Callable[[HostKeyQuestion], bool] | None
     if not (context.stdin_terminal and context.stderr_terminal):
         return None
 
-    def ask(question: HostKeyQuestion) -> bool:
-        context.stderr.write(
+    def ask_about(question: HostKeyQuestion) -> bool:
+        from porcelain.question import ask  # noqa: PLC0415 - once for a host
+
+        text = (
             f"The host {one_line(question.host)} is not known. Its {question.kind} key is\n"
             f"  {question.fingerprint}\n"
-            "Type yes if that is the fingerprint that its administrator gave you: ".encode()
+            "Type yes if that is the fingerprint that its administrator gave you: "
         )
-        context.stderr.flush()
-        return context.stdin.readline().strip() == b"yes"
+        return ask(context, text).strip() == "yes"
 
-    return ask
+    return ask_about

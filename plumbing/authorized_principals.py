@@ -7,8 +7,6 @@ from pathlib import Path
 from msglog.account.certificate import parse_certificate
 from msglog.account.forced_command import ForcedCommand
 from msglog.account.managed_block import principal_line
-from msglog.account.name import is_user_name
-from msglog.account.record import UnknownUserError
 from msglog.annotation import TYPE_CHECKING
 from plumbing.login_account import ask, find_login_account
 from plumbing.program import running_program
@@ -60,8 +58,5 @@ def run(arguments: Namespace, context: Context) -> int:
 def _users(account: Account, certificate: Certificate, prefix: str) -> Iterator[str]:
     for principal in certificate.principals:
         name = principal.removeprefix(prefix)
-        if principal.startswith(prefix) and is_user_name(name):
-            try:
-                yield account.user(name).name
-            except UnknownUserError:
-                continue
+        if principal.startswith(prefix) and account.find_user(name) is not None:
+            yield name

@@ -93,6 +93,7 @@ class CommandParser(argparse.ArgumentParser):
         super().__init__(**options)
         self._intermixed = intermixed
         self._parsing = False
+        self._first = False
         self._given: list[str] = []
         self.stored: dict[str, object] = {}
         self.register("action", None, _Store)
@@ -102,6 +103,7 @@ class CommandParser(argparse.ArgumentParser):
 
     def parse(self, arguments: Sequence[str], namespace: Namespace) -> Namespace:
         """Return the namespace that arguments fill; raises CommandLineError or HelpRequested."""
+        self._first = True
         given = list(arguments)
         for place, text in enumerate(given if self._intermixed else ()):
             if text == "--" or self._takes_the_rest(text):
@@ -135,19 +137,26 @@ class CommandParser(argparse.ArgumentParser):
         args: Sequence[str] | None = None,
         namespace: argparse.Namespace | None = None,
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Parse as argparse's method does, options and arguments mixed where that is possible."""
+        """Parse as argparse's method does, options and arguments mixed where that is possible.
+
+        What is not known to the parser of a subcommand is refused here, and not by the one above,
+        which has other options to suggest and another help to name.
+        """
+        if self._parsing:
+            return super().parse_known_args(args, namespace)
         given = list(args or ())
-        if not self._parsing:
-            self.stored = {}
-        if self._parsing or not self._intermixed or self._cannot_be_mixed():
-            self._given = given
-            return super().parse_known_args(given, namespace)
-        self._parsing = True
+        self.stored = {}
         self._given = given
+        self._parsing = True
+        mixed = self._intermixed and not self._cannot_be_mixed()
         try:
-            return self.parse_known_intermixed_args(given, namespace)
+            parse = self.parse_known_intermixed_args if mixed else super().parse_known_args
+            found, unknown = parse(given, namespace)
         finally:
             self._parsing = False
+        if unknown and not self._first:
+            self._refuse_unknown(unknown)
+        return found, unknown
 
     def _cannot_be_mixed(self) -> bool:
         """Tell whether there are subcommands, or arguments that exclude options."""

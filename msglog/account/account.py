@@ -152,14 +152,19 @@ class Account:
         return list(map(self._as_user, self._database.rows(sql, _USER)))
 
     def user(self, name: str) -> User:
-        """Return one user; raises UnknownUserError."""
-        rows = []
-        if is_user_name(name):
-            sql = "SELECT name, role, created FROM users WHERE name = ?"
-            rows = self._database.rows(sql, _USER, name)
-        if not rows:
-            raise UnknownUserError(name)
-        return self._as_user(rows[0])
+        """Return one user; raises UnknownUserError, which has looked at all."""
+        found = self.find_user(name)
+        if found is None:
+            raise UnknownUserError(name, [user.name for user in self.users()])
+        return found
+
+    def find_user(self, name: str) -> User | None:
+        """Return one user, if there is such a one."""
+        if not is_user_name(name):
+            return None
+        sql = "SELECT name, role, created FROM users WHERE name = ?"
+        rows = self._database.rows(sql, _USER, name)
+        return self._as_user(rows[0]) if rows else None
 
     def add_user(self, name: str, role: Role, *, time: int) -> User:
         """Make a user, without keys; raises InvalidUserError or UserExistsError."""
@@ -488,7 +493,7 @@ class Account:
         """Return where a repository is; raises UnknownRepositoryError, InvalidRepositoryError."""
         folder = self._repository_folder(name)
         if not os.path.isdir(folder):
-            raise UnknownRepositoryError(f"there is no repository {name!r} here")
+            raise UnknownRepositoryError(name)
         return folder
 
     def repository_place(self, name: str) -> str:

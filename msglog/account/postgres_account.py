@@ -127,7 +127,7 @@ class PostgresAccount(Account):
         try:
             store = PostgresStore.open(self._link(), name, shared=shared)
         except AbsentStoreError:
-            raise UnknownRepositoryError(f"there is no repository {name!r} here") from None
+            raise UnknownRepositoryError(name) from None
         return Repository(store, self.repository_place(name))
 
     def _link(self) -> Link:

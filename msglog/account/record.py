@@ -7,6 +7,8 @@ from msglog.dataclass import dataclass
 from msglog.errors import LocalError, RefusedError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from msglog.account.publickey import PublicKey
     from msglog.account.role import Role
 
@@ -15,12 +17,13 @@ EVERYBODY = "*"
 
 
 class UnknownUserError(UsageError):
-    """The account has no such user."""
+    """The account has no such user; known: those that it has."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(
-            f"there is no user {name[:80]!r}", hint="`msglog admin user list` shows all."
-        )
+    def __init__(self, name: str, known: Iterable[str] = ()) -> None:
+        from msglog.guess import advice  # noqa: PLC0415 - only where something was mistyped
+
+        hint = advice(name, known, see="`msglog admin user list` shows all.")
+        super().__init__(f"there is no user {name[:80]!r}", hint=hint)
 
 
 class UserExistsError(UsageError):
@@ -37,6 +40,10 @@ class UnknownGrantError(UsageError):
 
 class UnknownRepositoryError(LocalError):
     """The account has no such repository."""
+
+    def __init__(self, name: str) -> None:
+        hint = "`msglog admin repository list` shows all."
+        super().__init__(f"there is no repository {name[:80]!r} here", hint=hint)
 
 
 class KeyTakenError(RefusedError):

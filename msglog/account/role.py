@@ -61,7 +61,11 @@ def parse_role(name: str) -> Role:
     try:
         return Role(name)
     except ValueError:
+        from msglog.guess import question  # noqa: PLC0415 - only where something was mistyped
+
+        roles = [role.value for role in Role]
         raise UnknownRoleError(
             f"there is no role {name[:40]!r}",
-            why=f"roles are {', '.join(role.value for role in Role)}",
+            why=f"roles are {', '.join(roles)}",
+            hint=question(name, roles),
         ) from None

@@ -53,8 +53,13 @@ def known_setting(name: str) -> Setting:
     """Return a setting by its name; raises SettingError."""
     which = SETTINGS.get(name)
     if which is None:
-        names = ", ".join(SETTINGS)
-        raise SettingError(f"there is no setting {name[:80]!r}", why=f"there are {names}")
+        from msglog.guess import question  # noqa: PLC0415 - only where something was mistyped
+
+        raise SettingError(
+            f"there is no setting {name[:80]!r}",
+            why=f"there are {', '.join(SETTINGS)}",
+            hint=question(name, SETTINGS),
+        )
     return which
 
 

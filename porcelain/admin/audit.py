@@ -30,7 +30,12 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--since", metavar="TIME", help="what was done at TIME or later")
     parser.add_argument("--user", metavar="USER", help="what this user did")
     parser.add_argument(
-        "--limit", metavar="N", type=_number, default=LIMIT, help=f"the last N records ({LIMIT})"
+        "-n",
+        "--limit",
+        metavar="N",
+        type=_number,
+        default=LIMIT,
+        help=f"the last N records ({LIMIT})",
     )
     parser.set_defaults(run=_run)
 

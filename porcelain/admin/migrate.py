@@ -13,7 +13,7 @@ from msglog.account.migration import FolderTarget, migrate
 from msglog.annotation import TYPE_CHECKING
 from plumbing.soundness import check_sound
 from porcelain.admin.finding import warn_of_address
-from porcelain.admin.place import opened
+from porcelain.admin.place import key_sync, opened
 from porcelain.display import one_line, plural
 from porcelain.message_json import to_json
 from porcelain.output_file import remove_unfinished, working_folder
@@ -54,7 +54,8 @@ def run(arguments: Namespace, context: Context) -> int:
         where = plural(len(counts), "repository", "repositories")
         said = f"Copied {where} with {plural(total, 'message')} to {one_line(str(path))}"
         context.write(f"{said}; all roots agree\n")
-        context.write("Run `msglog admin key sync` there to let its users in\n")
+        named = key_sync(os.path.abspath(path), context)
+        context.write(f"Run `{named}` to let its users in\n")
     return 0
 
 

@@ -17,6 +17,7 @@ from msglog.errors import LocalError, MsglogError
 from msglog.pathname import tidy
 from plumbing.program import running_program
 from porcelain.admin.program import check_starts, why_unstartable
+from porcelain.display import one_line
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -50,6 +51,15 @@ def add_place_options(parser: ArgumentParser) -> None:
         default=SUPPRESS,
         help="run on the server account of this remote, whose administrator one must be",
     )
+
+
+def key_sync(place: str, context: Context) -> str:
+    """Return the command that lets the users of the account at a place in, for people."""
+    from shlex import quote  # noqa: PLC0415 - few commands say it
+
+    usual = place == os.path.join(context.home, DEFAULT_FOLDER)
+    named = "" if usual else f" --account {quote(place)}"
+    return one_line(f"msglog admin key sync{named}")
 
 
 def account_path(arguments: Namespace, context: Context) -> Path:

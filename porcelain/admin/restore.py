@@ -8,7 +8,7 @@ from msglog.account.account import REPOSITORIES_NAME
 from msglog.annotation import TYPE_CHECKING
 from msglog.backup import ACCOUNT
 from msglog.layout import STORE_NAME
-from porcelain.admin.place import account_path
+from porcelain.admin.place import account_path, key_sync
 from porcelain.admin.soundness import check_database
 from porcelain.archive import add_restore_arguments, as_of, check_repository, restore
 from porcelain.display import one_line, plural
@@ -73,5 +73,6 @@ def run(arguments: Namespace, context: Context) -> int:
         context.write(f"Restored {said} in {one_line(place)}\n")
         if done.aside:
             context.write(f"What was there is in {one_line(done.aside)}\n")
-        context.write("Run `msglog admin key sync` to let its users in\n")
+        named = key_sync(place, context)
+        context.write(f"Run `{named}` to let its users in\n")
     return 0

@@ -65,6 +65,7 @@ def test_some_are_chosen(home: Home) -> None:
     enter(home, Act("fetch", "c"), time=TIME + 5_000_000)
     shown = home.do("audit", "--user", "ann", "--limit", "2", "--json")
     assert [record["log"] for record in shown.records] == ["b", "c"]
+    assert home.do("audit", "--user", "ann", "-n2", "--json").output == shown.output
     assert "last 2 records" in shown.errors
     since = home.do("audit", "--since", f"@{TIME // 1_000_000 + 1}", "--user", "ann", "--json")
     assert [record["log"] for record in since.records] == ["c"]

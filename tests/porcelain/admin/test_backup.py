@@ -48,8 +48,8 @@ def test_there_and_back(filled: Home) -> None:
     assert names(filled) == {*before, "one"}
     restored = filled.do("restore", "one", "copy")
     assert restored.output.startswith("Restored 2 repositories with 12 messages as of ")
-    assert "key sync" in restored.output
     copy = filled.path / "copy"
+    assert f"\nRun `msglog admin key sync --account {copy}` to let" in restored.output
     assert shown(filled, copy) == expected
     assert copy.stat().st_mode & 0o777 == 0o700
     assert filled.admin("doctor", "--account", str(copy)).output.count("cannot be used") == 0
@@ -140,3 +140,9 @@ def test_an_account_that_moves_to_a_new_folder_serves_its_users(filled: Home) ->
     filled.do("restore", "one", "new")
     filled.do("key", "sync", "--account", str(filled.path / "new"))
     assert str(filled.path / "new") in filled.key_file.read_text()
+
+
+def test_an_account_in_its_usual_place_need_not_be_named(filled: Home) -> None:
+    filled.do("backup", "one")
+    restored = filled.do("restore", "one", "--replace")
+    assert "\nRun `msglog admin key sync` to let" in restored.output

@@ -107,6 +107,7 @@ def test_to_postgresql_and_back(home: Home, tmp_path: Path, databases: Databases
     address = databases.fresh()
     said = home.do("migrate", str(tmp_path / "over"), "--store", address)
     assert "2 repositories with 400 messages" in said.output
+    assert f"Run `msglog admin key sync --account {tmp_path / 'over'}` to let" in said.output
     assert {path.name for path in (tmp_path / "over").iterdir()} == {"account.address"}
     assert everything(tmp_path / "over") == before
     # A user who is added there gets a number that nobody has had.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from argparse import _SubParsersAction
+from argparse import ArgumentParser, _SubParsersAction
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.config import DATE_STYLES
@@ -12,8 +12,9 @@ from porcelain.commands import COMMANDS, load, summary
 from porcelain.parser import CommandParser
 
 if TYPE_CHECKING:
-    from argparse import Action, ArgumentParser, Namespace
+    from argparse import Action, Namespace
     from collections.abc import Iterator
+    from typing import Any
 
     from plumbing.context import Context
 
@@ -39,7 +40,6 @@ _NAMES: dict[tuple[str, ...], str] = {
 """The same for arguments that the help calls by names of other things, by command and name."""
 
 _CHOICES: dict[tuple[str, ...], tuple[str, ...]] = {
-    ("help", "command"): tuple(COMMANDS),
     **{(command, "date"): DATE_STYLES for command in ("list", "log", "search", "show")},
 }
 """What arguments are completed to whose values argparse does not check, but what reads them."""
@@ -116,7 +116,36 @@ def _everything() -> CommandParser:
     for name in COMMANDS:
         module = load(name)
         module.configure(commands.add_parser(name, help=summary(name).replace("%", "%%")))
+    explained: CommandParser = commands.choices["help"]
+    _replace_arguments(explained, parser)
     return parser
+
+
+def _replace_arguments(explained: CommandParser, parser: ArgumentParser) -> None:
+    """Have `help` followed by what there is to be explained, at each depth."""
+    for action in list(explained._actions):  # noqa: SLF001 - argparse cannot take one back
+        if not action.option_strings:
+            explained._remove_action(action)  # noqa: SLF001 - as above
+    _add_names(explained, parser)
+
+
+def _add_names(into: ArgumentParser, parser: ArgumentParser) -> None:
+    """Give a parser the names of the commands of another one, without their options."""
+    for action in parser._actions:  # noqa: SLF001 - as shtab itself does
+        if isinstance(action, _SubParsersAction):
+            names = into.add_subparsers(dest="explained", parser_class=_Name)
+            helps = {action.choices[one.dest]: one.help for one in action._choices_actions}  # noqa: SLF001 - as above
+            for name, below in action.choices.items():
+                name_parser = names.add_parser(name, help=helps[below])
+                if below is not into:
+                    _add_names(name_parser, below)
+
+
+class _Name(ArgumentParser):
+    """A parser of nothing but names."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - argparse's
+        super().__init__(**{**options, "add_help": False})
 
 
 def _actions(

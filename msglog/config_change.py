@@ -97,6 +97,8 @@ def suggestion(key: str, present: Iterable[str] = ()) -> str:
 def _check_text(key: str, known: KnownKey, text: str) -> str:
     if why := known.why_not(text):
         raise ConfigKeyError(f"{text[:80]!r} cannot be {key}", why=why)
+    if not _is_text(text):
+        raise ConfigKeyError(f"{text[:80]!r} cannot be {key}", why="it is not UTF-8")
     if not text or not text.isprintable():
         raise ConfigKeyError(
             f"{text[:80]!r} cannot be {key}", why="it is empty or has control characters"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from msglog.annotation import TYPE_CHECKING
+from msglog.config import UnknownRemoteError
 from msglog.dataclass import dataclass, field, replace
 from msglog.errors import NotAuthorisedError, UsageError
 from msglog.key import FIRST_KEY, key_object_id
@@ -266,7 +267,11 @@ def exchange_with(
     """Find the repository, and the remote that a command names, whatever logs it names."""
     folder = find_repository(context)
     config = load_settings(context, folder)
-    target = find_target(config, arguments.remote, context, folder)
+    try:
+        target = find_target(config, arguments.remote, context, folder)
+    except UnknownRemoteError as error:
+        error.hint = _hint_at_log(arguments.remote, config, context) or error.hint
+        raise
     one = begin(context, folder, config, target)
     remote = config.remotes().get(arguments.remote)
     option = getattr(arguments, "since", None) is not None or getattr(arguments, "whole", False)
@@ -279,6 +284,18 @@ def exchange_with(
             _change(one, keep)
     finally:
         one.end()
+
+
+def _hint_at_log(name: str, config: Config, context: Context) -> str:
+    """Say how a log is named that stands where a remote is expected, or ""."""
+    from porcelain.discovery import open_repository  # noqa: PLC0415 - only for this error
+
+    remotes = config.remotes()
+    with closing(open_repository(context)) as repository:
+        if not remotes or name not in [log.name for log in repository.logs()]:
+            return ""
+    remote = DEFAULT_REMOTE if DEFAULT_REMOTE in remotes else next(iter(remotes))
+    return f"A log stands behind its remote, as in `{remote} {name}`."
 
 
 def _set_scope(

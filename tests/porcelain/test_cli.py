@@ -56,6 +56,17 @@ def test_a_name_that_no_remote_can_have_is_not_to_be_added(cli: CommandLine) -> 
     assert cli.fails(2, "push", "labora tory").endswith("Did you mean laboratory?")
 
 
+def test_a_log_where_a_remote_stands(cli: CommandLine) -> None:
+    for command in ("push", "pull", "fetch", "sync"):
+        assert "`msglog remote add main URL`" in cli.fails(2, command, "main")
+    cli.ok("remote", "add", "lab", "server@lab")
+    assert cli.fails(2, "pull", "main").endswith("behind its remote, as in `lab main`.")
+    cli.ok("remote", "add", "origin", "server@lab")
+    for command in ("push", "pull", "fetch", "sync"):
+        assert cli.fails(2, command, "main").endswith("behind its remote, as in `origin main`.")
+    assert cli.fails(2, "push", "orgin").startswith("there is no remote 'orgin'. Did you mean")
+
+
 def test_mistyped_names_are_guessed(cli: CommandLine) -> None:
     cli.ok("logs", "new", "beamline/shifts")
     cli.ok("remote", "add", "laboratory", "server@lab")

@@ -96,6 +96,12 @@ def test_a_change_says_the_same_of_a_file_as_whoever_reads_it(cli: CommandLine) 
         assert config.read_text() == text
 
 
+def test_a_value_that_is_not_utf_8_is_called_that(cli: CommandLine) -> None:
+    for key in ("user.author", "core.pager", "remote.origin.url"):
+        arguments = ["config", "--global", "set", key, "x\udcff"]
+        assert cli.fails(2, *arguments).endswith(f" cannot be {key} (it is not UTF-8).")
+
+
 def test_what_a_newer_version_has_set_is_kept_and_named(cli: CommandLine) -> None:
     file = cli.folder / ".msglog" / "config.toml"
     later = '[core]\nshine = "bright"\n\n[remote.origin]\nurl = "ann@lab"\nwindow = 3\n\n[moon]\nphase = 2\n'

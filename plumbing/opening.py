@@ -183,7 +183,7 @@ def open_session(
 def _greeted(channel: Channel, requests: Sequence[EarlyRequest]) -> Session:
     from plumbing.session import Session  # noqa: PLC0415 - while the server starts
 
-    return Session(lambda _: channel, requests)
+    return Session(lambda _: channel, requests, remote=target.shown)
 
 
 def _connect_local(target: Target, words: Sequence[str], context: Context) -> Channel:

@@ -90,7 +90,6 @@ _LOOK = (
     "Whoever runs it sees more with `msglog admin doctor`, or `msglog verify` in the repository."
 )
 _REMEDIES = {
-    "no-such-log": "`msglog ls-remote REMOTE` lists those that it has.",
     "no-such-repository": "Correct the URL, or have one made: `msglog admin repository add NAME`.",
     "protocol": "Is it another version of msglog?",
     "busy": "Try again in a moment.",
@@ -117,13 +116,19 @@ class Session:
     early: the first requests; those that fit become such words, the others follow the greeting.
     Their answers are to be read in the same order.
 
+    remote: how people name the server on a command line.
     attend: called whenever something was sent or has come, for whoever shows progress.
     """
 
     def __init__(
-        self, connect: Callable[[Sequence[str]], Channel], early: Sequence[EarlyRequest] = ()
+        self,
+        connect: Callable[[Sequence[str]], Channel],
+        early: Sequence[EarlyRequest] = (),
+        *,
+        remote: str = "REMOTE",
     ) -> None:
         words = format_requests(early)
+        self._remote = remote
         self.traffic = Traffic()
         self.attend: Callable[[], None] | None = None
         self._connection = Connection(Side.CLIENT)
@@ -214,7 +219,7 @@ class Session:
             while True:
                 event = self.next()
                 if isinstance(event, PeerError) and self.failed:
-                    raise _remote_error(event)
+                    raise _remote_error(event, self.see_logs())
         except RemoteError as error:
             if isinstance(error, RemoteFailureError):
                 raise
@@ -242,7 +247,7 @@ class Session:
         """Wait for an event of one of these types; raises what the server reports as an error."""
         event = self.next()
         if isinstance(event, PeerError):
-            raise _remote_error(event)
+            raise _remote_error(event, self.see_logs())
         if not isinstance(event, kinds):
             raise RemoteError(
                 "the peer breaks the msglog protocol",
@@ -294,12 +299,19 @@ class Session:
         """End the conversation."""
         self._channel.close()
 
+    def see_logs(self) -> str:
+        """Return a hint for whoever named a log that the server has not."""
+        from shlex import quote  # noqa: PLC0415 - only for errors
 
-def _remote_error(error: PeerError) -> MsglogError:
+        return f"`msglog ls-remote {quote(self._remote)}` lists those that it has."
+
+
+def _remote_error(error: PeerError, see_logs: str = "") -> MsglogError:
     if error.code == "not-authorised":
         why = error.text.rstrip(".").removeprefix("not authorised").lstrip()
         hint = "The administrator of the server can give you a role that allows it."
         return RemoteRefusedError("not authorised", why=why, hint=hint)
     kind = _ERRORS.get(error.code, RemoteFailureError)
     what = _REPORTED.get(error.code, "the remote reports an error")
-    return kind(what, why=error.text.rstrip("."), hint=_REMEDIES.get(error.code, ""))
+    hint = see_logs if kind is UnknownRemoteLogError else _REMEDIES.get(error.code, "")
+    return kind(what, why=error.text.rstrip("."), hint=hint)

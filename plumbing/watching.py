@@ -96,10 +96,7 @@ class RemoteWatch:
         for name in sorted(self._logs.names - listed):
             session.send(Fetch(name))  # whose answer says why we are not told of it
             session.expect(Transfer, Base)
-            raise UnknownRemoteLogError(
-                f"the remote has no log {name!r}",
-                hint="`msglog ls-remote REMOTE` lists those that it has.",
-            )
+            raise UnknownRemoteLogError(f"the remote has no log {name!r}", hint=session.see_logs())
         self._shown = {ref.log: ShownLog(Ref(ref.root, ref.count)) for ref in refs}
         self._has_begun = True
         if self._newest:

@@ -76,6 +76,7 @@ def run(
         raise CloneFolderError(
             f"there is no repository in {named}", why="and it would be cloned into itself"
         )
+    is_folder = url.kind == "ssh" and Path(context.directory, arguments.url).is_dir()
     new = not folder.exists()
     done = False
     try:
@@ -90,7 +91,7 @@ def run(
             take(one, [], pull=True, must_share=True)
             done = True
         except ChannelError as error:
-            if url.kind == "ssh" and Path(context.directory, arguments.url).is_dir():
+            if is_folder:
                 raise FolderAsHostError(
                     error.what,
                     why=error.why,

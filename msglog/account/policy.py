@@ -174,8 +174,12 @@ def _rows(database: Tables, repository: str | None) -> list[Row]:
 
 def _parse(name: str, text: str) -> int:
     if name not in POLICIES:
+        from msglog.guess import question  # noqa: PLC0415 - only where something was mistyped
+
         raise PolicyError(
-            f"there is no policy {name[:80]!r}", why=f"there are {', '.join(POLICIES)}"
+            f"there is no policy {name[:80]!r}",
+            why=f"there are {', '.join(POLICIES)}",
+            hint=question(name, POLICIES),
         )
     if name == ENFORCE_AUTHOR:
         if text in _SWITCH:

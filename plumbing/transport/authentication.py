@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
+from shlex import quote
 
 from msglog.annotation import TYPE_CHECKING
 from plumbing.transport.channel import ConnectError, NotLetInError
@@ -13,7 +14,7 @@ from plumbing.transport.known_hosts import fingerprint
 from plumbing.transport.lean_paramiko import paramiko
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from plumbing.transport.agent import Agent
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 _USED = ("_request_auth", "_get_key_type_and_bits", "_get_session_blob", "wait_for_response")
 _CAN_GO_AHEAD = all(hasattr(paramiko.transport.AuthHandler, name) for name in _USED)
+
+_EXPOSED = ": others may read it (chmod 600)"
+"""What is noted of the file of a private key, behind its name."""
 
 USERAUTH_REQUEST = 50
 """RFC 4252, 6."""
@@ -122,25 +126,36 @@ def authenticate(
     if methods and "publickey" not in methods:
         notes.append(f"the host takes {', '.join(methods)}")
     attempts = f"tried {', '.join(tried)}" if tried else "there is no key to try"
-    hint = ""
-    if any("passphrase" in note for note in notes):
-        hint = "Load the key into an agent: ssh-add."
-    elif len(tried) > 1 and not transport.is_active():
-        hint = "Name the one key for this host in ssh_config: IdentityFile, and IdentitiesOnly yes."
-    elif methods and "publickey" not in methods:
-        hint = ""
-    elif not tried:
-        hint = (
-            "Make one with `ssh-keygen -t ed25519`; give the .pub file to whoever runs the server."
-        )
-    else:
-        hint = "Whoever runs the server lets a key in: `msglog admin key add USER FILE.pub`."
+    hint = _remedy(tried, notes, methods, still_there=transport.is_active())
     raise AuthenticationError(
         f"{account} does not let us in",
         why="; ".join([attempts, *notes]),
         hint=hint,
         methods=methods,
     )
+
+
+def _remedy(
+    tried: Sequence[str], notes: Sequence[str], methods: Sequence[str], *, still_there: bool
+) -> str:
+    """Return what may help whom a host does not let in.
+
+    still_there: the host has not closed the connection.
+    """
+    exposed = [note.removesuffix(_EXPOSED) for note in notes if note.endswith(_EXPOSED)]
+    if any("passphrase" in note for note in notes):
+        return "Load the key into an agent: ssh-add."
+    if len(tried) > 1 and not still_there:
+        return "Name the one key for this host in ssh_config: IdentityFile, and IdentitiesOnly yes."
+    if methods and "publickey" not in methods:
+        return ""
+    if not tried and exposed:
+        return f"Run `chmod 600 {quote(exposed[0])}`."
+    if not tried:
+        return (
+            "Make one with `ssh-keygen -t ed25519`; give the .pub file to whoever runs the server."
+        )
+    return "Whoever runs the server lets a key in: `msglog admin key add USER FILE.pub`."
 
 
 def _log_in(
@@ -222,7 +237,7 @@ def _load_key(path: Path, notes: list[str], *, chosen: bool) -> paramiko.PKey | 
         return None
     try:
         if path.stat().st_mode & 0o077:
-            notes.append(f"{path}: others may read it (chmod 600)")
+            notes.append(f"{path}{_EXPOSED}")
             return None
         if is_plain_ed25519(path):
             return paramiko.Ed25519Key.from_private_key_file(str(path))

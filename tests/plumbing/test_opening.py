@@ -1,8 +1,8 @@
 """Opening a session with a path: what a name means, and what is said where nothing is."""
 
 import os
-import sys
 import socket
+import sys
 from io import BytesIO
 from pathlib import Path
 from typing import NoReturn
@@ -12,7 +12,7 @@ import pytest
 from msglog.config import Config, Layer
 from msglog.dataclass import replace
 from msglog.repository import Repository
-from msglog.wire.events import ListRefs
+from msglog.wire.events import Fetch, ListRefs, Transfer
 from msglog.wire.request_line import EarlyRequest
 from plumbing.context import Context
 from plumbing.opening import (
@@ -23,7 +23,7 @@ from plumbing.opening import (
     find_target,
     open_session,
 )
-from plumbing.session import BusyRemoteError
+from plumbing.session import BusyRemoteError, UnknownRemoteLogError
 from plumbing.transport.channel import ConnectError
 from plumbing.transport.url import UrlError
 
@@ -209,3 +209,17 @@ def test_so_it_is_with_openssh(tmp_path: Path) -> None:
     with pytest.raises(ConnectError) as caught:
         open_session(target, here, config("../shared"))
     assert str(caught.value) == f"ssh cannot reach orgin ({said}). Did you mean origin?"
+
+
+def test_the_hint_at_the_logs_of_a_remote_can_be_typed(tmp_path: Path) -> None:
+    make(tmp_path / "my shared" / ".msglog")
+    mine = str(tmp_path / "mine" / ".msglog")
+    for name, typed in (("origin", "origin"), ("../my shared", "'../my shared'")):
+        settings = config("../my shared")
+        target = find_target(settings, name, context(tmp_path / "mine"), mine)
+        session = open_session(target, context(tmp_path), settings)
+        session.send(Fetch("nothing"))
+        with pytest.raises(UnknownRemoteLogError) as caught:
+            session.expect(Transfer)
+        assert caught.value.hint == f"`msglog ls-remote {typed}` lists those that it has."
+        session.close()

@@ -17,6 +17,7 @@ def unknown_host(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_folder_that_is_taken_for_a_host(empty: CommandLine) -> None:
     said = "the host srv is not known (Name or service not known)."
     assert empty.fails(4, "clone", "srv", "copy") == said
+    assert empty.fails(4, "clone", "srv") == said  # of which the clone itself makes a folder
     empty.ok("init", "-q", "srv")
     assert empty.fails(4, "clone", "ann@srv", "copy") == said
     hint = "For the folder say `msglog clone ./srv`."

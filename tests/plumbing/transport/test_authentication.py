@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from plumbing.transport.authentication import _load_key
+from plumbing.transport.authentication import _load_key, _remedy
 
 
 def ecdsa(path: Path, bits: int) -> None:
@@ -70,3 +70,15 @@ def test_what_is_no_key_gets_a_note(tmp_path: Path, data: bytes) -> None:
     assert _load_key(path, notes, chosen=True) is None
     (note,) = notes
     assert note.startswith(f"{path}: ")
+
+
+def test_a_key_that_others_may_read_is_to_be_closed_and_no_other_made(tmp_path: Path) -> None:
+    path = tmp_path / "my key"
+    ecdsa(path, 256)
+    path.chmod(0o644)
+    notes: list[str] = []
+    assert _load_key(path, notes, chosen=True) is None
+    hint = _remedy([], notes, ["publickey"], still_there=True)
+    assert hint == f"Run `chmod 600 '{path}'`."
+    assert "ssh-keygen" in _remedy([], [], ["publickey"], still_there=True)
+    assert "key add" in _remedy(["other"], notes, ["publickey"], still_there=True)

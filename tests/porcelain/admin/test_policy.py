@@ -41,6 +41,7 @@ def test_policies_are_set_listed_and_taken_back(home: Home) -> None:
     ("words", "said"),
     [
         (["set", "*", "colour=red"], "no policy"),
+        (["set", "*", "max-mesage-bytes=9"], "Did you mean max-message-bytes?"),
         (["set", "*", "max-future=soon"], "max-future"),
         (["set", "*"], "no policy"),
         (["set", "max-future=1"], "which logs"),

@@ -13,7 +13,7 @@ from msglog.objectid import ObjectId, parse_abbreviation
 from msglog.refname import LOG_PREFIX, REMOTE_PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from msglog.key import Key
     from msglog.repository import Repository
@@ -28,10 +28,14 @@ _REFLOG = re.compile(r"(?P<name>.+)@\{(?P<number>[0-9]{1,9})\}")
 
 
 class UnknownNameError(NegativeAnswer):
-    """No log, ref or object has this name."""
+    """No log, ref or object has this name; known: names of logs and refs that there are."""
 
-    def __init__(self, name: str, why: str = "") -> None:
-        super().__init__(f"{name[:80]!r} names no log, ref or object here", why=why)
+    def __init__(self, name: str, why: str = "", known: Iterable[str] = ()) -> None:
+        from msglog.guess import question  # noqa: PLC0415 - only where something was mistyped
+
+        super().__init__(
+            f"{name[:80]!r} names no log, ref or object here", why=why, hint=question(name, known)
+        )
 
 
 class AmbiguousNameError(UsageError):
@@ -67,7 +71,17 @@ def resolve(repository: Repository, name: str) -> ObjectId:
     if _FULL_ID.fullmatch(name) is not None:
         return ObjectId(bytes.fromhex(name))
     root = _resolve_ref(repository, name)
-    return find_object(repository, name).oid if root is None else root
+    if root is not None:
+        return root
+    if _ABBREVIATION.fullmatch(name) is None:
+        refs = repository.store.refs()
+        raise UnknownNameError(name, known=[_short_name(ref) for ref in refs])
+    return find_object(repository, name).oid
+
+
+def _short_name(ref: str) -> str:
+    """Return the shortest name that stands for a ref."""
+    return ref.removeprefix(LOG_PREFIX).removeprefix(REMOTE_PREFIX)
 
 
 def _resolve_ref(repository: Repository, name: str) -> ObjectId | None:

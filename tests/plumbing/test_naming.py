@@ -102,3 +102,16 @@ def test_what_names_nothing(repository: Repository, name: str) -> None:
 def test_a_full_id_that_is_not_here_is_no_object(repository: Repository) -> None:
     with pytest.raises(UnknownNameError):
         find_object(repository, "ab" * 32)
+
+
+def test_a_mistyped_name_is_guessed(repository: Repository) -> None:
+    update = RefUpdate("refs/remotes/origin/lab", None, Ref(EMPTY_ROOT, 0))
+    repository.store.commit(Commit(1, "fetch", refs=[update]))
+    for name, hint in (
+        ("mian", "Did you mean main?"),
+        ("orgin/lab", "Did you mean origin/lab?"),
+        ("xyzzy", ""),
+    ):
+        with pytest.raises(UnknownNameError) as caught:
+            resolve(repository, name)
+        assert caught.value.hint == hint

@@ -43,7 +43,8 @@ def run(arguments: Namespace, context: Context) -> int:
     with paged(context, None if context.json else settings.text("core.pager")) as output:
         printer = make_printer(output)
         prefixes = UniquePrefixes(repository) if wants_color(context) else None
-        for number, text in enumerate(arguments.ids):
+        shown = False
+        for text in arguments.ids:
             try:
                 key = find_message(repository, text)
                 data = repository.store.read_messages([key])[key]
@@ -59,8 +60,9 @@ def run(arguments: Namespace, context: Context) -> int:
                 fields = {**message_fields(key_object_id(key), message), **known.fields()}
                 context.write(to_json(fields))
                 continue
-            if number:
+            if shown:
                 printer.line("")
+            shown = True
             details = _details(repository, message, known, dates)
             unique = None if prefixes is None else prefixes.length(key_object_id(key).hex())
             date = dates.aged if isinstance(message, Message) else dates.date

@@ -47,10 +47,15 @@ _ESCAPES = re.compile(
 class CommandStartError(Exception):
     """The command cannot be started; status: what a shell would end with."""
 
-    def __init__(self, command: str, error: OSError) -> None:
+    def __init__(self, words: Sequence[str], error: OSError) -> None:
         missing = error.errno in (errno.ENOENT, errno.ENOTDIR)
         self.status = _COMMAND_NOT_FOUND if missing else _COMMAND_NOT_RUN
-        super().__init__(f"cannot run {command!r} ({error.strerror or 'it failed'}).")
+        said = f"cannot run {words[0]!r} ({error.strerror or 'it failed'})."
+        if missing and len(words) == 1 and " " in words[0]:
+            said += (
+                f" A line for a shell is run by `msglog add --run sh -c {shlex.quote(words[0])}`."
+            )
+        super().__init__(said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +134,7 @@ def run_command(words: Sequence[str], context: Context, *, lines: int) -> Outcom
                     env=dict(context.environment),
                 )
             except OSError as failure:
-                raise CommandStartError(words[0], failure) from failure
+                raise CommandStartError(words, failure) from failure
             heed.process = process
             tail = _Tail(lines)
             for stream in streams:

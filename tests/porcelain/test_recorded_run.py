@@ -235,3 +235,13 @@ def test_the_example_has_every_field(cli: CommandLine) -> None:
 )
 def test_durations(seconds: float, expected: str) -> None:
     assert recorded_run._duration(seconds) == expected
+
+
+def test_a_line_for_a_shell_is_told_how_to_be_run(cli: CommandLine) -> None:
+    result = cli.run("add", "--run", "echo 'hi'")
+    assert result.status == 127
+    said = r"""`msglog add --run sh -c 'echo '"'"'hi'"'"''`."""
+    assert result.error.endswith(
+        f"(No such file or directory). A line for a shell is run by {said}\n"
+    )
+    assert "sh -c" not in cli.run("add", "--run", "no such", "program").error

@@ -252,6 +252,8 @@ def _batch(
         if size > BATCH_BYTES_LIMIT:
             raise MessageInputError(f"a batch is at most {BATCH_BYTES_LIMIT >> 20} MiB")
         line = _decode(raw, f"line {number}").rstrip("\r\n")
+        if context.json and number == 1:
+            line = line.removeprefix("\ufeff")  # a byte order mark, as `import` takes it
         if not line.strip():
             continue
         if context.json:

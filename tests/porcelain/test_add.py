@@ -258,3 +258,9 @@ def test_a_repository_has_tags_of_its_own(cli: CommandLine) -> None:
 def test_quiet_prints_nothing_with_json_either(cli: CommandLine) -> None:
     assert cli.ok("add", "--batch", "--json", "-q", stdin='{"body": "x"}\n') == ""
     assert cli.ok("list", "--format", "%s") == "x\n"
+
+
+def test_json_lines_may_begin_with_a_byte_order_mark(cli: CommandLine) -> None:
+    lines = b'\xef\xbb\xbf{"body": "one"}\r\n{"body": "\xef\xbb\xbftwo"}\r\n'
+    assert cli.run("add", "--batch", "--json", stdin=lines).status == 0
+    assert sorted(bodies(cli)) == ["one", "\ufefftwo"]

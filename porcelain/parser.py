@@ -10,7 +10,7 @@ from shlex import quote
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
 from msglog.guess import advice
-from porcelain.vocabulary import meant_command
+from porcelain.vocabulary import meant_command, meant_option
 from porcelain.words import LAST_COUNTS, Namespace
 
 if TYPE_CHECKING:
@@ -238,7 +238,8 @@ class CommandParser(argparse.ArgumentParser):
             see = "Text that begins with - stands after `--`."
         if first[1:].isdecimal() and "-n" in self._option_string_actions:
             see = f"Write `-n {first[1:]}`."
-        hint = advice(first.partition("=")[0], options, see=see)
+        name = first.partition("=")[0]
+        hint = meant_option(self.prog, name) or advice(name, options, see=see)
         raise CommandLineError(f"unknown option {first!r}", hint=hint)
 
     def format_help(self) -> str:

@@ -32,6 +32,9 @@ _WORDS = {
 """What is called otherwise in git and in the shell, and what it is called here."""
 
 
+_FILTERS = ("author", "tag", "since", "after", "until", "before", "meta")
+
+
 def meant_command(word: str, known: Collection[str], *, most: int = 1) -> str:
     """Return the question whether one of the known commands was meant, or "".
 
@@ -41,3 +44,11 @@ def meant_command(word: str, known: Collection[str], *, most: int = 1) -> str:
         if other in known:
             return question(other, [other])
     return question(word, known, most=most)
+
+
+def meant_option(program: str, option: str) -> str:
+    """Return how a search says what is an option of `list`, or ""."""
+    name = option.removeprefix("--")
+    if program != "msglog search" or name not in _FILTERS:
+        return ""
+    return f"In a search that is a word of the query: {name}:VALUE."

@@ -1,7 +1,8 @@
 import pytest
 
+from msglog.search.query import _FILTERS as QUERY_FILTERS
 from porcelain.commands import COMMANDS
-from porcelain.vocabulary import _WORDS, meant_command
+from porcelain.vocabulary import _FILTERS, _WORDS, meant_command
 from tests.porcelain.conftest import CommandLine
 from tests.porcelain.parsers import command_parser, subcommands
 
@@ -31,3 +32,13 @@ def test_each_of_the_words_means_something_here() -> None:
 def test_nothing_that_removes_is_suggested_by_chance(cli: CommandLine) -> None:
     for word in ("rm", "delete"):
         assert "drop" not in cli.fails(2, word)
+
+
+def test_options_of_list_are_filters_of_a_search(cli: CommandLine) -> None:
+    cli.ok("add", "pump", "--tag", "fault", "--author", "ann")
+    for name, value in (("tag", "fault"), ("author", "ann"), ("since", "yesterday")):
+        said = cli.fails(2, "search", f"--{name}", value, "pump")
+        assert said.endswith(f"is a word of the query: {name}:VALUE.")
+        assert cli.ok("search", f"{name}:{value}", "pump")
+    assert set(_FILTERS) <= set(QUERY_FILTERS)
+    assert "query" not in cli.fails(2, "list", "--meta", "x")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from argparse import ArgumentParser, _SubParsersAction
 
+from msglog.account.role import Role
 from msglog.annotation import TYPE_CHECKING
 from msglog.config import DATE_STYLES
 from plumbing.complete import IDS, LOGS, REMOTES, SETTINGS, TAGS
@@ -39,7 +40,11 @@ _NAMES: dict[tuple[str, ...], str] = {
 }
 """The same for arguments that the help calls by names of other things, by command and name."""
 
+_ROLES = tuple(role.value for role in Role)
 _CHOICES: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("admin", "user", "add", "role"): _ROLES,
+    ("admin", "user", "set-role", "role"): _ROLES,
+    ("admin", "grant", "role"): _ROLES,
     **{(command, "date"): DATE_STYLES for command in ("list", "log", "search", "show")},
 }
 """What arguments are completed to whose values argparse does not check, but what reads them."""

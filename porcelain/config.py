@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from msglog.annotation import TYPE_CHECKING
 from msglog.config import FREE_TABLE, is_url, known_key, load, read
 from msglog.config_change import change, check_setting, suggestion
@@ -70,7 +72,9 @@ def run(arguments: Namespace, context: Context) -> int:
         raise UnsetError(
             f"{arguments.key[:80]} is not set", hint=suggestion(arguments.key, entries)
         )
-    file = user_file(context) if of_user else repository_file(find_repository(context))
+    # Behind a symbolic link, which stays one, whoever keeps settings elsewhere has the user's own.
+    own = os.path.realpath(user_file(context)) if of_user else ""
+    file = own or repository_file(find_repository(context))
     if arguments.action == "set":
         value = check_setting(arguments.key, arguments.value, trusted=of_user)
         if is_url(arguments.key):

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 from tests.porcelain.conftest import CommandLine
 
@@ -123,3 +124,17 @@ def test_what_a_newer_version_has_set_is_kept_and_named(cli: CommandLine) -> Non
     ]
     assert cli.run("-q", "config", "list").error == ""
     assert cli.run("add", "x").error == ""
+
+
+def test_a_link_to_the_users_settings_stays_one(empty: CommandLine) -> None:
+    """As those have it who keep all their settings in one place."""
+    kept = empty.folder / "dotfiles" / "msglog.toml"
+    kept.parent.mkdir()
+    kept.write_text('# mine\n[user]\nauthor = "ann"\n')
+    link = Path(empty.environment["HOME"], ".config", "msglog", "config.toml")
+    link.parent.mkdir(parents=True)
+    link.symlink_to(kept)
+    empty.ok("config", "--global", "set", "core.editor", "vi")
+    empty.ok("config", "--global", "unset", "user.author")
+    assert link.is_symlink()
+    assert kept.read_text() == '# mine\n[core]\neditor = "vi"\n'

@@ -117,9 +117,12 @@ def alone(path: Path, *, lock_seconds: float = LOCK_SECONDS) -> Iterator[None]:
 def _target(path: Path) -> Path:
     """Return the file that is meant, all symbolic links followed."""
     try:
-        return path.resolve()
+        target = path.resolve()
     except (OSError, RuntimeError) as error:
         raise KeyFileError(f"cannot find {path}", why=_reason(error)) from error
+    if not target.name:
+        raise KeyFileError(f"cannot use {path}", why="it is a folder")
+    return target
 
 
 def _make_folder(folder: Path) -> None:

@@ -335,3 +335,10 @@ def test_nobody_rewrites_what_is_held(path: Path) -> None:
     assert rewrite(path, append, lock_seconds=0)
     with pytest.raises(KeyFileError, match="cannot lock"), alone(path / "below"):
         pass
+
+
+def test_the_root_of_all_folders_is_no_file() -> None:
+    for use in (lambda: rewrite(Path("/"), append), lambda: alone(Path("/")).__enter__()):
+        with pytest.raises(KeyFileError) as caught:
+            use()
+        assert str(caught.value) == "cannot use / (it is a folder)."

@@ -43,7 +43,7 @@ def output_file(context: Context, path: str, *, force: bool) -> Iterator[BinaryI
     path: absolute. force: replace what is there, whose mode is kept; else only its owner may read
     it. What is a pipe or a device is written to as it is. Raises as `check_free` does.
     """
-    opened = _stream(path) if _is_stream(path) else _whole_file(context, path, force=force)
+    opened = open_stream(path) if is_stream(path) else _whole_file(context, path, force=force)
     try:
         with opened as file:
             yield file
@@ -53,7 +53,8 @@ def output_file(context: Context, path: str, *, force: bool) -> Iterator[BinaryI
         raise
 
 
-def _is_stream(path: str) -> bool:
+def is_stream(path: str) -> bool:
+    """Tell whether a path is that of a pipe or a device, which is written to as it is."""
     try:
         mode = os.stat(path).st_mode
     except OSError:
@@ -61,7 +62,8 @@ def _is_stream(path: str) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
 
 
-def _stream(path: str) -> BinaryIO:
+def open_stream(path: str) -> BinaryIO:
+    """Open a pipe or a device to write to; raises UnwritableError."""
     try:
         return open(os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY), "wb")
     except OSError as error:

@@ -10,6 +10,7 @@ from msglog.exposition import expose
 from msglog.message_json import to_json
 from porcelain.admin.measurement import measure
 from porcelain.admin.place import opened
+from porcelain.output_file import is_stream, open_stream
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -40,8 +41,12 @@ def run(arguments: Namespace, context: Context) -> int:
     text = _as_json(families) if context.json else expose(families)
     if arguments.output is None:
         context.write(text)
+        return 0
+    path = os.path.join(context.directory, arguments.output)
+    if is_stream(path):
+        _write_to(path, text)
     else:
-        _replace(os.path.join(context.directory, arguments.output), text, context)
+        _replace(path, text, context)
     return 0
 
 
@@ -59,6 +64,15 @@ def _as_json(families: list[Family]) -> str:
             for sample in family.samples
         ]
     )
+
+
+def _write_to(path: str, text: str) -> None:
+    """Write to a pipe or a device, in whose place no file may come."""
+    try:
+        with open_stream(path) as file:
+            file.write(text.encode())
+    except OSError as error:
+        raise OutputError(f"cannot write {path}", why=error.strerror or str(error)) from error
 
 
 def _replace(path: str, text: str, context: Context) -> None:

@@ -259,3 +259,20 @@ def test_looking_is_not_recorded(home: Home) -> None:
     before = home.do("audit", "--json").output
     home.do("metrics")
     assert home.do("audit", "--json").output == before
+
+
+def test_a_device_or_a_pipe_is_written_to_and_not_replaced(home: Home, tmp_path: Path) -> None:
+    """The file of the metrics came in the place of the device, for everybody on the machine."""
+    full = tmp_path / "full"
+    full.symlink_to("/dev/full")
+    result = home.admin("metrics", "--output", str(full))
+    assert result.status == 7
+    assert result.errors.endswith("cannot write " + f"{full} (No space left on device).\n")
+    assert full.is_char_device()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    home.do("metrics", "--output", str(pipe))
+    assert os.read(reader, 1 << 20).startswith(b"# HELP msglog_build_info")
+    os.close(reader)
+    assert pipe.is_fifo()

@@ -115,13 +115,17 @@ def alone(path: Path, *, lock_seconds: float = LOCK_SECONDS) -> Iterator[None]:
 
 
 def _target(path: Path) -> Path:
-    """Return the file that is meant, all symbolic links followed."""
+    """Return the file that is meant, all symbolic links followed.
+
+    What is there and no file is refused before anything is made beside it, such as a lock.
+    """
     try:
         target = path.resolve()
+        other = target.exists() and not target.is_file()
     except (OSError, RuntimeError) as error:
         raise KeyFileError(f"cannot find {path}", why=_reason(error)) from error
-    if not target.name:
-        raise KeyFileError(f"cannot use {path}", why="it is a folder")
+    if other:
+        raise KeyFileError(f"cannot use {path}", why="it is not a regular file")
     return target
 
 

@@ -337,8 +337,13 @@ def test_nobody_rewrites_what_is_held(path: Path) -> None:
         pass
 
 
-def test_the_root_of_all_folders_is_no_file() -> None:
-    for use in (lambda: rewrite(Path("/"), append), lambda: alone(Path("/")).__enter__()):
-        with pytest.raises(KeyFileError) as caught:
-            use()
-        assert str(caught.value) == "cannot use / (it is a folder)."
+def test_nothing_is_made_beside_what_is_no_file(tmp_path: Path) -> None:
+    """Locks lay in /dev and in / afterwards; that of / itself could not even be named."""
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for path in (Path("/"), tmp_path / "folder", tmp_path / "pipe"):
+        for use in (lambda: rewrite(path, append), lambda: alone(path).__enter__()):  # noqa: B023 - called at once
+            with pytest.raises(KeyFileError) as caught:
+                use()
+            assert str(caught.value).startswith(f"cannot use {path} (it is not a regular file)")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["folder", "pipe"]

@@ -241,8 +241,7 @@ def make_context(
     for step in steps:
         directory = os.path.join(directory, step)
         if not os.path.isdir(directory):
-            why = "it is not a folder" if os.path.exists(directory) else "there is no such folder"
-            raise ChosenDirectoryError(f"cannot run in {step}", why=why)
+            raise ChosenDirectoryError(f"cannot run in {step}", why=_why_no_folder(directory))
     named = environment.get("MSGLOG_DIR", "")
     repository = os.path.join(directory, named) if named and not steps else None
     if steps or repository is not None:
@@ -292,6 +291,16 @@ def _current_folder(steps: Sequence[str]) -> str:
             why="it was removed" if isinstance(error, FileNotFoundError) else error.strerror or "",
             hint="Change to another one with cd.",
         ) from error
+
+
+def _why_no_folder(path: str) -> str:
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return "there is no such folder"
+    except OSError as error:
+        return error.strerror or ""
+    return "it is not a folder"
 
 
 def _home(environment: Mapping[str, str]) -> str:

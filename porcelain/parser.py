@@ -229,7 +229,7 @@ class CommandParser(argparse.ArgumentParser):
         first = unknown[0].removeprefix(_NOT_AN_OPTION)
         if not first.startswith("-") or first == "-":
             hint = f"See `{self.prog} --help`."
-            if "--log" in self._option_string_actions:
+            if "--log" in self._option_string_actions and not self._get_positional_actions():
                 hint = f"If it is a log, write `--log {quote(first)}`."
             raise CommandLineError(f"unexpected argument {first!r}", hint=hint)
         options = [name for name in self._option_string_actions if name.startswith("--")]

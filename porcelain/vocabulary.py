@@ -1,4 +1,7 @@
-"""What was probably meant by a command that there is not, in words of other programs too."""
+"""What was probably meant by a word that has no meaning where it stands, but elsewhere.
+
+In git, in the shell, or in another command: what is merely mistyped is for `msglog.guess`.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +34,8 @@ _WORDS = {
 }
 """What is called otherwise in git and in the shell, and what it is called here."""
 
-
 _FILTERS = ("author", "tag", "since", "after", "until", "before", "meta")
+"""Options of `list` that are words in the query of a search."""
 
 
 def meant_command(word: str, known: Collection[str], *, most: int = 1) -> str:

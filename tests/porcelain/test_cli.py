@@ -505,6 +505,8 @@ def test_a_chosen_folder_that_is_none(cli: CommandLine) -> None:
     (cli.folder / "file").touch()
     assert "(it is not a folder)" in cli.fails(2, "-C", "file", "logs")
     assert "(there is no such folder)" in cli.fails(2, "-C", "nothing", "logs")
+    (cli.folder / "round").symlink_to("round")
+    assert "(Too many levels of symbolic links)" in cli.fails(2, "-C", "round", "logs")
 
 
 def test_plumbing_pushes_no_log_that_there_is_not(cli: CommandLine) -> None:

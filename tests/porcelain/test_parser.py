@@ -95,6 +95,9 @@ def test_what_is_a_log_or_a_number_elsewhere_is_told_how_it_is_written() -> None
         with pytest.raises(CommandLineError) as caught:
             parse(made, word)
         assert str(caught.value).endswith(said)
+    made.add_argument("file")
+    with pytest.raises(CommandLineError, match=r"'other'. See `msglog try --help`"):
+        parse(made, "file", "other")
 
 
 @pytest.mark.parametrize(

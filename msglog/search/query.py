@@ -268,12 +268,16 @@ class _Parser:
     def _filter(self, name: str, value: str) -> Query | None:
         known = _FILTERS.get(name.lower())
         if known is None:
-            from msglog.guess import question  # noqa: PLC0415 - only where something was mistyped
+            from shlex import quote  # noqa: PLC0415 - only where something was mistyped
 
+            from msglog.guess import question  # noqa: PLC0415 - as above
+
+            phrase = f'"{name}:{value.strip(chr(34))}"'
             guess = question(name, _FILTERS, shape="{}:") or f"Known are {_NAMES}."
             raise QueryError(
                 f"there is no filter {name}:",
-                hint=f'{guess} To look for the text, quote it: "{name}:{value.strip(chr(34))}".',
+                # Quoted for the shell as well, which would take the marks of a phrase away.
+                hint=f"{guess} To look for the text, quote it: {quote(phrase)}.",
             )
         if known == "author":
             found = _words(AUTHOR, value)

@@ -135,7 +135,7 @@ def test_what_a_query_says(text: str, expected: str) -> None:
         ("a AND", "AND has nothing"),
         ("a AND AND b", "AND has nothing"),
         ("a NOT", "NOT has nothing"),
-        ("autor:ann", 'Did you mean author:? To look for the text, quote it: "autor:ann".'),
+        ("autor:ann", "Did you mean author:? To look for the text, quote it: '\"autor:ann\"'."),
         ("zz:ann", "Known are author:"),
         ("author: ann", "author: has no value. Write it without a space"),
         ('tag:""', "tag: has no value"),

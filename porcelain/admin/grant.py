@@ -9,10 +9,12 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
 from msglog.message_json import to_json
 from porcelain.admin.recording import change
+from porcelain.printing import note
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from msglog.account.account import Account
     from plumbing.context import Context
 
 _USER_HELP = f"a user, or {EVERYBODY} for every user"
@@ -46,8 +48,16 @@ def configure_revoke(parser: ArgumentParser) -> None:
 def _grant(arguments: Namespace, context: Context) -> int:
     repository, pattern = _where(arguments)
     grant = UserGrant(arguments.user, repository, pattern, parse_role(arguments.role))
-    change(arguments, context, lambda account: account.grant(grant))
+
+    def work(account: Account) -> bool:
+        account.grant(grant)
+        return account.has_repository(repository)
+
+    there = change(arguments, context, work)
     _report(context, "Granted", grant)
+    if not there:
+        add = f"`msglog admin repository add {repository}`"
+        note(context, f"There is no repository {repository} yet; {add} makes it.")
     return 0
 
 

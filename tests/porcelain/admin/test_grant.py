@@ -22,6 +22,17 @@ def test_a_grant_and_its_revocation(home: Home) -> None:
     assert record == {"user": "*", "repository": "team/a", "pattern": "x", "role": "append"}
 
 
+def test_a_grant_in_a_repository_that_there_is_not_yet_says_so(home: Home) -> None:
+    home.do("user", "add", "ann")
+    granted = home.do("grant", "ann", "read", "team/a", "ops/*")
+    assert granted.errors == (
+        "There is no repository team/a yet; `msglog admin repository add team/a` makes it.\n"
+    )
+    home.do("repository", "add", "team/a")
+    assert home.do("grant", "ann", "write", "team/a", "ops/*").errors == ""
+    assert home.do("grant", "ann", "read", "ops/*").errors == ""
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

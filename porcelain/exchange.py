@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # only rounds have one
     from porcelain.turnover import Turnover
 
 _REFUSALS_SHOWN = 10
+_REMOTES_NAMED = 5
 
 
 def configure_exchange(parser: ArgumentParser) -> None:
@@ -270,7 +271,7 @@ def exchange_with(
     try:
         target = find_target(config, arguments.remote, context, folder)
     except UnknownRemoteError as error:
-        error.hint = _hint_at_log(arguments.remote, config, context) or error.hint
+        error.hint = _hint_at_name(arguments.remote, config, context) or error.hint
         raise
     one = begin(context, folder, config, target)
     remote = config.remotes().get(arguments.remote)
@@ -286,11 +287,13 @@ def exchange_with(
         one.end()
 
 
-def _hint_at_log(name: str, config: Config, context: Context) -> str:
-    """Say how a log is named that stands where a remote is expected, or ""."""
+def _hint_at_name(name: str, config: Config, context: Context) -> str:
+    """Say what to name where a log was named for a remote, or none where that has to be; or ""."""
     from porcelain.discovery import open_repository  # noqa: PLC0415 - only for this error
 
     remotes = config.remotes()
+    if name == DEFAULT_REMOTE and remotes:
+        return f"Name the one that you mean: {', '.join(list(remotes)[:_REMOTES_NAMED])}."
     with closing(open_repository(context)) as repository:
         if not remotes or name not in [log.name for log in repository.logs()]:
             return ""

@@ -9,7 +9,7 @@ from shlex import quote
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
-from msglog.guess import advice
+from msglog.guess import question
 from porcelain.vocabulary import meant_command, meant_option
 from porcelain.words import LAST_COUNTS, Namespace
 
@@ -232,14 +232,16 @@ class CommandParser(argparse.ArgumentParser):
             if "--log" in self._option_string_actions and not self._get_positional_actions():
                 hint = f"If it is a log, write `--log {quote(first)}`."
             raise CommandLineError(f"unexpected argument {first!r}", hint=hint)
-        options = [name for name in self._option_string_actions if name.startswith("--")]
+        # Without their hyphens, which make all options alike.
+        options = [name[2:] for name in self._option_string_actions if name.startswith("--")]
         see = f"See `{self.prog} --help`."
         if len(first) > 2 and first[1] != "-" and self._get_positional_actions():
             see = "Text that begins with - stands after `--`."
         if first[1:].isdecimal() and "-n" in self._option_string_actions:
             see = f"Write `-n {first[1:]}`."
         name = first.partition("=")[0]
-        hint = meant_option(self.prog, name) or advice(name, options, see=see)
+        meant = question(name.lstrip("-"), options, shape="--{}")
+        hint = meant_option(self.prog, name) or meant or see
         raise CommandLineError(f"unknown option {first!r}", hint=hint)
 
     def format_help(self) -> str:

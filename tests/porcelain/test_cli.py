@@ -61,6 +61,8 @@ def test_a_log_where_a_remote_stands(cli: CommandLine) -> None:
         assert "`msglog remote add main URL`" in cli.fails(2, command, "main")
     cli.ok("remote", "add", "lab", "server@lab")
     assert cli.fails(2, "pull", "main").endswith("behind its remote, as in `lab main`.")
+    said = "there is no remote 'origin'. Name the one that you mean: lab."
+    assert cli.fails(2, "pull") == cli.fails(2, "push", "origin") == said
     cli.ok("remote", "add", "origin", "server@lab")
     for command in ("push", "pull", "fetch", "sync"):
         assert cli.fails(2, command, "main").endswith("behind its remote, as in `origin main`.")

@@ -61,6 +61,7 @@ def test_help_is_of_the_parser_that_was_asked() -> None:
         (["--tag"], "See `msglog try --help`"),
         (["--ta", "x"], "Did you mean --tag?"),
         (["--zzz"], "See `msglog try --help`"),
+        (["--since"], "See `msglog try --help`"),  # which is like --json but for its letters
         (["-z"], "unknown option '-z'"),
         (["-hello"], "unknown option '-hello'"),
         (["--json=1"], "unknown option '--json=1'. Did you mean --json?"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import HelpFormatter
 from functools import partial
+from textwrap import fill
 
 from msglog.annotation import TYPE_CHECKING
 from porcelain.commands import (
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from plumbing.context import Context
 
 
+_WIDE = 10_000
+_INDENT = " " * 6
+
+
 def configure(parser: ArgumentParser) -> None:
     """Add the arguments of `help`."""
     parser.add_argument("command", nargs="*", metavar="COMMAND", help="the command to explain")
@@ -43,7 +48,8 @@ def run(arguments: Namespace, context: Context) -> int:
             context.write(overview_page())
         return 0
     if not arguments.command:
-        context.write(_overview())
+        # In a pipe a command has a line, whatever reads it.
+        context.write(_overview(context.width if context.stdout_terminal else _WIDE))
         return 0
     return show_help(_parser(arguments.command), context)
 
@@ -77,7 +83,9 @@ def show_help(parser: CommandParser, context: Context) -> int:
     return 0
 
 
-def _overview() -> str:
+def _overview(columns: int) -> str:
+    """Return the list of all commands, without a word that is broken at the edge."""
+    fold = partial(fill, width=columns, break_long_words=False, break_on_hyphens=False)
     lines = ["usage: msglog [OPTIONS] COMMAND ...", ""]
     width = max(map(len, COMMANDS)) + 2
     for group in GROUPS:
@@ -85,11 +93,15 @@ def _overview() -> str:
         for name, command in COMMANDS.items():
             if command.group == group:
                 try:
-                    lines.append(f"  {name:{width}}{summary(name)}")
+                    head = f"  {name:{width}}"
+                    if columns < 2 * len(head):  # too little is left beside the name
+                        lines.append(head.rstrip())
+                        head = _INDENT
+                    indent = " " * len(head)
+                    lines.append(fold(summary(name), initial_indent=head, subsequent_indent=indent))
                 except ModuleNotFoundError:
                     continue
         lines.append("")
-    lines.append(
-        "`msglog help COMMAND` explains one. A first log: `msglog init && msglog add hello`."
-    )
+    last = "`msglog help COMMAND` explains one. A first log: `msglog init && msglog add hello`."
+    lines.append(fold(last))
     return "\n".join(lines) + "\n"

@@ -24,6 +24,7 @@ from msglog.version import __version__
 from porcelain import status
 from porcelain.cli import _standard_output, _stream, main
 from tests.porcelain.conftest import CommandLine
+from tests.porcelain.terminal import on_terminal
 
 RUN = [sys.executable, "-c", "import sys; from porcelain.cli import run; sys.exit(run())"]
 
@@ -32,6 +33,15 @@ def test_help_shows_what_there_is(empty: CommandLine) -> None:
     screen = empty.ok("help")
     assert "msglog init" in screen
     assert empty.ok("--help") == empty.ok("-h") == screen
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+def test_the_list_of_commands_breaks_no_word(empty: CommandLine, columns: int) -> None:
+    shown = on_terminal(empty, "help", environment={"COLUMNS": f"{columns}", "NO_COLOR": "1"}).out
+    lines = shown.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert shown.split() == empty.ok("help").split()
+    assert f"  {'init':23}" in shown if columns > 50 else "  init\n      makes" in shown
 
 
 def test_the_version(empty: CommandLine) -> None:

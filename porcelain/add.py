@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 BATCH_BYTES_LIMIT = 1 << 28
 """How much `--batch` reads at most, because it is one transaction."""
 
+BATCH_MESSAGES_LIMIT = 2_000_000
+"""How many lines of that it takes at most: each message costs some 400 bytes beside its own."""
+
 
 class EmptyMessageError(UsageError):
     """There is nothing to add."""
@@ -251,6 +254,8 @@ def _batch(
         size += len(raw)
         if size > BATCH_BYTES_LIMIT:
             raise MessageInputError(f"a batch is at most {BATCH_BYTES_LIMIT >> 20} MiB")
+        if number > BATCH_MESSAGES_LIMIT:
+            raise MessageInputError(f"a batch is at most {BATCH_MESSAGES_LIMIT} lines")
         line = _decode(raw, f"line {number}").rstrip("\r\n")
         if context.json and number == 1:
             line = line.removeprefix("\ufeff")  # a byte order mark, as `import` takes it

@@ -264,3 +264,13 @@ def test_json_lines_may_begin_with_a_byte_order_mark(cli: CommandLine) -> None:
     lines = b'\xef\xbb\xbf{"body": "one"}\r\n{"body": "\xef\xbb\xbftwo"}\r\n'
     assert cli.run("add", "--batch", "--json", stdin=lines).status == 0
     assert sorted(bodies(cli)) == ["one", "\ufefftwo"]
+
+
+def test_a_batch_has_a_limit_of_lines_as_well(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each line costs more memory than its own bytes: of `yes`, all that there is."""
+    monkeypatch.setattr(add, "BATCH_MESSAGES_LIMIT", 3)
+    assert len(cli.ok("add", "--batch", stdin="y\n" * 3).splitlines()) == 3
+    assert cli.fails(2, "add", "--batch", stdin="y\n" * 4) == "a batch is at most 3 lines."
+    assert cli.ok("logs") == "main  3\n"

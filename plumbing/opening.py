@@ -170,7 +170,7 @@ def open_session(
         from plumbing.session import BusyRemoteError  # noqa: PLC0415 - while the server starts
 
         try:
-            return _greeted(channel, requests or ())
+            return _greeted(target, channel, requests or ())
         except BusyRemoteError:
             until = context.monotonic() + BUSY_SECONDS if until is None else until
             # Some later than others: all were turned away at the same moment.
@@ -180,7 +180,7 @@ def open_session(
             context.sleep(pause)
 
 
-def _greeted(channel: Channel, requests: Sequence[EarlyRequest]) -> Session:
+def _greeted(target: Target, channel: Channel, requests: Sequence[EarlyRequest]) -> Session:
     from plumbing.session import Session  # noqa: PLC0415 - while the server starts
 
     return Session(lambda _: channel, requests, remote=target.shown)

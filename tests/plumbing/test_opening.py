@@ -179,6 +179,8 @@ def test_one_that_stays_so_is_given_up(tmp_path: Path) -> None:
     with pytest.raises(BusyRemoteError, match="Try again in a moment"):
         open_session(find_target(settings, "origin", here, None), here, settings)
     assert BUSY_SECONDS - 2 * BUSY_PAUSE < clock.now <= BUSY_SECONDS
+
+
 def no_address(*_: object) -> NoReturn:
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 

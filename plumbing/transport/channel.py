@@ -11,6 +11,13 @@ RECEIVE_BYTES = 1 << 18
 UNREAD_LIMIT = 16 << 20
 """How many bytes a channel holds that arrived while it was sending; more is a flooding peer."""
 
+TURNED_AWAY = (
+    "Wait, and try again: it has too many logins, or turns this address away for a while after"
+    " some that failed."
+)
+"""A hint where a host closes connections before it has said anything (sshd_config(5): MaxStartups,
+PerSourceMaxStartups, PerSourcePenalties)."""
+
 
 class ChannelError(RemoteError):
     """The connection failed, fell silent past its deadline, or was closed in mid stream."""

@@ -13,6 +13,7 @@ import subprocess
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
 from plumbing.transport.channel import (
+    TURNED_AWAY,
     ChannelError,
     ConnectError,
     FloodError,
@@ -45,6 +46,7 @@ _NOT_TRUSTED = "Host key verification failed"
 """What ssh says when trying again is of no use before somebody does something."""
 
 _NOT_RESOLVED = "Could not resolve hostname"
+_CLOSED = ("kex_exchange_identification: ", "Connection closed by ", "Connection reset by ")
 
 
 class NotTrustedError(ConnectError):
@@ -123,7 +125,9 @@ class OpensshChannel:
         why = "; ".join(said[-3:]).removesuffix(".") or "ssh says nothing"
         if self._started:
             raise ChannelError("the connection was lost", why=why) from cause
-        hint = self._unknown_host_hint() if _NOT_RESOLVED in why else ""
+        hint = TURNED_AWAY if any(text in why for text in _CLOSED) else ""
+        if _NOT_RESOLVED in why:
+            hint = self._unknown_host_hint()
         raise _kind(why)(f"ssh cannot reach {self._destination}", why=why, hint=hint) from cause
 
 

@@ -13,6 +13,7 @@ from msglog.errors import RemoteError
 from plumbing.transport.authentication import authenticate
 from plumbing.transport.channel import (
     RECEIVE_BYTES,
+    TURNED_AWAY,
     UNREAD_LIMIT,
     ChannelError,
     ConnectError,
@@ -57,6 +58,9 @@ MACS = (
     "hmac-sha2-512",
 )
 """paramiko's lists without CBC, 3DES, MD5 and SHA-1, and the fastest first."""
+
+_NOTHING_SAID = "Error reading SSH protocol banner"
+"""What paramiko says of a host that closed the connection before it said anything."""
 
 _CURVE, _OLD_CURVE = "curve25519-sha256", "curve25519-sha256@libssh.org"
 """One key exchange: RFC 8731 gave it a name of its own, paramiko 5.1 has it by the older one."""
@@ -326,6 +330,7 @@ def _end_handshake(
         raise ConnectError(
             f"no SSH with {config.host} port {config.port}",
             why=guarded.failure or why or "it closed the connection",
+            hint=TURNED_AWAY if not guarded.failure and _NOTHING_SAID in why else "",
         ) from error
     guarded.end_phase()
 

@@ -346,6 +346,13 @@ for port in sys.argv[2:]:
 """
 
 
+def test_a_host_that_turns_us_away(
+    make_client: MakeClient, fake_server: Callable[[Talk], int]
+) -> None:
+    error = make_client().fail(f"ssh://127.0.0.1:{fake_server(lambda _: None)}")
+    assert "turns this address away" in error.hint
+
+
 def test_failures_of_paramiko_reach_nobodys_terminal_and_leave_no_thread(
     sshd: Sshd, fake_server: Callable[[Talk], int], tmp_path: Path
 ) -> None:

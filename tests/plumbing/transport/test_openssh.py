@@ -7,7 +7,7 @@ import pytest
 
 from msglog.errors import UsageError
 from plumbing.session import Session
-from plumbing.transport.channel import ChannelError, ConnectError
+from plumbing.transport.channel import TURNED_AWAY, ChannelError, ConnectError
 from plumbing.transport.openssh import connect_openssh, ssh_arguments
 from plumbing.transport.settings import Settings
 from plumbing.transport.url import parse_url
@@ -151,7 +151,8 @@ def test_what_ssh_cannot_reach_is_not_called_a_host_without_msglog(
     ssh = settings(ssh_command=program(tmp_path, f"os.write(2, {said!r}.encode()); sys.exit(255)"))
     with pytest.raises(ConnectError) as caught:
         Session(lambda _: connect_openssh(parse_url("ann@h"), COMMAND, ssh))
-    assert str(caught.value) == f"ssh cannot reach ann@h ({said.removesuffix('.')})."
+    assert str(caught.value).startswith(f"ssh cannot reach ann@h ({said.removesuffix('.')}).")
+    assert caught.value.hint == (TURNED_AWAY if "onnection closed by" in said else "")
     assert caught.value.temporary is temporary
 
 

@@ -12,6 +12,7 @@ from contextlib import closing
 
 from msglog.account.account import DATABASE_NAME, REPOSITORIES_NAME, Account, NotEmptyError
 from msglog.account.audit import last_number
+from msglog.account.database import AccountError
 from msglog.account.policy import policies
 from msglog.account.setting import all_settings
 from msglog.annotation import TYPE_CHECKING, Protocol
@@ -19,6 +20,7 @@ from msglog.errors import LocalError
 from msglog.folder import make, sync
 from msglog.layout import STORE_NAME
 from msglog.repository import Repository
+from msglog.sqlite_file import wal_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,6 +93,8 @@ class FolderTarget:
         del progress
         place = self._unfinished / REPOSITORIES_NAME / name
         make(place, mode=_MODE)
+        if wal_size(os.path.join(folder, STORE_NAME)):
+            raise AccountError(f"cannot move {folder}", why="SQLite did not end with it")
         os.replace(os.path.join(folder, STORE_NAME), place / STORE_NAME)
 
     def look(self) -> Account:

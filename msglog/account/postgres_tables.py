@@ -13,7 +13,7 @@ from msglog.account.database import (
     Database,
 )
 from msglog.annotation import TYPE_CHECKING
-from msglog.new_file import filled_beside
+from msglog.new_file import filled_beside, in_one_file
 from msglog.postgres_link import MOMENT, Errors, Link
 from msglog.sqlite_file import FAILURES, connect
 
@@ -277,6 +277,7 @@ class PostgresTables:
                 file.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)  # noqa: S608 - as above
 
         try:
+            in_one_file(file)
             self._link.run(copy, begin=MOMENT)
             # Not before: what was committed could not be replaced in a further attempt.
             file.execute("COMMIT")

@@ -7,7 +7,7 @@ the order of past values and of agreed roots, the numbers of receipts, and how m
 from __future__ import annotations
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.new_file import filled_beside
+from msglog.new_file import filled_beside, in_one_file
 from msglog.postgres_link import MOMENT
 from msglog.sqlite_file import FAILURES, connect
 from msglog.store.postgres import PostgresStore
@@ -106,6 +106,7 @@ def _write(link: Link, number: int, identity: bytes, path: str, progress: BytesD
 
     try:
         with file.translated():
+            in_one_file(file.connection)
             link.run(fill, begin=MOMENT)
             file.connection.execute("COMMIT")
     finally:

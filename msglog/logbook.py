@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from msglog import argument
-from msglog.annotation import TYPE_CHECKING
+from msglog.annotation import TYPE_CHECKING, cast
 from msglog.clock import local_offset, moment_of, now
 from msglog.entry import Draft, Entry, entry_of, read_entry
 from msglog.errors import IntegrityError, UsageError, local_error
@@ -259,7 +259,9 @@ class Logbook:
             timeout=None if timeout is None else argument.number(timeout, "a timeout"),
             ended=lambda: self._shared.is_closed,
         )
-        return (read_entry(key, data, log) for log, key, data in came)
+        entries = _entries(came)
+        next(entries)
+        return entries
 
     def verify(self) -> Iterator[Damage]:
         """Yield what is damaged, having checked every message, index and ref: `msglog verify`."""
@@ -475,3 +477,13 @@ def _answered(repository: Repository, reply_to: Entry | str) -> ObjectId:
         from msglog.selection import find_message  # noqa: PLC0415 - only for abbreviations
 
         return key_object_id(find_message(repository, reply_to))
+
+
+def _entries(came: Generator[tuple[str, Key, bytes]]) -> Generator[Entry]:
+    """Yield what came, after something for nobody: what has not begun lets go of nothing."""
+    try:
+        yield cast("Entry", None)
+        for log, key, data in came:
+            yield read_entry(key, data, log)
+    finally:
+        came.close()

@@ -76,6 +76,13 @@ class _Output(BufferedWriter):
     def close(self) -> None:
         self.flush()  # the descriptor is not ours alone
 
+    def __del__(self) -> None:
+        # What fails was said before; from Python 3.13 on the interpreter would print it again.
+        try:
+            self.flush()
+        except (OSError, ValueError):
+            pass
+
 
 def run() -> int:
     """Run the process's command line: the console script."""

@@ -52,6 +52,7 @@ class _Help(argparse.Action):
         option_string: str | None = None,  # noqa: ARG002 - argparse's signature
     ) -> None:
         if isinstance(parser, CommandParser):
+            parser.refuse_text()
             raise HelpRequested(parser)
 
 
@@ -205,6 +206,14 @@ class CommandParser(argparse.ArgumentParser):
         if optional and word in _LISTING and "list" not in choices:
             return f"`{self.prog}` alone lists them."
         return meant_command(word, choices)
+
+    def refuse_text(self) -> None:
+        """Refuse text that begins with `-h`, which argparse takes for `-h` from Python 3.13 on."""
+        for word in self._given:
+            if word == "--":
+                return
+            if word.startswith("-h") and len(word) > 2:
+                self._refuse_unknown([word])
 
     def _refuse_mistaken(self) -> None:
         """Refuse what looks like an option and is none: it may have been meant as an argument."""

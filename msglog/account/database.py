@@ -239,6 +239,11 @@ class Database:
                 hint="Let the account's owner run `msglog admin doctor`.",
             ) from error
 
+    @property
+    def format(self) -> int:
+        """The version of the tables."""
+        return FORMAT
+
     def select(self, sql: str, *values: Value) -> list[Row]:
         """Return the rows of a question."""
         with self._translated():

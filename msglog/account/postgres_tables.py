@@ -140,6 +140,11 @@ class PostgresTables:
         """What people call the database."""
         return self._link.place
 
+    @property
+    def format(self) -> int:
+        """The version of the tables."""
+        return FORMAT
+
     def check_format(self) -> None:
         """Raise AccountFormatError unless these are tables of ours; upgrade older ones."""
         rows = self._link.select("SELECT format FROM account_format")

@@ -25,6 +25,10 @@ class Tables(Protocol):
     Everything raises AccountError and its kin, and DamagedAccountError.
     """
 
+    @property
+    def format(self) -> int:
+        """The version of the tables, of which each kind has its own."""
+
     def select(self, sql: str, *values: Value) -> list[Row]:
         """Return the rows of a question."""
 

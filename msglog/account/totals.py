@@ -5,7 +5,6 @@ from __future__ import annotations
 from operator import add
 
 from msglog.account.audit import TOTAL_NUMBERS, checksum
-from msglog.account.database import FORMAT
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 
@@ -113,7 +112,7 @@ def census(database: Tables) -> Census:
         (int,) * 4,
     )
     users, keys, grants, records = rows[0]
-    return Census(users, keys, grants, records, FORMAT)
+    return Census(users, keys, grants, records, database.format)
 
 
 def note_upkeep(database: Tables, task: str, repository: str, *, time: int) -> None:

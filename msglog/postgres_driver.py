@@ -27,5 +27,5 @@ def import_driver(*, alone: bool = False) -> None:
         raise MissingDriverError(
             "PostgreSQL cannot be spoken to",
             why=" ".join(str(error).split()),
-            hint="Install msglog with its extra: `pipx install '.[postgres]'` in its sources.",
+            hint="Install its extra: `pipx install --force '.[postgres]'` in msglog's sources.",
         ) from error

@@ -7,6 +7,7 @@ from itertools import islice
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 from msglog.errors import UsageError
+from msglog.index.node import EMPTY_ROOT
 from msglog.key import FIRST_KEY, LAST_KEY, Key, first_key_at, key_object_id
 from msglog.message import Foreign, decode_object
 from msglog.message_scan import scan
@@ -80,17 +81,28 @@ class Criteria:
 
 
 class Choice:
-    """The messages of an index that are meant. Memory is bounded, however many they are."""
+    """The messages of an index that are meant. Memory is bounded, however many they are.
 
-    def __init__(self, repository: Repository, root: ObjectId, criteria: Criteria) -> None:
+    base: the root of an index whose messages are not.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        root: ObjectId,
+        criteria: Criteria,
+        *,
+        base: ObjectId = EMPTY_ROOT,
+    ) -> None:
         self._repository = repository
         self._root = root
+        self._base = base
         self._criteria = criteria
 
     def pieces(self) -> Iterator[list[ObjectId]]:
         """Yield all that is to be gone through in pieces of some hundred messages.
 
-        Of criteria without a limit and without `received`.
+        Of criteria without a limit and without `received`, and of a choice without a base.
         """
         criteria = self._criteria
         if criteria.first > criteria.last:
@@ -156,9 +168,12 @@ class Choice:
         criteria = self._criteria
         if criteria.first > criteria.last:
             return iter(())
-        keys = self._repository.keys(
-            self._root, first=criteria.first, last=criteria.last, reverse=newest_first
-        )
+        first, last = criteria.first, criteria.last
+        if self._base == EMPTY_ROOT:
+            keys = self._repository.keys(self._root, first=first, last=last, reverse=newest_first)
+        else:
+            beyond = self._repository.difference(self._base, self._root, reverse=newest_first)
+            keys = (key for key in beyond if first <= key <= last)
         return keys if criteria.received is None else self._received_of(keys, criteria.received)
 
     def _received_of(self, keys: Iterator[Key], since: int) -> Iterator[Key]:

@@ -97,7 +97,7 @@ class LogHandler(logging.Handler):
         self._logbook = where if isinstance(where, Logbook) else open_logbook(where)
         self._last = 0
         try:
-            self._logbook.log(log)  # a wrong name is told to whoever sets up logging
+            self._logbook.add_many((), log=log)  # a wrong name is told to whoever sets up logging
         except BaseException:
             self.close()
             raise

@@ -107,11 +107,16 @@ class Logbook:
             return [log.name for log in repository.logs()]
 
     def log(self, name: str = DEFAULT_LOG) -> Query:
-        """Return a log, as a query of all in it; raises UnknownLogError or InvalidNameError."""
+        """Return a log, as a query of all in it; raises UnknownLogError or InvalidNameError.
+
+        name: of one here; `origin/main` for what is known of a remote's; or `A..B` for what one
+        has and another lacks: `main..origin/main` is what was fetched and is not pulled.
+        """
         from msglog.query import Query  # noqa: PLC0415 - who only adds does without
+        from msglog.revision import find_revision  # noqa: PLC0415 - as above
 
         with self._shared.using() as repository:
-            repository.log(argument.text(name, "a log"))
+            find_revision(repository, argument.text(name, "a log"))
         return Query(self._shared, name)
 
     def create_log(self, name: str) -> None:

@@ -9,6 +9,7 @@ from msglog.clock import bound_of
 from msglog.dataclass import dataclass, replace
 from msglog.entry import read_entry
 from msglog.key import first_key_at
+from msglog.revision import find_revision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from msglog.entry import Entry
     from msglog.message import MetaValue
+    from msglog.repository import Repository
+    from msglog.revision import Revision
     from msglog.shared_repository import SharedRepository
 
 _EVERYTHING = Criteria()
@@ -24,6 +27,8 @@ _EVERYTHING = Criteria()
 @dataclass(frozen=True, slots=True)
 class Query:
     """Messages of one log, newest first unless it is said otherwise.
+
+    name: as it was asked for, which may be `origin/main` or `A..B`; see `msglog.revision`.
 
     Every method returns a new query and leaves this one as it is. Nothing is read until it is gone
     through: then some messages at a time, so that memory is bounded however long the log is, and of
@@ -103,23 +108,26 @@ class Query:
         shared = self._shared
         process = shared.process
         with shared.using(process) as repository:
-            root = repository.log(self.name).root
-            parts = Choice(repository, root, self._criteria).parts()
+            revision = find_revision(repository, self.name)
+            parts = self._choice(repository, revision).parts()
         while True:
             with shared.using(process):
                 keys, objects = next(parts, ([], []))
             if not keys:
                 return
             for key, data in zip(keys, objects, strict=True):
-                yield read_entry(key, data, self.name)
+                yield read_entry(key, data, revision.log)
 
     def count(self) -> int:
         """Return how many there are, without reading more than is needed to know it."""
         with self._shared.using() as repository:
-            log = repository.log(self.name)
+            revision = find_revision(repository, self.name)
             if self._criteria == _EVERYTHING:
-                return log.count
-            return Choice(repository, log.root, self._criteria).count()
+                return revision.count(repository)
+            return self._choice(repository, revision).count()
+
+    def _choice(self, repository: Repository, revision: Revision) -> Choice:
+        return Choice(repository, revision.root, self._criteria, base=revision.base)
 
     def first(self) -> Entry | None:
         """Return the first of them, or None."""
@@ -129,4 +137,4 @@ class Query:
     def root(self) -> str:
         """The id of the whole log's index as it is now: where two are equal, so are the logs."""
         with self._shared.using() as repository:
-            return repository.log(self.name).root.hex()
+            return find_revision(repository, self.name).root.hex()

@@ -353,9 +353,11 @@ class Repository:
         read = self.store.read_nodes
         return iterate_below(read, subtrees, first=first, last=last, reverse=reverse)
 
-    def difference(self, base: ObjectId, target: ObjectId) -> Iterator[Key]:
-        """Yield the keys in target that are not in base, in order."""
-        return difference(self.store.read_nodes, base, target)
+    def difference(
+        self, base: ObjectId, target: ObjectId, *, reverse: bool = False
+    ) -> Iterator[Key]:
+        """Yield the keys in target that are not in base, in order or in reverse."""
+        return difference(self.store.read_nodes, base, target, reverse=reverse)
 
     def messages(self, keys: Iterator[Key]) -> Iterator[tuple[Key, bytes]]:
         """Yield the objects of keys, which ascend or descend, in their order and checked.

@@ -9,6 +9,8 @@ from msglog.config import KNOWN, REMOTE_KEYS
 from msglog.errors import MsglogError
 from msglog.key import key_object_id
 from msglog.message import Foreign, decode_object
+from msglog.refname import LOG_PREFIX, REMOTE_PREFIX
+from msglog.revision import short_name
 from plumbing.local_repository import open_repository
 from plumbing.opening import load_config
 
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
     from msglog.repository import Repository
     from plumbing.context import Context
 
-LOGS, REMOTES, TAGS, IDS, SETTINGS = KINDS = ("logs", "remotes", "tags", "ids", "settings")
+LOGS, REMOTES, TAGS, IDS, SETTINGS, REVISIONS = KINDS = (
+    *("logs", "remotes", "tags", "ids", "settings"),
+    "revisions",
+)
 
 _MESSAGES_LOOKED_AT = 500
 """In how many of its newest messages the tags of a log are looked for."""
@@ -75,8 +80,11 @@ def _found(kind: str, prefix: str, context: Context) -> Iterator[tuple[str, str]
     repository = open_repository(context)
     try:
         if kind == LOGS:
-            for log in repository.logs():
-                yield log.name, f"{log.count} {'message' if log.count == 1 else 'messages'}"
+            yield from _refs(repository, LOG_PREFIX)
+        elif kind == REVISIONS:
+            start, between, _ = prefix.rpartition("..")
+            for name, description in _refs(repository, LOG_PREFIX, REMOTE_PREFIX):
+                yield f"{start}{between}{name}", description
         elif kind == TAGS:
             for tag in sorted(_tags(repository)):
                 yield tag, ""
@@ -84,6 +92,13 @@ def _found(kind: str, prefix: str, context: Context) -> Iterator[tuple[str, str]
             yield from _ids(repository, prefix)
     finally:
         repository.close()
+
+
+def _refs(repository: Repository, *prefixes: str) -> Iterator[tuple[str, str]]:
+    """Yield the shortest names of refs with how many messages they have."""
+    for prefix in prefixes:
+        for name, ref in repository.store.refs(prefix).items():
+            yield short_name(name), f"{ref.count} {'message' if ref.count == 1 else 'messages'}"
 
 
 def _settings(context: Context) -> Iterator[tuple[str, str]]:

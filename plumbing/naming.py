@@ -11,6 +11,7 @@ from msglog.index.node import EMPTY_NODE, EMPTY_ROOT, Inner, load_node
 from msglog.key import key_object_id
 from msglog.objectid import ObjectId, parse_abbreviation
 from msglog.refname import LOG_PREFIX, REMOTE_PREFIX
+from msglog.revision import root_of, short_name, split_age
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,7 +25,6 @@ CANDIDATES_LIMIT = 8
 _READ_AT_ONCE = 64
 _FULL_ID = re.compile(r"[0-9a-f]{64}")
 _ABBREVIATION = re.compile(r"[0-9a-fA-F]{4,64}")
-_REFLOG = re.compile(r"(?P<name>.+)@\{(?P<number>[0-9]{1,9})\}")
 
 
 class UnknownNameError(NegativeAnswer):
@@ -66,7 +66,7 @@ def resolve(repository: Repository, name: str) -> ObjectId:
 
     In this order: 64 hex digits; `refs/...`; a log; `REMOTE/LOG`; any of these with `@{N}` for what
     it was N changes ago; 4 or more hex digits that begin the id of one object. Raises
-    UnknownNameError or AmbiguousNameError.
+    UnknownNameError, ForgottenValueError or AmbiguousNameError.
     """
     if _FULL_ID.fullmatch(name) is not None:
         return ObjectId(bytes.fromhex(name))
@@ -75,29 +75,16 @@ def resolve(repository: Repository, name: str) -> ObjectId:
         return root
     if _ABBREVIATION.fullmatch(name) is None:
         refs = repository.store.refs()
-        raise UnknownNameError(name, known=[_short_name(ref) for ref in refs])
+        raise UnknownNameError(name, known=[short_name(ref) for ref in refs])
     return find_object(repository, name).oid
 
 
-def _short_name(ref: str) -> str:
-    """Return the shortest name that stands for a ref."""
-    return ref.removeprefix(LOG_PREFIX).removeprefix(REMOTE_PREFIX)
-
-
 def _resolve_ref(repository: Repository, name: str) -> ObjectId | None:
-    match = _REFLOG.fullmatch(name)
-    plain = name if match is None else match["name"]
+    plain, age = split_age(name)
     for ref in (plain, LOG_PREFIX + plain, REMOTE_PREFIX + plain):
-        found = repository.store.ref(ref)
-        if found is None:
-            continue
-        if match is None:
-            return found.root
-        number = int(match["number"])
-        entries = repository.store.reflog(ref, number + 1)
-        if number >= len(entries):
-            raise UnknownNameError(name, f"{plain} remembers {len(entries)} values")
-        return entries[number].root
+        root = root_of(repository, ref, age, name=name)
+        if root is not None:
+            return root
     return None
 
 

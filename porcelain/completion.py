@@ -8,7 +8,7 @@ from argparse import ArgumentParser, _SubParsersAction
 from msglog.account.role import Role
 from msglog.annotation import TYPE_CHECKING
 from msglog.config import DATE_STYLES
-from plumbing.complete import IDS, LOGS, REMOTES, SETTINGS, TAGS
+from plumbing.complete import IDS, LOGS, REMOTES, REVISIONS, SETTINGS, TAGS
 from porcelain.commands import COMMANDS, load, summary
 from porcelain.parser import CommandParser
 
@@ -34,6 +34,8 @@ _BY_METAVAR = {
 _NAMES: dict[tuple[str, ...], str] = {
     ("logs", "rename", "old"): LOGS,
     ("logs", "delete", "name"): LOGS,
+    **{(command, "log"): REVISIONS for command in ("list", "log", "export", "stats")},
+    **{("diff-index", side): REVISIONS for side in ("a", "b")},
     **{("remote", action, "name"): REMOTES for action in ("remove", "rm", "rename", "set-url")},
     **{("remote", action, "name"): REMOTES for action in ("get-url", "show")},
     **{("config", action, "key"): SETTINGS for action in ("get", "set", "unset")},

@@ -9,7 +9,7 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass, replace
 from porcelain.discovery import open_repository
 from porcelain.display import one_line, plural
-from porcelain.list_log import Selection, chosen_log, configure_filters
+from porcelain.list_log import Selection, configure_filters
 from porcelain.message_json import to_json
 from porcelain.output_file import full_path, output_file
 from porcelain.progress import Progress
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO, TypeAlias
 
     from msglog.key import Key
-    from msglog.repository import Log, Repository
+    from msglog.repository import Repository
+    from msglog.revision import Revision
     from plumbing.context import Context
 
     _Render: TypeAlias = "Callable[[Key, bytes], str]"
@@ -56,14 +57,14 @@ def run(arguments: Namespace, context: Context) -> int:
     repository = open_repository(context)
     tally = _Tally()
     try:
-        log = repository.log(chosen_log(arguments))
         arguments.max_count, arguments.reverse = None, True  # all that match, oldest first
-        parts = Selection(arguments, context, repository).parts()
-        before, render = _format(arguments, context, repository, log)
-        total = None if _is_filtered(arguments) else log.count
+        selection = Selection(arguments, context, repository)
+        revision, parts = selection.revision, selection.parts()
+        before, render = _format(arguments, context, repository, revision)
+        total = None if _is_filtered(arguments) else revision.count(repository)
         with (
             _opened(output, context, force=arguments.force) as file,
-            Progress(_around(context, output), f"Exporting {log.name}") as progress,
+            Progress(_around(context, output), f"Exporting {revision.name}") as progress,
         ):
             _write(file, before, tally)
             for keys, objects in parts:
@@ -119,7 +120,7 @@ def _is_filtered(arguments: Namespace) -> bool:
 
 
 def _format(
-    arguments: Namespace, context: Context, repository: Repository, log: Log
+    arguments: Namespace, context: Context, repository: Repository, revision: Revision
 ) -> tuple[str, _Render]:
     """Return how an export begins, and what makes the text of a message."""
     chosen = arguments.format
@@ -134,7 +135,7 @@ def _format(
         from porcelain.page import Page  # noqa: PLC0415 - as above
 
         page = Page(repository.abbreviation_length(), context.local_offset)
-        return page.head(log.name), page.message
+        return page.head(revision.name), page.message
     from porcelain.json_lines import exact_json  # noqa: PLC0415 - as above
 
     return "", exact_json

@@ -7,10 +7,12 @@ import os
 from msglog.annotation import TYPE_CHECKING
 from msglog.choice import Choice, Criteria, last_key_at, pattern
 from msglog.errors import UsageError
+from msglog.index.node import EMPTY_ROOT
 from msglog.key import FIRST_KEY, LAST_KEY, first_key_at
 from msglog.layout import VIEWS_NAME
 from msglog.refname import DEFAULT_LOG
 from msglog.repository import Repository
+from msglog.revision import find_revision
 from porcelain.discovery import open_repository
 from porcelain.printing import make_printer, paged
 
@@ -59,7 +61,13 @@ def configure_form(parser: ArgumentParser) -> None:
 def configure_filters(parser: ArgumentParser) -> None:
     """Add the arguments that say which messages of a log are meant."""
     add = parser.add_argument
-    add("--log", action="append", default=[], metavar="NAME", help="the log to show (main)")
+    add(
+        "--log",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="the log to show (main), or what B has and A lacks, as A..B",
+    )
     add("--since", "--after", metavar="TIME", help="written at TIME or later")
     add("--until", "--before", metavar="TIME", help="written at TIME or earlier")
     add("--received-since", metavar="TIME", help="received from elsewhere at TIME or later")
@@ -232,9 +240,9 @@ class Selection:
 
     def __init__(self, arguments: Namespace, context: Context, repository: Repository) -> None:
         self.repository = repository
-        log = repository.log(chosen_log(arguments))
-        self.log = log.name
-        self._root, self._count = log.root, log.count
+        revision = find_revision(repository, chosen_log(arguments))
+        self.revision = revision
+        self.log = revision.log
         since = _time(arguments.since, context)
         until = _time(arguments.until, context, last=True)
         fold: bool = arguments.regexp_ignore_case
@@ -259,13 +267,17 @@ class Selection:
 
     def goes_back_to(self, view: Key) -> bool:
         """Tell whether messages from before a view would be shown, if they were here."""
-        all_fit = self._criteria.limit is None or self._criteria.limit > self._count
-        return all_fit and self._criteria.first < view and self._criteria.received is None
+        criteria = self._criteria
+        if criteria.first >= view or criteria.received is not None:
+            return False
+        return criteria.limit is None or criteria.limit > self.revision.count(self.repository)
 
     def is_long(self) -> bool:
         """Tell whether `pieces` can be had and are worth a second process."""
         criteria = self._criteria
-        if criteria.limit is not None or criteria.received is not None or self._count < _LONG:
+        if criteria.limit is not None or criteria.received is not None:
+            return False
+        if self.revision.base != EMPTY_ROOT or self.revision.count(self.repository) < _LONG:
             return False
         from porcelain.second_process import has_two_cores  # noqa: PLC0415 - only for long lists
 
@@ -284,7 +296,8 @@ class Selection:
         return self._choice().parts()
 
     def _choice(self) -> Choice:
-        return Choice(self.repository, self._root, self._criteria)
+        revision = self.revision
+        return Choice(self.repository, revision.root, self._criteria, base=revision.base)
 
 
 def _time(text: str | None, context: Context, *, last: bool = False) -> int | None:

@@ -41,12 +41,12 @@ def run(arguments: Namespace, context: Context) -> int:
     pager = load_settings(context, repository.folder).text("core.pager")
     repository.close()
     if context.json:
-        for by, value, count in _counts(counted, selection.log):
-            fields = {"log": selection.log, "by": by, "value": value, "count": count}
+        for by, value, count in _counts(counted, selection.revision.name):
+            fields = {"log": selection.revision.name, "by": by, "value": value, "count": count}
             context.write(to_json(fields))
     else:
         with paged(context, pager) as output:
-            _draw(make_printer(output), context, counted, selection.log, arguments.top)
+            _draw(make_printer(output), context, counted, selection.revision.name, arguments.top)
     return 0
 
 

@@ -58,7 +58,7 @@ SETTINGS = names("msglog.config msglog.duration msglog.plain_toml msglog.timesta
 """What reads the author from a configuration file."""
 
 LIST = names(
-    "msglog.choice msglog.message_scan msglog.timestamp msglog.unsafe_text porcelain.discovery"
+    "msglog.choice msglog.message_scan msglog.revision msglog.timestamp msglog.unsafe_text porcelain.discovery"
     " porcelain.display porcelain.list_log porcelain.listing porcelain.printing"
     " porcelain.rendering"
 )

@@ -134,13 +134,19 @@ def _within(node: Inner, first: Key, last: Key) -> Sequence[Child]:
     return children
 
 
-def difference(read: NodeReader, base: ObjectId, target: ObjectId) -> Iterator[Key]:
-    """Yield the keys in target that are not in base, in order; equal subtrees are not visited."""
+def difference(
+    read: NodeReader, base: ObjectId, target: ObjectId, *, reverse: bool = False
+) -> Iterator[Key]:
+    """Yield the keys in target that are not in base, in order or in reverse.
+
+    Equal subtrees are not visited.
+    """
     if target in (base, EMPTY_ROOT):
         return
     if base == EMPTY_ROOT:
-        yield from iterate(read, target)
+        yield from iterate(read, target, reverse=reverse)
         return
+    onto_stack = iter if reverse else reversed
     frontier = Frontier(read)
     stack: list[tuple[_Side, _Side]] = [(base, target)]
     while stack:
@@ -152,16 +158,17 @@ def difference(read: NodeReader, base: ObjectId, target: ObjectId) -> Iterator[K
             if isinstance(node, Leaf):
                 stack.append((have, node.keys))
                 continue
-            stack.extend(reversed(_against_inner(frontier, stack, have, node)))
+            stack.extend(onto_stack(_against_inner(frontier, stack, have, node)))
             continue
         if isinstance(have, bytes):
             other = frontier.take(have, _ids_ahead(stack))
             if isinstance(other, Inner):
-                stack.extend(reversed(_keys_against_inner(other, want)))
+                stack.extend(onto_stack(_keys_against_inner(other, want)))
                 continue
             have = other.keys
         present = frozenset(have)
-        yield from [key for key in want if key not in present]
+        missing = [key for key in want if key not in present]
+        yield from reversed(missing) if reverse else missing
 
 
 def _ids_ahead(stack: list[tuple[_Side, _Side]]) -> Iterator[ObjectId]:

@@ -207,9 +207,9 @@ def test_nothing_waits_for_ever_for_a_busy_store(
         raise StoreBusyError("busy")
 
     monkeypatch.setattr(logging, "raiseExceptions", False)
+    handler = msglog.QueuedLogHandler(book)
     monkeypatch.setattr(msglog.Logbook, "add_many", busy)
     monkeypatch.setattr("msglog.handler.FLUSH_SECONDS", 0.3)
-    handler = msglog.QueuedLogHandler(book)
     logger.addHandler(handler)
     logger.info("text")
     handler.flush()

@@ -20,6 +20,17 @@ def test_names(cli: CommandLine) -> None:
     assert cli.ok("complete", "logs", "l", "--describe") == "lab/p01\t1 message\n"
 
 
+def test_what_can_be_read(cli: CommandLine) -> None:
+    cli.ok("add", "a")
+    cli.ok("init", "-q", "../server")
+    cli.ok("remote", "add", "origin", "../server")
+    cli.ok("push", "-q")
+    assert cli.ok("complete", "revisions") == "main\norigin/main\n"
+    assert cli.ok("complete", "revisions", "o", "--describe") == "origin/main\t1 message\n"
+    assert cli.ok("complete", "revisions", "main..o") == "main..origin/main\n"
+    assert cli.ok("complete", "revisions", "..m") == "..main\n"
+
+
 def test_settings(empty: CommandLine) -> None:
     assert empty.ok("complete", "settings", "list.") == "list.date\n"
     empty.ok("init", "-q")

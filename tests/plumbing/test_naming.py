@@ -9,6 +9,7 @@ from msglog.index.node import EMPTY_NODE, EMPTY_ROOT
 from msglog.key import key_object_id
 from msglog.objectid import object_id
 from msglog.repository import Repository
+from msglog.revision import ForgottenValueError
 from msglog.store.store import Commit, Ref, RefUpdate
 from plumbing.naming import (
     CANDIDATES_LIMIT,
@@ -50,7 +51,7 @@ def test_what_a_log_was_before(repository: Repository) -> None:
     assert resolve(repository, "main@{0}") == after
     assert resolve(repository, "main@{1}") == before
     assert resolve(repository, "refs/logs/main@{2}") == EMPTY_ROOT
-    with pytest.raises(UnknownNameError, match="remembers 3 values"):
+    with pytest.raises(ForgottenValueError, match="remembers 3 values"):
         resolve(repository, "main@{3}")
     for name in ("main@{-1}", "main@{x}", "main@{", "other@{0}", "main@{9999999999}"):
         with pytest.raises(UnknownNameError):

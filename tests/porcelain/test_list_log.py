@@ -104,6 +104,33 @@ def test_what_is_shown(filled: CommandLine, arguments: list[str], expected: str)
     assert bodies(filled, *arguments) == expected.split()
 
 
+def test_what_was_fetched_and_what_was_not_sent(filled: CommandLine) -> None:
+    filled.ok("init", "-q", "../server")
+    filled.ok("remote", "add", "origin", "../server")
+    filled.ok("push", "-q")
+    for body in ("epsilon", "zeta", "eta"):
+        filled.ok("add", "-q", body, "-C", "../server")
+    filled.ok("add", "-q", "theta")
+    filled.ok("fetch", "-q")
+    assert bodies(filled, "--log", "..origin/main") == ["eta", "zeta", "epsilon"]
+    assert bodies(filled, "--log", "main..origin/main", "--reverse", "-n2") == ["zeta", "eta"]
+    assert bodies(filled, "--log", "main..origin/main", "--grep", "^e") == ["eta", "epsilon"]
+    assert bodies(filled, "--log", "..origin/main", "--until", "2026-01-04") == []
+    assert bodies(filled, "--log", "origin/main..") == ["theta"]
+    assert len(bodies(filled, "--log", "origin/main")) == 7
+    assert filled.ok("list", "--log", "origin/main..", "--format", "%(log): %(title)") == (
+        "main: theta\n"
+    )
+    exported = filled.run("export", "--log", "..origin/main").json()
+    assert [one["body"] for one in exported] == ["epsilon", "zeta", "eta"]
+    assert filled.run("stats", "--log", "..origin/main", "--json").json()[0] == {
+        "log": "..origin/main", "by": "log", "value": "..origin/main", "count": 3
+    }  # fmt: skip
+    filled.ok("pull", "-q")
+    assert bodies(filled, "--log", "..origin/main") == []
+    assert len(bodies(filled, "--log", "main@{1}..main")) == 3
+
+
 def test_to_list_nothing_is_no_failure(filled: CommandLine) -> None:
     """As with git log; what is looked for by search or by name and is not there is status 1."""
     for command in ("list", "export", "stats"):

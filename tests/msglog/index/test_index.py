@@ -73,6 +73,8 @@ def test_difference_is_the_set_difference_in_order(a: set[Key], b: set[Key], lim
     second = nodes.keep(build(sorted(b), leaf_limit=limit))
     assert list(difference(nodes.read, first, second)) == sorted(b - a)
     assert list(difference(nodes.read, second, first)) == sorted(a - b)
+    beyond = list(difference(nodes.read, first, second, reverse=True))
+    assert beyond == sorted(b - a, reverse=True)
 
 
 @given(_sets, _sets, _limits)

@@ -96,7 +96,7 @@ class Cluster:
         self.prepare()
         for node in self.nodes:
             node.start()
-        self.await_whole()
+        wait_for("the cluster is not whole", self._begins, WHOLE_SECONDS)
         primary = self.await_primary()
         self.query(primary, f"CREATE ROLE msglog LOGIN PASSWORD '{self.password}'", "postgres")
         self.query(primary, f"CREATE DATABASE {DATABASE} OWNER msglog", "postgres")
@@ -211,6 +211,11 @@ class Cluster:
             return int(streaming) == NODES - 1 and bool(self.synchronous())
         except ClusterError:
             return False
+
+    def _begins(self) -> bool:
+        for node in self.nodes:
+            node.check()
+        return self.is_whole()
 
     def await_whole(self, seconds: float = WHOLE_SECONDS) -> float:
         """Wait for all nodes to be in their places; return how long it took."""

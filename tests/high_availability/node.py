@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.high_availability.owner import (
+    ClusterError,
     end,
     family,
     give,
@@ -63,6 +64,12 @@ class Node:
         config.write_text(json.dumps(self.config))  # JSON is YAML, too
         give(config)
         self.process = start(["/usr/bin/patroni", str(config)], self.log)
+
+    def check(self) -> None:
+        """Raise ClusterError if Patroni was started and has ended: nobody need wait for it."""
+        if self.process is not None and self.process.poll() is not None:
+            said = self.log.read_text(errors="replace").strip().rpartition("\n")[2]
+            raise ClusterError(f"Patroni of {self.name} has ended: {said}")
 
     def pids(self) -> list[int]:
         """Return the processes: Patroni, then the postmaster, then all its children."""

@@ -391,11 +391,18 @@ def test_the_whole_way_to_a_remote_and_back(
     (fetched,) = book.fetch("origin", "main")
     assert (fetched.pulled, fetched.count, book.log().count()) == (1, 2, 1)
     assert [(one.log, one.ahead, one.behind) for one in book.status()] == [("main", 0, 1)]
+    new = book.log("main..origin/main")
+    assert [(entry.log, entry.body) for entry in new] == [("main", "three")]
+    assert (new.count(), new.author("nobody").count(), new.root) == (1, 0, fetched.root)
+    assert [str(entry) for entry in book.log("origin/main").reverse()] == ["one", "three"]
     assert {one.log: (one.pulled, one.fetched_before, one.count) for one in book.pull()} == {
         "main": (0, 1, 2),
         "other": (1, 0, 1),
     }
+    assert new.first() is None
     book.remove_remote("origin")
+    with pytest.raises(UnknownLogError):
+        new.count()
     assert (book.remotes(), book.status()) == ({}, [])
 
 

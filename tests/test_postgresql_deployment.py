@@ -12,7 +12,16 @@ import pytest
 
 from tests.high_availability.cluster import QUICK, Cluster
 from tests.high_availability.etcd import MEMBERS, Etcd
-from tests.high_availability.owner import ClusterError, end, folder, give, run, start, wait_for
+from tests.high_availability.owner import (
+    ClusterError,
+    end,
+    folder,
+    give,
+    programs,
+    run,
+    start,
+    wait_for,
+)
 from tests.high_availability.postgresql import Server, allow_copies, following, running_server
 from tests.postgres.server import FAST, LOGIN
 from tests.ssh.sshd import find_sshd, make_key, shuts_out
@@ -72,7 +81,9 @@ def test_patroni_takes_its_file(tmp_path: Path) -> None:
     if program is None:
         return
     file = tmp_path / "patroni.yml"
-    file.write_text((FILES / "patroni.yml").read_text().replace("192.0.2.1", "127.0.0.2"))
+    text = (FILES / "patroni.yml").read_text().replace("192.0.2.1", "127.0.0.2")
+    assert "bin_dir: /usr/lib/postgresql/15/bin\n" in text  # with another version, see the page
+    file.write_text(text.replace("/usr/lib/postgresql/15/bin", str(programs())))
     words = [program, "--validate-config", str(file)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     complaints = [

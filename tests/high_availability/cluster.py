@@ -43,6 +43,7 @@ QUICK = {"ttl": 12, "loop_wait": 2, "retry_timeout": 4}
 """Seconds after which a node that is not heard of has lost its place, and such: a run is to be short.
 
 loop_wait + 2 * retry_timeout <= ttl, or a primary that waits for etcd is late to renew its lease.
+Patroni 4.0.7 takes a ttl of less than 20 for 20.
 """
 
 USUAL: dict[str, int] = {}

@@ -8,7 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,12 +94,16 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Sshd:
-    """A running sshd. login: the only account that it lets in, which is whoever runs this."""
+    """A running sshd. login: the only account that it lets in, which is whoever runs this.
+
+    catch_up: has all in its log that it has said.
+    """
 
     folder: Path
     port: int
     login: str
     pid: int
+    catch_up: Callable[[], object] = lambda: None
 
     @property
     def authorized_keys(self) -> Path:
@@ -112,6 +116,7 @@ class Sshd:
 
     @property
     def log(self) -> str:
+        self.catch_up()
         return (self.folder / "log").read_text(errors="replace")
 
     def make_user(self, name: str) -> User:
@@ -185,7 +190,7 @@ def running_sshd(
     else:
         raise SshdError("no free port")
     try:
-        yield Sshd(folder, port, login, process.pid)
+        yield Sshd(folder, port, login, process.pid, logger.catch_up)
     finally:
         _stop(process, logger)
 

@@ -8,41 +8,88 @@ from msglog.account.postgres_tables import ERRORS as ACCOUNT_ERRORS
 from msglog.account.postgres_tables import FORMAT, PostgresTables
 from msglog.annotation import TYPE_CHECKING
 from msglog.layout import STORE_NAME
-from msglog.postgres_link import Link, Session
+from msglog.postgres_link import Link, Session, fresh_number
 from msglog.store.postgres import ERRORS
+from msglog.store.postgres_schema import TABLES
 from msglog.store.postgres_snapshot import load
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from msglog.account.account import Account
+    from msglog.postgres_link import Attempt
     from msglog.store.collection import BytesDone
 
 _UNFINISHED = 0
-"""In the place of the format: `PostgresTables.check_format` takes it for nothing of ours."""
+"""In the place of the format, as any number below it: `PostgresTables.check_format` takes it for
+nothing of ours."""
+
+_RUNS = 2**31 - 1
+"""How many numbers below 0 there are: each run has one, and so is told from all others."""
+
+_FORMAT = "SELECT format FROM account_format FOR UPDATE"
+_IS_FORMAT = "SELECT format FROM account_format FOR SHARE"
+_SET_FORMAT = "UPDATE account_format SET format = $1"
 
 
 class PostgresTarget:
     """An account in PostgreSQL whose tables have nothing yet, or what a cut-off run left there.
 
-    path: the folder that will have its address.
+    Whatever began to copy to the same tables before can change nothing from now on, and what it
+    left is gone. path: the folder that will have its address.
     """
 
     def __init__(self, path: Path, address: str) -> None:
         self._path = path
         self._address = address
+        self._run = -1 - fresh_number() % _RUNS
         PostgresAccount.check_free(path, address)
         self._session = Session(address)
         make_all_tables(self._session, format_=_UNFINISHED)
-        _check_taken(Link(self._session, ACCOUNT_ERRORS))
+        self._link = Link(self._session, ACCOUNT_ERRORS)
+        self._link.run(self._take)
+
+    def _take(self, _: Attempt) -> None:
+        """Have the tables for this run alone; raises AccountError where an account has them."""
+        link = self._link
+        link.take_time()
+        ((format_,),) = link.select(_FORMAT)
+        if format_ > _UNFINISHED:
+            raise AccountError(
+                f"{link.place} has an account already",
+                hint="Copy to a database, or a schema, that has nothing of msglog's.",
+            )
+        link.execute(_SET_FORMAT, self._run)
+        for table in (*TABLES, "repositories"):
+            link.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
 
     def put_tables(self, file: str) -> None:
         """Load the tables."""
-        PostgresTables(self._session).load(file)
+        self._put(lambda: PostgresTables(self._session).load(file))
 
     def put_repository(self, name: str, folder: str, *, progress: BytesDone) -> None:
         """Load the repository."""
-        load(Link(self._session, ERRORS), name, f"{folder}/{STORE_NAME}", progress)
+        link = Link(self._session, ERRORS)
+        self._put(lambda: load(link, name, f"{folder}/{STORE_NAME}", progress))
+
+    def _put(self, work: Callable[[], None]) -> None:
+        """Do work in a transaction in which nobody else takes the tables."""
+
+        def put(_: Attempt) -> None:
+            self._check_ours(_IS_FORMAT)
+            work()
+
+        self._link.run(put)
+
+    def _check_ours(self, select: str) -> None:
+        """Raise AccountError where a later run has taken the tables, or has finished."""
+        if self._link.select(select) != [(self._run,)]:
+            raise AccountError(
+                f"{self._link.place} cannot be copied to",
+                why="somebody else copies to it too, and began later",
+                hint="Let that come to its end.",
+            )
 
     def look(self) -> Account:
         """Return the account, over a connection of its own."""
@@ -53,17 +100,14 @@ class PostgresTarget:
 
         In this order: until the last step, the same again goes on from what is there.
         """
+        self._put(lambda: None)
         PostgresAccount.make(self._path, self._address)
-        link = Link(self._session, ACCOUNT_ERRORS)
-        link.run(lambda _: link.execute("UPDATE account_format SET format = $1", FORMAT))
-        link.close()
+        self._link.run(self._release)
+        self._link.close()
 
-
-def _check_taken(link: Link) -> None:
-    """Raise AccountError unless the tables were made for this, by this run or a cut-off one."""
-    ((format_,),) = link.select("SELECT format FROM account_format")
-    if format_ != _UNFINISHED:
-        raise AccountError(
-            f"{link.place} has an account already",
-            hint="Copy to a database, or a schema, that has nothing of msglog's.",
-        )
+    def _release(self, attempt: Attempt) -> None:
+        # Where the answer to an earlier attempt was lost, it may be an account already.
+        if attempt.doubtful and self._link.select(_FORMAT) == [(FORMAT,)]:
+            return
+        self._check_ours(_FORMAT)
+        self._link.execute(_SET_FORMAT, FORMAT)

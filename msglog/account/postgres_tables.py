@@ -149,7 +149,11 @@ class PostgresTables:
         """Raise AccountFormatError unless these are tables of ours; upgrade older ones."""
         rows = self._link.select("SELECT format FROM account_format")
         if len(rows) != 1 or rows[0][0] < 1:
-            raise AccountFormatError(f"{self.place} has no account of msglog's")
+            raise AccountFormatError(
+                f"{self.place} has no account of msglog's",
+                why="what was copied there is not whole" if rows else "",
+                hint="Let `msglog admin migrate` come to its end, or say it again." if rows else "",
+            )
         if rows[0][0] > FORMAT:
             raise NewerAccountError(
                 f"{self.place} was written by a newer msglog",

@@ -11,8 +11,10 @@ import pytest
 from msglog.account import migration
 from msglog.account.account import Account
 from msglog.account.audit import PUSH, Act, Trail, Visit, records
+from msglog.account.database import AccountError
 from msglog.account.migration import FolderTarget, migrate
 from msglog.account.postgres_account import PostgresAccount
+from msglog.account.postgres_migration import PostgresTarget
 from msglog.account.setting import all_settings, change_setting
 from msglog.account.totals import totals
 from msglog.key import FIRST_KEY, Key
@@ -287,9 +289,54 @@ def test_what_a_cut_off_copy_left_is_taken_and_nobody_can_use_it(
         assert home.admin("migrate", str(tmp_path / "over"), "--store", address).status != 0
     result = home.admin("init", str(tmp_path / "other"), "--store", address)
     assert result.status == 7
-    assert "has no account of msglog's" in result.errors
+    assert "has no account of msglog's (what was copied there is not whole)" in result.errors
+    assert "Let `msglog admin migrate` come to its end" in result.errors
     home.do("migrate", str(tmp_path / "over"), "--store", address)
     assert_same(tmp_path / "over", home.account)
+
+
+def test_what_a_cut_off_copy_of_another_account_left_is_gone(
+    home: Home, tmp_path: Path, databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever had a role in all repositories could read those of the other account."""
+    fill(home)
+    address = databases.fresh()
+
+    def fail(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(migration, "_difference", fail)
+        assert home.admin("migrate", str(tmp_path / "over"), "--store", address).status != 0
+    other = str(tmp_path / "other")
+    home.do("init", other)
+    home.do("migrate", str(tmp_path / "over"), "--store", address, "--account", other)
+    listed = home.do("repository", "list", "--account", str(tmp_path / "over"))
+    assert listed.output == "main\t0 messages in 1 log\n"
+
+
+def test_of_two_copies_to_one_database_the_later_one_goes_on(
+    home: Home, tmp_path: Path, databases: Databases
+) -> None:
+    """The slower one replaced what the other had made, and what was pushed to that meanwhile."""
+    fill(home)
+    address = databases.fresh()
+    earlier = PostgresTarget(tmp_path / "earlier", address)
+    home.do("migrate", str(tmp_path / "later"), "--store", address)
+    write(tmp_path / "later", "main", range(300, 400))
+    before = everything(tmp_path / "later")
+    tables = tmp_path / "tables"
+    with closing(Account.open(home.account)) as account:
+        account.database.snapshot(str(tables))
+        store = str(home.account / "repositories" / "main")
+        with pytest.raises(AccountError, match="somebody else copies to it too"):
+            earlier.put_tables(str(tables))
+        with pytest.raises(AccountError, match="somebody else copies to it too"):
+            earlier.put_repository("main", store, progress=lambda _, __: None)
+        with pytest.raises(AccountError, match="somebody else copies to it too"):
+            earlier.finish()
+    assert everything(tmp_path / "later") == before
+    assert not (tmp_path / "earlier").exists()
 
 
 def test_a_folder_with_something_in_it_is_refused(home: Home, databases: Databases) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import Conninfo, PGconn
@@ -10,6 +12,7 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Final
 
 STATEMENT_SECONDS: Final = 20
@@ -17,6 +20,10 @@ STATEMENT_SECONDS: Final = 20
 
 _LOCK_SECONDS = 10
 _IDLE_SECONDS = 60
+
+ADDRESS_BYTES: Final = 4095
+"""How long one may be that is kept."""
+
 _CONNECT_SECONDS = 5
 _PLACE_CHARACTERS = 200
 
@@ -25,6 +32,14 @@ _HIDDEN = b"*"
 
 _AS_PASSWORDS = ("scram_client_key", "scram_server_key")
 """What libpq takes for a matter of debugging, and lets somebody in without the password."""
+
+_FILES = (
+    *("sslcert", "sslkey", "sslrootcert", "sslcrl", "sslcrldir", "sslkeylogfile"),
+    *("passfile", "servicefile"),
+)
+"""What names a file, or a folder of them."""
+
+_NO_FILE = {"sslrootcert": "system"}
 
 _ALWAYS = {"application_name": "msglog", "client_encoding": "utf8", "gssencmode": "disable"}
 _DEFAULTS = {
@@ -52,7 +67,7 @@ def parameters_of(address: str) -> dict[str, object]:
     """
     try:
         parameters: dict[str, object] = dict(conninfo_to_dict(address))
-    except psycopg.Error:
+    except (psycopg.Error, UnicodeError):
         # What libpq says of it may have a part of a password in it.
         raise ConnectionStringError(
             "the connection string cannot be read",
@@ -72,6 +87,45 @@ def _secrets() -> set[str]:
     """Return the names of what is as good as a password."""
     known = Conninfo.get_defaults()
     return {*_AS_PASSWORDS, *[one.keyword.decode() for one in known if one.dispchar == _HIDDEN]}
+
+
+def check_keepable(address: str) -> None:
+    """Raise ConnectionStringError unless sessions can read and use what is kept of this.
+
+    They read one line, and begin in another folder than whoever typed it.
+    """
+    why = ""
+    if not address.strip():
+        why = "it is empty"
+    elif len(f"{address}.".splitlines()) > 1:
+        why = "it has more than one line"
+    elif len(os.fsencode(address)) > ADDRESS_BYTES:
+        why = f"it is longer than {ADDRESS_BYTES} bytes"
+    else:
+        said = parameters_of(address)
+        for name in _FILES:
+            value = str(said.get(name) or "")
+            # With a colon it is what a device has, such as pkcs11:.
+            is_file = value and value != _NO_FILE.get(name) and ":" not in value
+            if is_file and not os.path.isabs(value):
+                why = f"{name} is no absolute path, and sessions begin in another folder"
+    if why:
+        raise ConnectionStringError(
+            "the connection string cannot be kept",
+            why=why,
+            hint="It is such as postgresql://USER@HOST:5432/DATABASE?sslmode=verify-full.",
+        )
+
+
+def left_to_environment(address: str, environment: Mapping[str, str]) -> list[str]:
+    """Return which variables of an environment libpq takes for what an address leaves open."""
+    said = with_defaults(parameters_of(address))
+    variables = {
+        one.envvar.decode(): one.keyword.decode() for one in Conninfo.get_defaults() if one.envvar
+    }
+    return sorted(
+        name for name, keyword in variables.items() if environment.get(name) and keyword not in said
+    )
 
 
 def with_defaults(parameters: dict[str, object]) -> dict[str, str]:
@@ -116,4 +170,5 @@ def place_of(parameters: dict[str, object]) -> str:
     hosts = str(parameters.get("host") or parameters.get("hostaddr") or "its local socket")
     ports = str(parameters.get("port") or "")
     where = f"{hosts} port {ports}" if ports else hosts
-    return f"PostgreSQL database {parameters.get('dbname') or ''!s} at {where}"[:_PLACE_CHARACTERS]
+    name = str(parameters.get("dbname") or "")
+    return f"PostgreSQL{' database ' if name else ''}{name} at {where}"[:_PLACE_CHARACTERS]

@@ -13,6 +13,7 @@ _GONE = frozenset({"25006", "25P03", "40003", "53300", "57P01", "57P02", "57P03"
 _CONNECTION_CLASS = "08"
 _LASTING = (
     *("authentication failed", "no password supplied", "does not exist", "not permitted"),
+    *("permission denied", "unrecognized configuration parameter", "requires a value"),
     *("no pg_hba.conf entry", "pg_hba.conf rejects", "does not match host name"),
     *("definition of service", "service file"),
     *("certificate", "alert", "does not support ssl", "invalid "),

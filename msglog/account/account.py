@@ -33,7 +33,7 @@ from msglog.errors import LocalError, NotAuthorisedError
 from msglog.layout import STORE_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from os import PathLike
     from pathlib import Path
 
@@ -136,8 +136,11 @@ class Account:
         """Its tables, for what is kept there beside users, keys and grants."""
         return self._database
 
-    def check_server(self) -> list[Finding]:
-        """Return what is wrong with the server that keeps the tables, if there is one."""
+    def check_server(self, environment: Mapping[str, str]) -> list[Finding]:  # noqa: ARG002 - see PostgresAccount
+        """Return what is wrong with the server that keeps the tables, if there is one.
+
+        environment: of whoever asks, for what sessions would not have.
+        """
         return []
 
     def close(self) -> None:

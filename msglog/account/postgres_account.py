@@ -14,18 +14,19 @@ from msglog.account.name import check_repository_name
 from msglog.account.postgres_tables import PostgresTables
 from msglog.account.record import UnknownRepositoryError
 from msglog.annotation import TYPE_CHECKING
+from msglog.postgres_address import ADDRESS_BYTES, check_keepable
 from msglog.postgres_link import Link, Session
 from msglog.repository import Repository, first_commit
 from msglog.store import postgres_schema
 from msglog.store.postgres import ERRORS, AbsentStoreError, PostgresStore
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from msglog.account.finding import Finding
 
 _FOLDER_MODE = 0o700
-_ADDRESS_BYTES = 4096
 _THERE = frozenset({"42P07", "23505", "42710"})
 """What the same tables made at the same time by another host come to."""
 
@@ -63,9 +64,13 @@ class PostgresAccount(Account):
 
     @classmethod
     def check_free(cls, path: Path, address: str) -> None:
-        """Raise NotEmptyError where a folder has something else than this address."""
+        """Raise NotEmptyError where a folder has something else than this address.
+
+        Raises ConnectionStringError for one that could not be kept.
+        """
+        check_keepable(address)
         file = path / ADDRESS_NAME
-        is_same = file.exists() and _read(str(file)) == address
+        is_same = file.exists() and _read(str(file)) == address.strip()
         if not is_same and path.is_dir() and not all(map(_is_left_over, path.iterdir())):
             raise NotEmptyError(
                 f"{path} cannot become a server account",
@@ -91,12 +96,12 @@ class PostgresAccount(Account):
         """What people call the place of its tables."""
         return self._place
 
-    def check_server(self) -> list[Finding]:
+    def check_server(self, environment: Mapping[str, str]) -> list[Finding]:
         """Return what is wrong with the server, and with how it is reached."""
         from msglog.account.postgres_checkup import check_server  # noqa: PLC0415 - seldom wanted
 
         link = Link(self._session, postgres_tables.ERRORS)
-        return list(check_server(link, os.path.join(self.folder, ADDRESS_NAME)))
+        return list(check_server(link, os.path.join(self.folder, ADDRESS_NAME), environment))
 
     def repository_place(self, name: str) -> str:
         """Return the folder that a repository would have; see `msglog.account.address`."""
@@ -142,12 +147,20 @@ def make_all_tables(session: Session, *, format_: int = postgres_tables.FORMAT) 
         ((there,),) = link.select("SELECT to_regclass('account_format') IS NOT NULL")
         if there:
             return False
-        ((encoding,),) = link.select("SELECT current_setting('server_encoding')")
+        ((encoding, schema),) = link.select(
+            "SELECT current_setting('server_encoding'), current_schema()"
+        )
         if encoding != "UTF8":
             raise AccountError(
                 f"cannot use {link.place}",
                 why=f"its encoding is {encoding}",
                 hint="Make a database with the encoding UTF8.",
+            )
+        if schema is None:
+            raise AccountError(
+                f"cannot use {link.place}",
+                why="no schema of its search path is there, or may be used",
+                hint="Say `CREATE SCHEMA NAME AUTHORIZATION USER` in the database, or name one.",
             )
         postgres_tables.make_tables(link)
         link.execute("UPDATE account_format SET format = $1", format_)
@@ -167,13 +180,13 @@ def _is_left_over(path: Path) -> bool:
 def _read(path: str) -> str:
     try:
         with open(path, "rb") as file:
-            data = file.read(_ADDRESS_BYTES + 1)
+            data = file.read(ADDRESS_BYTES + 2)
     except OSError as error:
         raise AccountError(f"cannot read {path}", why=error.strerror or str(error)) from error
     try:
         address = data.decode("utf-8").strip()
     except UnicodeDecodeError:
         address = ""
-    if not address or len(data) > _ADDRESS_BYTES or "\n" in address:
+    if not address or len(data) > ADDRESS_BYTES + 1 or "\n" in address:
         raise AccountError(f"{path} has no connection string")
     return address

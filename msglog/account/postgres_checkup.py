@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from msglog.account.finding import Finding, Severity
 from msglog.annotation import TYPE_CHECKING
+from msglog.postgres_address import left_to_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from msglog.postgres_link import Link
 
-TLS = "tls"
-"""The code of the finding that is about the address, and so said where it is given."""
+OF_ADDRESS = frozenset({"tls", "not-in-sessions"})
+"""The codes of the findings that are about the address, and so said where it is given."""
 
 _NEEDED = ("fsync", "full_page_writes")
 
 
-def check_server(link: Link, address_file: str) -> Iterator[Finding]:
-    """Yield what is wrong; raises what the link raises. address_file: has the address."""
+def check_server(
+    link: Link, address_file: str, environment: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Yield what is wrong; raises what the link raises.
+
+    address_file: has the address. environment: of whoever asks.
+    """
     settings = link.select(
         "SELECT name FROM pg_settings WHERE name IN ($1, $2) AND setting = 'off' ORDER BY name",
         *_NEEDED,
@@ -35,10 +41,22 @@ def check_server(link: Link, address_file: str) -> Iterator[Finding]:
     if link.tls_is_optional:
         yield Finding(
             Severity.WARNING,
-            TLS,
+            "tls",
             address_file,
             None,
             "the address leaves it to whoever answers whether there is TLS, and believes anybody",
             "Add `sslmode=verify-full` and `sslrootcert=FILE` to it, or `sslmode=disable` where"
             " the network is protected by other means.",
+        )
+    names = left_to_environment(link.session.address, environment)
+    if names:
+        are, them = ("is", "it") if len(names) == 1 else ("are", "them")
+        yield Finding(
+            Severity.WARNING,
+            "not-in-sessions",
+            address_file,
+            None,
+            f"{', '.join(names)} {are} of this environment alone, and sessions of sshd do not have"
+            f" {them}",
+            f"Say {them} in the address, or have the password in ~/.pgpass.",
         )

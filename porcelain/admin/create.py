@@ -45,13 +45,15 @@ def run(arguments: Namespace, context: Context) -> int:
     path = account_path(arguments, context)
     if arguments.folder is not None:
         path = Path(tidy(os.path.join(context.directory, arguments.folder)))
-    address = arguments.store or context.environment.get("MSGLOG_STORE") or ""
+    address: str | None = arguments.store
+    if address is None:  # one that is said and empty is a mistake
+        address = context.environment.get("MSGLOG_STORE") or None
     account, made = _opened(path, address, context)
     try:
         if not account.has_repository(DEFAULT_REPOSITORY):
             _make_main(account, context)
-        where = account.where if address else str(path)
-        if address:
+        where = str(path) if address is None else account.where
+        if address is not None:
             warn_of_address(account, context)
     finally:
         account.close()
@@ -63,9 +65,9 @@ def run(arguments: Namespace, context: Context) -> int:
     return 0
 
 
-def _opened(path: Path, address: str, context: Context) -> tuple[Account, bool]:
+def _opened(path: Path, address: str | None, context: Context) -> tuple[Account, bool]:
     """Return the account, made if need be, and whether that was so."""
-    if not address:
+    if address is None:
         made = not any((path / name).exists() for name in (DATABASE_NAME, ADDRESS_NAME))
         return (_create(path, context) if made else Account.open(path)), made
     if (path / DATABASE_NAME).exists():

@@ -51,7 +51,7 @@ def run(arguments: Namespace, context: Context) -> int:
             program = running_program()
             checkup = examine(account, program, context)
             findings += _check_tables(account)
-            findings += _check_server(account)
+            findings += _check_server(account, context)
             findings += _check_account(checkup, sshd)
             findings += _check_keys(account, sshd, arguments, context)
             summary = _contents(checkup)
@@ -82,9 +82,9 @@ def _check_tables(account: Account) -> list[Finding]:
         return [_failure(where, error)]
 
 
-def _check_server(account: Account) -> list[Finding]:
+def _check_server(account: Account, context: Context) -> list[Finding]:
     try:
-        return account.check_server()
+        return account.check_server(context.environment)
     except MsglogError as error:
         return [_failure(account.where, error)]
 

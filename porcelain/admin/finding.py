@@ -20,10 +20,10 @@ def show_finding(finding: Finding, context: Context) -> None:
 
 def warn_of_address(account: Account, context: Context) -> None:
     """Warn of what is wrong with the address that an account was given."""
-    from msglog.account.postgres_checkup import TLS  # noqa: PLC0415 - only where there is one
+    from msglog.account.postgres_checkup import OF_ADDRESS  # noqa: PLC0415 - only where there is one
 
-    for finding in account.check_server():
-        if finding.code == TLS:
+    for finding in account.check_server(context.environment):
+        if finding.code in OF_ADDRESS:
             note(context, f"msglog: warning: {one_line(finding.what)}. {finding.remedy}")
 
 

@@ -402,11 +402,19 @@ def test_who_cannot_be_reached_is_named_without_a_secret(monkeypatch: pytest.Mon
     [
         ({"dbname": "absent"}, "does not exist"),
         ({"user": "stranger"}, "does not exist"),
+        ({"user": "guest", "dbname": "shut"}, "permission denied for database"),
+        ({"options": "'-c nonsense=1'"}, "unrecognized configuration parameter"),
+        ({"options": "-cnonsense"}, "requires a value"),
     ],
 )
 def test_what_waiting_does_not_cure_is_said_at_once(
     databases: Databases, more: dict[str, str], says: str
 ) -> None:
+    if more.get("dbname") == "shut":
+        with psycopg.connect(databases.server.address(), autocommit=True) as connection:
+            connection.execute("CREATE ROLE guest LOGIN")
+            connection.execute("CREATE DATABASE shut")
+            connection.execute("REVOKE CONNECT ON DATABASE shut FROM PUBLIC")
     words = {"host": "127.0.0.1", "port": databases.server.port, "dbname": DATABASE, "user": LOGIN}
     address = " ".join(f"{name}={value}" for name, value in {**words, **more}.items())
     with pytest.raises(StoreError, match=says) as raised:

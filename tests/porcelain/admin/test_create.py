@@ -101,6 +101,54 @@ def test_who_names_a_store_without_saying_whether_there_is_tls_is_warned(
     assert codes.count("not-durable") == 2
 
 
+def test_a_store_that_is_named_by_nothing_is_no_account_in_files(tmp_path: Path) -> None:
+    """As where a script names a variable that is not set."""
+    home = Home(tmp_path)
+    result = home.admin("init", "--store", "")
+    assert result.status == 2
+    assert "the connection string cannot be kept (it is empty)" in result.errors
+    assert not home.account.exists()
+
+
+def test_an_address_that_could_not_be_read_again_is_not_kept(
+    home: Home, tmp_path: Path, databases: Databases
+) -> None:
+    address = f"{databases.fresh()}&application_name=\n"
+    for words in (
+        ("init", "--store", address, "--account", str(tmp_path / "made")),
+        ("migrate", "--store", address, str(tmp_path / "made")),
+    ):
+        result = home.admin(*words)
+        assert result.status == 2
+        assert "it has more than one line" in result.errors
+        assert not (tmp_path / "made").exists()
+
+
+def test_a_schema_that_is_not_there_is_said(tmp_path: Path, databases: Databases) -> None:
+    home = Home(tmp_path)
+    address = databases.server.address("nowhere")
+    result = home.admin("init", "--store", address)
+    assert result.status == 7
+    assert "no schema of its search path is there, or may be used" in result.errors
+    assert "CREATE SCHEMA" in result.errors
+    assert "admin init" not in result.errors
+
+
+def test_who_names_a_store_by_what_sessions_do_not_have_is_warned(
+    tmp_path: Path, databases: Databases
+) -> None:
+    home = Home(tmp_path)
+    more = {"PGPASSWORD": "hush"}
+    result = home.do("init", "--store", databases.fresh(), environment=more)
+    assert result.errors == (
+        "msglog: warning: PGPASSWORD is of this environment alone, and sessions of sshd do not have"
+        " it. Say it in the address, or have the password in ~/.pgpass.\n"
+    )
+    found = home.admin("doctor", "--json", environment=more).records
+    assert "not-in-sessions" in [finding["code"] for finding in found]
+    assert "not-in-sessions" not in home.admin("doctor", "--json").output
+
+
 def test_no_password_is_kept_or_shown(tmp_path: Path) -> None:
     home = Home(tmp_path)
     for address in (

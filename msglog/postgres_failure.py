@@ -14,6 +14,7 @@ _CONNECTION_CLASS = "08"
 _LASTING = (
     *("authentication failed", "no password supplied", "does not exist", "not permitted"),
     *("permission denied", "unrecognized configuration parameter", "requires a value"),
+    "unsupported startup parameter",
     *("no pg_hba.conf entry", "pg_hba.conf rejects", "does not match host name"),
     *("definition of service", "service file"),
     *("certificate", "alert", "does not support ssl", "invalid "),

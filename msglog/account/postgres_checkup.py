@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 
     from msglog.postgres_link import Link
 
-OF_ADDRESS = frozenset({"tls", "not-in-sessions"})
+OF_ADDRESS = frozenset({"tls", "not-in-sessions", "options-ignored"})
 """The codes of the findings that are about the address, and so said where it is given."""
 
 _NEEDED = ("fsync", "full_page_writes")
+_ASKED_FOR = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 
 
 def check_server(
@@ -47,6 +48,20 @@ def check_server(
             "the address leaves it to whoever answers whether there is TLS, and believes anybody",
             "Add `sslmode=verify-full` and `sslrootcert=FILE` to it, or `sslmode=disable` where"
             " the network is protected by other means.",
+        )
+    rows = link.select(
+        "SELECT name FROM pg_settings WHERE name IN ($1, $2, $3) AND setting = '0'", *_ASKED_FOR
+    )
+    absent = [name for name in _ASKED_FOR if (name,) in rows]
+    if absent:
+        yield Finding(
+            Severity.WARNING,
+            "options-ignored",
+            address_file,
+            None,
+            f"connections have no {', '.join(absent)}, which they ask for: what stands between may"
+            " ignore their options, and the schema that the address names",
+            "Set these, and search_path, with `ALTER ROLE ... SET`.",
         )
     names = left_to_environment(link.session.address, environment)
     if names:

@@ -580,6 +580,7 @@ def test_a_service_that_there_is_not_is_said_at_once(
         ("connection failed: SSL error: tlsv1 alert unknown ca", False),
         ('connection failed: FATAL:  role "x" is not permitted to log in', False),
         ("connection failed: fe_sendauth: no password supplied", False),
+        ("connection failed: FATAL:  unsupported startup parameter: options", False),
         ('connection failed: FATAL:  password authentication failed for user "x"', False),
     ],
 )

@@ -149,6 +149,20 @@ def test_who_names_a_store_by_what_sessions_do_not_have_is_warned(
     assert "not-in-sessions" not in home.admin("doctor", "--json").output
 
 
+def test_what_ignores_the_options_of_a_connection_is_warned_of(
+    tmp_path: Path, databases: Databases
+) -> None:
+    """As PgBouncer may be told to; the tables are then in another schema than the address says."""
+    home = Home(tmp_path)
+    address = f"{databases.fresh()}%20-cstatement_timeout%3D0"
+    result = home.do("init", "--store", address)
+    assert result.errors.startswith("msglog: warning: connections have no statement_timeout")
+    assert "ALTER ROLE" in result.errors
+    assert result.errors.count("\n") == 1
+    codes = [finding["code"] for finding in home.admin("doctor", "--json").records]
+    assert "options-ignored" in codes
+
+
 def test_no_password_is_kept_or_shown(tmp_path: Path) -> None:
     home = Home(tmp_path)
     for address in (

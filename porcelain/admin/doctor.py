@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from msglog.account.account import ADDRESS_NAME
 from msglog.account.checkup import check_account
 from msglog.account.finding import Finding, Severity
 from msglog.account.sshd_settings import WHERE, asks_for_principals, check_settings
@@ -73,6 +74,11 @@ def _check_tables(account: Account) -> list[Finding]:
     """Return what is damaged in the account's tables."""
     where = account.where
     remedy = "Put the account back with `msglog admin restore --replace`, or correct what it says."
+    if account.file_name == ADDRESS_NAME:
+        remedy = (
+            "Restore a backup to another DIR, and copy that to an empty schema with"
+            " `msglog admin migrate --store`; or correct what it says."
+        )
     try:
         return [
             Finding(Severity.ERROR, "damaged", where, None, fault, remedy)

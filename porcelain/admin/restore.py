@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 
-from msglog.account.account import REPOSITORIES_NAME
+from msglog.account.account import ADDRESS_NAME, REPOSITORIES_NAME
 from msglog.annotation import TYPE_CHECKING
 from msglog.backup import ACCOUNT
 from msglog.layout import STORE_NAME
 from porcelain.admin.place import account_path, key_sync
 from porcelain.admin.soundness import check_database
-from porcelain.archive import add_restore_arguments, as_of, check_repository, restore
+from porcelain.archive import (
+    PlaceTakenError,
+    add_restore_arguments,
+    as_of,
+    check_repository,
+    restore,
+)
 from porcelain.display import one_line, plural
 from porcelain.message_json import to_json
 
@@ -32,6 +38,8 @@ def run(arguments: Namespace, context: Context) -> int:
     place = os.path.abspath(account_path(arguments, context))
     if arguments.folder is not None:
         place = os.path.abspath(os.path.join(context.directory, arguments.folder))
+    if not arguments.dry_run:
+        _check_alone(place)
     counts: dict[str, int] = {}
 
     def check(folder: str, _manifest: Manifest, names: list[str]) -> None:
@@ -76,3 +84,14 @@ def run(arguments: Namespace, context: Context) -> int:
         named = key_sync(place, context)
         context.write(f"Run `{named}` to let its users in\n")
     return 0
+
+
+def _check_alone(place: str) -> None:
+    """Raise PlaceTakenError where other hosts would go on with what this one has no more."""
+    if os.path.lexists(os.path.join(place, ADDRESS_NAME)):
+        raise PlaceTakenError(
+            f"{place} takes part in an account in PostgreSQL",
+            why="a backup becomes an account in files, of one host",
+            hint="Name another DIR, and copy that to an empty schema with"
+            " `msglog admin migrate --store`.",
+        )

@@ -140,6 +140,34 @@ def test_a_backup_is_restored_in_files(home: Home, tmp_path: Path) -> None:
     account.close()
 
 
+@pytest.mark.parametrize("more", [(), ("--replace",)])
+def test_a_host_that_takes_part_is_not_made_one_of_its_own(
+    home: Home, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    """The others went on with the database, and clients found two accounts under one name."""
+    home.do("backup", str(tmp_path / "backup.tar"))
+    result = home.admin("restore", str(tmp_path / "backup.tar"), *more)
+    assert result.status == 7
+    assert "takes part in an account in PostgreSQL" in result.errors
+    assert "msglog admin migrate --store" in result.errors
+    assert [path.name for path in home.account.iterdir()] == ["account.address"]
+    home.do("restore", str(tmp_path / "backup.tar"), "--dry-run")
+
+
+def test_what_is_damaged_is_not_put_right_by_one_host_alone(
+    home: Home, connection: "psycopg.Connection[tuple[object, ...]]"
+) -> None:
+    home.do("user", "add", "dan")
+    home.do("user", "remove", "dan")
+    changed = connection.execute(b"UPDATE audit SET detail = 'den' WHERE detail = 'dan'")
+    assert changed.rowcount == 1
+    found = [one for one in home.admin("doctor", "--json").records if one["code"] == "damaged"]
+    connection.execute(b"UPDATE audit SET detail = 'dan' WHERE detail = 'den'")
+    assert found
+    assert all("migrate --store" in one["remedy"] for one in found)
+    assert not any("--replace" in one["remedy"] for one in found)
+
+
 @pytest.mark.parametrize(
     "words",
     [("list", "-n", "2"), ("status",), ("search", "fox"), ("ls-index",), ("for-each-ref",)],

@@ -41,12 +41,17 @@ _FILES = (
 
 _NO_FILE = {"sslrootcert": "system"}
 
+_NOT_ASKED = "-"
+"""In the place of that of a key that has one: for which OpenSSL would ask at the terminal or, where
+there is none, on standard input, and there is what a client says."""
+
 _ALWAYS = {"application_name": "msglog", "client_encoding": "utf8", "gssencmode": "disable"}
 _DEFAULTS = {
     "connect_timeout": str(_CONNECT_SECONDS),
     "keepalives_idle": "10",
     "keepalives_interval": "5",
     "keepalives_count": "3",
+    "sslpassword": _NOT_ASKED,
     "target_session_attrs": "read-write",
     "tcp_user_timeout": "20000",
 }

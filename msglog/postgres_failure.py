@@ -17,7 +17,7 @@ _LASTING = (
     "unsupported startup parameter",
     *("no pg_hba.conf entry", "pg_hba.conf rejects", "does not match host name"),
     *("definition of service", "service file"),
-    *("certificate", "alert", "does not support ssl", "invalid "),
+    *("certificate", "private key file", "alert", "does not support ssl", "invalid "),
 )
 """What is in the words of a connection that will not be had by waiting."""
 

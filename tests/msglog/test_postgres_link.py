@@ -13,6 +13,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from msglog import postgres_connection, postgres_link
 from msglog.index.node import EMPTY_ROOT
@@ -473,16 +479,53 @@ def test_tls_without_pythons_own(tls_server: Postgres) -> None:
         ({"host": "elsewhere.example"}, "does not match host name"),
         ({"sslcert": "{tls}/absent.crt", "sslkey": "{tls}/absent.key"}, "valid client certificate"),
         ({"sslmode": "disable"}, "pg_hba.conf rejects"),
+        ({"sslkey": "{tls}/junk.key"}, "could not load private key file"),
+        ({"sslkey": "{tls}/shown.key"}, "private key file .* has group or world access"),
     ],
 )
 def test_a_server_or_a_client_that_is_not_who_it_says(
     tls_server: Postgres, more: dict[str, str], says: str
 ) -> None:
-    tls = str(tls_server.folder / "tls")
-    more = {name: value.replace("{tls}", tls) for name, value in more.items()}
+    tls = tls_server.folder / "tls"
+    (tls / "shown.key").write_bytes((tls / "client.key").read_bytes())
+    (tls / "shown.key").chmod(0o644)
+    (tls / "junk.key").touch(mode=0o600)
+    more = {name: value.replace("{tls}", str(tls)) for name, value in more.items()}
     with pytest.raises(StoreError, match=says) as raised:
         Link(Session(over_tls(tls_server, **more)), ERRORS).select("SELECT 1")
     assert not raised.value.temporary
+
+
+ASKED = """
+from msglog.store.postgres import ERRORS
+try:
+    Link(Session(sys.argv[1]), ERRORS).select("SELECT 1")
+except Exception as error:
+    print(error.temporary, error, sys.stdin.read())
+"""
+
+
+def test_nobody_is_asked_for_the_passphrase_of_a_key(tls_server: Postgres) -> None:
+    """A session has no terminal, and its standard input is what a client says."""
+    tls = tls_server.folder / "tls"
+    key = load_pem_private_key((tls / "client.key").read_bytes(), None)
+    (tls / "locked.key").touch(mode=0o600)
+    (tls / "locked.key").write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"hush"))
+    )
+    address = over_tls(tls_server, sslkey=str(tls / "locked.key"))
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\nfrom msglog.postgres_link import *\n{ASKED}", address],
+        input="hush\nwhat a client says",
+        capture_output=True,
+        text=True,
+        check=True,
+        start_new_session=True,
+    )
+    assert done.stdout.startswith("False cannot use PostgreSQL")
+    assert "private key file" in done.stdout
+    assert done.stdout.endswith("hush\nwhat a client says\n")
+    assert done.stderr == ""
 
 
 def test_what_takes_too_long_is_a_matter_of_being_busy(store: PostgresStore) -> None:

@@ -31,6 +31,12 @@ _THERE = frozenset({"42P07", "23505", "42710"})
 """What the same tables made at the same time by another host come to."""
 
 
+_NAMES = """
+SELECT relname::text FROM pg_class WHERE relnamespace = (
+    SELECT oid FROM pg_namespace WHERE nspname = current_schema())"""
+"""All as of one moment: who makes tables makes all of them in one transaction."""
+
+
 class PostgresAccount(Account):
     """An open account whose repositories are rows. folder: has its address, and nothing else."""
 
@@ -161,6 +167,16 @@ def make_all_tables(session: Session, *, format_: int = postgres_tables.FORMAT) 
                 f"cannot use {link.place}",
                 why="no schema of its search path is there, or may be used",
                 hint="Say `CREATE SCHEMA NAME AUTHORIZATION USER` in the database, or name one.",
+            )
+        found = {name for (name,) in link.select(_NAMES)}
+        if "account_format" in found:  # another host was first
+            return False
+        taken = sorted(found & {*postgres_tables.TABLES, *postgres_schema.TABLES})
+        if taken:
+            raise AccountError(
+                f"cannot use {link.place}",
+                why=f"its schema {schema} has {', '.join(taken)} of another program",
+                hint="Make a schema for msglog, and name it: `options=-csearch_path%3DNAME`.",
             )
         postgres_tables.make_tables(link)
         link.execute("UPDATE account_format SET format = $1", format_)

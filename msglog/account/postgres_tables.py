@@ -113,6 +113,8 @@ _COPIED = {
 }
 """The columns of each table and their types, as they are copied to SQLite and from there."""
 
+TABLES = tuple(_COPIED)
+
 _NUMBERED = ("users", "grants", "audit")
 
 

@@ -4,6 +4,7 @@ import shutil
 import stat
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from msglog.repository import Repository
@@ -132,6 +133,20 @@ def test_a_schema_that_is_not_there_is_said(tmp_path: Path, databases: Databases
     assert "no schema of its search path is there, or may be used" in result.errors
     assert "CREATE SCHEMA" in result.errors
     assert "admin init" not in result.errors
+
+
+def test_a_schema_of_another_program_is_said_to_be(tmp_path: Path, databases: Databases) -> None:
+    """A name that is taken was waited for, as where another host is just making the tables."""
+    home = Home(tmp_path)
+    address = databases.fresh()
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("CREATE TABLE users (name TEXT)")
+        connection.execute("CREATE VIEW settings AS SELECT 1")
+    result = home.admin("init", "--store", address)
+    assert result.status == 7
+    assert "has settings, users of another program" in result.errors
+    assert "search_path" in result.errors
+    assert not home.account.exists()
 
 
 def test_who_names_a_store_by_what_sessions_do_not_have_is_warned(

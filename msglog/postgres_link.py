@@ -19,7 +19,15 @@ from msglog.dataclass import dataclass
 from msglog.lean_psycopg import silence
 from msglog.postgres_address import parameters_of, place_of, with_defaults
 from msglog.postgres_connection import Connection, connected
-from msglog.postgres_failure import AGAIN, DAMAGED, NO_TABLES, TOO_SLOW, is_lost, one_line
+from msglog.postgres_failure import (
+    AGAIN,
+    DAMAGED,
+    NO_TABLES,
+    TOO_SLOW,
+    hint_of,
+    is_lost,
+    one_line,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -440,7 +448,9 @@ class Link:
             return self._errors.busy(
                 f"{self.place} is busy", why=one_line(error), hint="Try again in a moment."
             )
-        return self._errors.failed(f"cannot use {self.place}", why=one_line(error))
+        return self._errors.failed(
+            f"cannot use {self.place}", why=one_line(error), hint=hint_of(error)
+        )
 
     def damaged(self, why: str) -> IntegrityError:
         """Return an error that says that the database is damaged."""

@@ -25,7 +25,7 @@ from msglog.index.node import EMPTY_ROOT
 from msglog.key import make_key
 from msglog.objectid import object_id
 from msglog.postgres_address import ConnectionStringError, parameters_of, with_defaults
-from msglog.postgres_failure import is_lost
+from msglog.postgres_failure import hint_of, is_lost
 from msglog.postgres_link import Blobs, Link, Session
 from msglog.repository import Repository, first_commit
 from msglog.store.postgres import ERRORS, PostgresStore
@@ -629,6 +629,34 @@ def test_a_service_that_there_is_not_is_said_at_once(
 )
 def test_what_waiting_may_cure(text: str, *, lost: bool) -> None:
     assert is_lost(psycopg.OperationalError(text)) == lost
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("connection failed: fe_sendauth: no password supplied", "~/.pgpass"),
+        ('connection failed: FATAL:  password authentication failed for user "x"', "~/.pgpass"),
+        ("connection failed: FATAL:  no pg_hba.conf entry for host", "pg_hba.conf"),
+        ("connection failed: SSL error: certificate verify failed", "sslrootcert"),
+        ('connection failed: server certificate for "a" does not match host name "b"', "host"),
+        ('private key file "x" has group or world access', "chmod"),
+        ('connection failed: FATAL:  database "x" does not exist', "createdb"),
+        ("connection failed: FATAL:  unsupported startup parameter: options", "PgBouncer"),
+    ],
+)
+def test_what_a_person_has_to_do_is_said(text: str, hint: str) -> None:
+    assert hint in hint_of(psycopg.OperationalError(text))
+
+
+def test_a_login_that_may_not_is_told_what_it_has_to_be(databases: Databases) -> None:
+    address = databases.stores()
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("CREATE ROLE visitor LOGIN")
+        (schema,) = connection.execute("SELECT current_schema()").fetchone() or ("",)
+        connection.execute(f"GRANT USAGE ON SCHEMA {schema} TO visitor".encode())
+    link = Link(Session(address.replace(f"user={LOGIN}", "user=visitor")), ERRORS)
+    with pytest.raises(StoreError, match="must own the tables"):
+        link.select("SELECT 1 FROM messages")
 
 
 def test_a_service_is_a_place_too() -> None:

@@ -44,6 +44,10 @@ SLICE = 2000
 tenths of a second where the machine is busy."""
 
 _SCAN = 8192
+_LOOKED_AT = 32768
+"""How many rows a question looks at that is for the old ones alone: of young ones there may be so
+many that it would not be answered before its deadline."""
+
 _NO_KEY = b"\xff" * 41
 
 _LISTED = "SELECT root FROM refs WHERE repository = $1 GROUP BY root ORDER BY max(count) DESC"
@@ -56,6 +60,14 @@ SELECT root FROM retired WHERE repository = {0} AND time >= {1}"""
 _UNMARKED = """
 SELECT oid FROM roots WHERE oid > ?
 AND NOT EXISTS (SELECT 1 FROM reached WHERE reached.oid = roots.oid) ORDER BY oid LIMIT ?"""
+
+_OLD = """
+SELECT {0}, is_old FROM (
+    SELECT {0}, seen < $3 AS is_old, row_number() OVER (ORDER BY {1} DESC) AS back FROM (
+        SELECT {0}, seen FROM {2} WHERE repository = $1 AND {1} > $2 ORDER BY {1} LIMIT $4
+    ) AS part
+) AS looked_at WHERE is_old OR back = 1 ORDER BY {1}"""
+"""Beside the old rows the last one of each part, after which the next one begins."""
 
 _EXPIRED_REFLOG = """
 SELECT name, version FROM (
@@ -205,16 +217,12 @@ class Collection:
         """List the messages that no ref reaches."""
         listed = self._listed_keys()
         current = next(listed, _NO_KEY)
-        last = b""
-        sql = (
-            "SELECT key, receipt FROM messages WHERE repository = $1 AND key > $2 AND seen < $3"
-            " ORDER BY key LIMIT $4"
-        )
         done = total = 0
         if self._progress is not None:
-            count = "SELECT count(*) FROM messages WHERE repository = $1 AND seen < $2"
-            ((total,),) = self._link.select(count, self._number, self._seen_before)
-        while rows := self._link.select(sql, self._number, last, self._seen_before, _SCAN):
+            # About: to count them all would take as long as to look at them.
+            count = "SELECT coalesce(sum(count), 0)::bigint FROM refs WHERE repository = $1"
+            ((total,),) = self._link.select(count, self._number)
+        for rows in self._old("key, receipt", "key", "messages"):
             unlisted: list[Row] = []
             for row in rows:
                 while current < row[0]:
@@ -222,10 +230,17 @@ class Collection:
                 if row[0] != current:
                     unlisted.append(row)
             self._marks.keep("INSERT INTO unlisted VALUES (?, ?)", unlisted)
-            last = rows[-1][0]
-            done += len(rows)
+            done += _LOOKED_AT
             if self._progress is not None:
                 self._progress(min(done, total), total)
+
+    def _old(self, columns: str, key: str, table: str) -> Iterator[list[Row]]:
+        """Yield the rows that were seen before the grace, in the order of their key."""
+        sql = _OLD.format(columns, key, table)
+        last = b""
+        while rows := self._link.select(sql, self._number, last, self._seen_before, _LOOKED_AT):
+            yield [row[:-1] for row in rows if row[-1]]
+            last = rows[-1][0]
 
     def _listed_keys(self) -> Iterator[bytes]:
         """Yield the keys that refs reach, in order; most refs differ little from the largest."""
@@ -236,15 +251,9 @@ class Collection:
         return heapq.merge(iterate(read, largest), *beyond)
 
     def _find_unreached(self) -> None:
-        last = b""
-        sql = (
-            "SELECT oid FROM nodes WHERE repository = $1 AND oid > $2 AND seen < $3"
-            " ORDER BY oid LIMIT $4"
-        )
-        while rows := self._link.select(sql, self._number, last, self._seen_before, _SCAN):
+        for rows in self._old("oid", "oid", "nodes"):
             doomed = [row for row in rows if not self._marks.is_reached(row[0])]
             self._marks.keep("INSERT INTO unreached VALUES (?)", doomed)
-            last = rows[-1][0]
 
     def _unused_receipts(self) -> int:
         """Count the receipts of which all messages may go."""

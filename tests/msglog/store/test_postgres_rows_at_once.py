@@ -1,12 +1,13 @@
 """However many pushes there were, nothing asks PostgreSQL for all of them in one answer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from msglog.index.change import build
 from msglog.key import FIRST_KEY, Key, make_key
 from msglog.objectid import object_id
 from msglog.postgres_link import Link
@@ -112,6 +113,7 @@ def test_gc_after_many_pushes(
 ) -> None:
     monkeypatch.setattr(postgres_collection, "SLICE", FEW)
     monkeypatch.setattr(postgres_collection, "_SCAN", FEW)
+    monkeypatch.setattr(postgres_collection, "_LOOKED_AT", FEW)
     for one in (memory, store):
         fill(one)
     largest[0] = 0
@@ -130,3 +132,61 @@ def test_gc_after_many_pushes(
     assert said[0] == said[1]
     assert said[1].receipts == PUSHES
     assert largest[0] <= FEW
+
+
+def examined(node: dict[str, Any]) -> int:
+    """Return how many rows the parts of a plan that was run have looked at, at most."""
+    below: int = max(map(examined, node.get("Plans", ())), default=0)
+    seen = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+    return max(below, int(seen * node["Actual Loops"]))
+
+
+@pytest.fixture
+def most(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows the largest question looked at, of those that have a deadline."""
+    genuine = Link._fetched
+    found = [0]
+
+    def fetched(link: Link, sql: str, values: Any) -> Any:
+        if not link.is_within:
+            for way in ("seqscan", "bitmapscan", "sort"):  # which are for tables as small as these
+                link._connection().execute(f"SET enable_{way} = off")
+            plan = genuine(link, f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", values)
+            found[0] = max(found[0], examined(plan[0][0][0]["Plan"]))
+        return genuine(link, sql, values)
+
+    monkeypatch.setattr(Link, "_fetched", fetched)
+    return found
+
+
+def numbered(numbers: Iterable[int]) -> dict[Key, bytes]:
+    given = {}
+    for number in numbers:
+        data = b"message %d" % number
+        given[make_key(number * 1000, object_id(data))] = data
+    return given
+
+
+def test_gc_of_much_that_may_not_go(
+    store: PostgresStore, memory: MemoryStore, most: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there were some ten million messages, gc ended with a question that took too long."""
+    monkeypatch.setattr(postgres_collection, "_SCAN", FEW)
+    monkeypatch.setattr(postgres_collection, "_LOOKED_AT", FEW)
+    now = START + 100 * DAY
+    unused, listed = numbered(range(200, 230)), numbered(range(100))
+    for one in (memory, store):
+        one.commit(Commit(START, "", messages=unused, nodes=build(sorted(unused)).nodes))
+        one.commit(Commit(now, "", messages=numbered(range(300, 380))))
+        Repository(one, Path("/")).commit(
+            [Insertion(log_ref("main"), sorted(listed))], time=now, reason="", messages=listed
+        )
+    retention = Retention(now + DAY)
+    told: list[tuple[int, int]] = []
+    most[0] = 0
+    done = store.collect(retention, progress=lambda *both: told.append(both))
+    assert done == memory.collect(retention)
+    assert done.messages == len(unused)
+    assert most[0] <= FEW
+    assert told[-1] == (100, 100)
+    assert told == sorted(told)

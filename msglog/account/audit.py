@@ -19,6 +19,9 @@ TEXT_CHARACTERS = 200
 CLEAN_EVERY = 256
 """The oldest records are deleted each time that so many were added."""
 
+CLEAN_AT_ONCE = 65_536
+"""So many at most, where a setting has made very many too many: whoever adds waits for it."""
+
 _CHECKSUM_BYTES = 7
 """Of a digest: SQLite keeps numbers of up to 8, with a sign."""
 
@@ -222,11 +225,13 @@ class Trail:
         return next((one for one in tried if self.database.rows(sql, (int,), one, *names)), 0)
 
     def _clean(self, number: int, *, durable: bool) -> None:
-        """Delete the oldest records, if there are too many up to a number."""
+        """Delete the oldest records, or the first of them, if there are too many up to a number."""
         last = number - int(setting(self.database, AUDIT_KEEP))
         # As what may be done twice: an answer that is lost is no failure of what was recorded.
-        sql = "DELETE FROM audit WHERE id <= ?"
-        self.database.append(lambda _: self.database.execute(sql, last), durable=durable)
+        sql = "DELETE FROM audit WHERE id <= ? AND id < (SELECT min(id) FROM audit) + ?"
+        self.database.append(
+            lambda _: self.database.execute(sql, last, CLEAN_AT_ONCE), durable=durable
+        )
 
 
 def records(

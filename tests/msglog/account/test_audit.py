@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from msglog.account import audit
 from msglog.account.audit import (
     CLEAN_EVERY,
     TEXT_CHARACTERS,
@@ -68,6 +69,24 @@ def test_the_oldest_go_when_there_are_too_many(tables: Tables) -> None:
         ann.record(Act("list", detail=str(number)))
     kept = [int(one.act.detail) for one in records(tables, limit=1_000)]
     assert kept == list(range(2 * CLEAN_EVERY - 100, 2 * CLEAN_EVERY))
+
+
+def test_of_very_many_that_are_too_many_some_go_each_time(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All at once may take longer than one statement may, and who adds would fail each time."""
+    monkeypatch.setattr(audit, "CLEAN_AT_ONCE", 50)
+    ann = trail(tables)
+    for _ in range(CLEAN_EVERY - 1):
+        ann.record(Act("list"))
+    change_setting(tables, AUDIT_KEEP.name, "100")
+    left = []
+    for _ in range(3):
+        for _ in range(CLEAN_EVERY):
+            ann.record(Act("list"))
+        left.append(len(records(tables, limit=10_000)))
+    first, second, third = left
+    assert second - first == third - second == CLEAN_EVERY - 50
 
 
 HOSTILE = "x\nuser=root result=ok\r\x1b[2J\u2028\u202e\ud800" + chr(0x85) + "\0"

@@ -12,6 +12,7 @@ from weakref import WeakSet
 
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError, local_error
+from msglog.layout import STORE_NAME
 from msglog.repository import Repository
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ class ForkedError(UsageError):
 class SharedRepository:
     """One open repository. Threads take turns; a forked child opens it anew when it first uses it.
 
+    So does everybody where the store is another file than before: removed and made anew, restored
+    or repaired. Processes that log something live long.
+
     Raises StoreError and its kin when it is opened.
     """
 
@@ -43,7 +47,8 @@ class SharedRepository:
         self._lock = threading.RLock()
         self._process = os.getpid()
         self._closed = False
-        self._repository: Repository | None = _open(self.folder)
+        self._place: tuple[int, int] | None = None
+        self._repository: Repository | None = self._open()
         _OPEN.add(self)
 
     def close(self) -> None:
@@ -89,12 +94,22 @@ class SharedRepository:
         lock.acquire()
         try:
             self.check_open()
+            if self._repository is not None and _place(self.folder) != self._place:
+                self._repository.close()
+                self._repository = None
             if self._repository is None:
-                self._repository = _open(self.folder)
+                self._repository = self._open()
         except BaseException:
             lock.release()
             raise
         return lock, self._repository
+
+    def _open(self) -> Repository:
+        self._place = _place(self.folder)
+        try:
+            return Repository.open(self.folder)
+        except OSError as error:
+            raise local_error(error) from error
 
     def hold(self) -> bool:
         """Keep all other threads out until `let_go`: for a fork. Return whether that is so.
@@ -143,11 +158,13 @@ class Use:
             raise local_error(error) from error
 
 
-def _open(folder: str) -> Repository:
+def _place(folder: str) -> tuple[int, int] | None:
+    """Return what tells the store's file from one that takes its place; None for no file."""
     try:
-        return Repository.open(folder)
-    except OSError as error:
-        raise local_error(error) from error
+        status = os.stat(os.path.join(folder, STORE_NAME))
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 _OPEN: WeakSet[SharedRepository] = WeakSet()

@@ -27,7 +27,7 @@ from msglog.store.checking import (
     checked_nodes,
 )
 from msglog.store.sqlite_dictionaries import Dictionaries
-from msglog.store.sqlite_link import PARAMETERS, Link, translation
+from msglog.store.sqlite_link import PARAMETERS, Link, Place, translation
 from msglog.store.store import (
     REPOSITORY_ID_BYTES,
     Committed,
@@ -68,6 +68,7 @@ class SqliteStore:
         self._link = Link(connection, path)
         self._dictionaries = Dictionaries(self._link)
         self._identity = b""
+        self._place: Place | None = None
 
     @classmethod
     def create(cls, path: str | PathLike[str], *, identity: bytes, first: Commit) -> SqliteStore:
@@ -104,6 +105,7 @@ class SqliteStore:
         store = cls(_connect(path), path)
         try:
             store._identify()
+            store._place = Place(path)
         except BaseException:
             store.close()
             raise
@@ -210,13 +212,18 @@ class SqliteStore:
         return {Key(row[0]): Receipt(*row[1:]) for row in self._link.checked(rows, _RECEIPT)}
 
     def commit(self, commit: Commit) -> Committed | Lost:
-        """Write a change in one transaction, or nothing of it."""
+        """Write a change in one transaction, or nothing of it.
+
+        Raises StoreGoneError where the file has lost its name: SQLite goes on writing to it.
+        """
         with self._link.transaction():
             lost = sqlite_commit.write(self._link, commit)
             if lost is not None:
                 self._link.roll_back()
         if lost is not None:
             return lost
+        if self._place is not None:
+            self._place.check()
         if commit.refs:
             sqlite_commit.tell_who_waits(self._link.path)
         return Committed()
@@ -382,6 +389,8 @@ class SqliteStore:
     def close(self) -> None:
         """Close the database."""
         self._link.connection.close()
+        if self._place is not None:
+            self._place.close()
 
 
 def _as_bytes(data: object) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from msglog.annotation import TYPE_CHECKING
 from msglog.errors import IntegrityError
 from msglog.key import KEY_BYTES
@@ -23,6 +25,7 @@ from msglog.store.store import (
     ReadOnlyStoreError,
     StoreBusyError,
     StoreError,
+    StoreGoneError,
 )
 
 if TYPE_CHECKING:
@@ -96,6 +99,51 @@ class Transaction:
                 link.roll_back()
                 raise
             cut_wal(link.connection, link.path, self._wal_size, wal_size(link.path))
+
+
+class Place:
+    """Where a store's file lies: a name in a folder, which may itself get another name meanwhile.
+
+    SQLite goes on writing to a file that has lost its name, which nobody will ever read.
+    Raises StoreError.
+    """
+
+    __slots__ = ("_file", "_folder", "_name", "_path")
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self._path = os.fspath(path)
+        folder, self._name = os.path.split(self._path)
+        flags = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
+        try:
+            self._folder = os.open(folder or ".", flags)
+        except OSError as error:
+            raise StoreError(f"cannot use {self._path}", why=error.strerror or "") from error
+        self._file = self._find()
+
+    def check(self) -> None:
+        """Raise StoreGoneError unless the file that was there once has its name still."""
+        if self._file is None or self._find() != self._file:
+            raise StoreGoneError(
+                f"{self._path} was removed or replaced",
+                why="while it was written to",
+                hint="What was to be added is not there.",
+            )
+
+    def _find(self) -> tuple[int, int] | None:
+        """Return what tells the file of that name from others; None if there is none."""
+        try:
+            status = os.stat(self._name, dir_fd=self._folder)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StoreError(f"cannot use {self._path}", why=error.strerror or "") from error
+        return status.st_dev, status.st_ino
+
+    def close(self) -> None:
+        """Leave the folder alone; to say so twice is harmless."""
+        if self._folder >= 0:
+            os.close(self._folder)
+            self._folder = -1
 
 
 class Link:

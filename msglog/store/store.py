@@ -55,6 +55,10 @@ class StoreBusyError(StoreError):
     temporary = True
 
 
+class StoreGoneError(StoreError):
+    """The store was removed while it was open, or another one is in its place."""
+
+
 class ReadOnlyStoreError(StoreError):
     """The store can be read by this process, and not written."""
 

@@ -1,6 +1,7 @@
 """Logbooks as programs use them: adding, threads, forks, remotes."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ from msglog.repository import MissingRepositoryError, Repository, UnknownLogErro
 from msglog.selection import AmbiguousIdError, UnknownMessageError
 from msglog.shared_repository import ClosedError, ForkedError
 from msglog.store.notice import Notice
-from msglog.store.store import StoreError
+from msglog.store.store import StoreError, StoreGoneError
 from porcelain import following
 from porcelain.surroundings import ProcessSurroundings
 from tests.plumbing.peers import add
@@ -430,6 +431,39 @@ def test_an_older_handle_sees_what_another_adds(tmp_path: Path, book: msglog.Log
     add(other, Message(b"u" * 16, now, 0, "bob", "new").encode())
     other.close()
     assert [entry.author for entry in query] == ["bob"]
+
+
+def test_it_goes_on_in_the_repository_that_took_the_place_of_its_own(
+    tmp_path: Path, book: msglog.Logbook, around: ProcessSurroundings
+) -> None:
+    book.add("before")
+    (tmp_path / "notes" / ".msglog").rename(tmp_path / "aside")
+    with pytest.raises(MissingRepositoryError):
+        book.add("into nowhere")
+    with msglog.init(tmp_path / "notes", surroundings=around) as new:
+        added = book.add("after")
+        assert list(new.log()) == list(book.log()) == [added]
+        assert book.id == new.id
+
+
+def test_what_is_removed_while_it_is_written_to_is_not_acknowledged(
+    tmp_path: Path,
+    book: msglog.Logbook,
+    around: ProcessSurroundings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    add = Repository.add
+
+    def late(*arguments: object, **options: object) -> object:
+        shutil.rmtree(tmp_path / "notes")
+        msglog.init(tmp_path / "notes", surroundings=around).close()
+        return add(*arguments, **options)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Repository, "add", late)
+        with pytest.raises(StoreGoneError):
+            book.add("too late")
+    assert [entry.body for entry in book.log()] == []
 
 
 def test_logs_are_renamed_and_deleted(book: msglog.Logbook) -> None:

@@ -18,6 +18,7 @@ from msglog.store.store import (
     Ref,
     RefUpdate,
     Refusal,
+    StoreGoneError,
 )
 
 
@@ -165,3 +166,25 @@ def _read_everything(path: Path, key: Key, view: Key) -> None:
         store.usage("ann")
         store.indexed("main")
         store.look_up(object_id(b"object").hex(), 9)
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_nothing_is_acknowledged_in_a_file_that_has_lost_its_name(
+    tmp_path: Path, *, replaced: bool
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "store.db"
+    store = SqliteStore.create(path, identity=bytes(16), first=Commit(0, "made"))
+    folder.rename(tmp_path / "renamed")  # which takes nothing away
+    messages = {make_key(1, object_id(b"one")): b"one"}
+    store.commit(Commit(1, "add", messages=messages))
+    path = tmp_path / "renamed" / "store.db"
+    path.unlink()
+    if replaced:
+        SqliteStore.create(path, identity=bytes(16), first=Commit(0, "made")).close()
+    with pytest.raises(StoreGoneError) as caught:
+        store.commit(Commit(1, "add", messages=messages))
+    assert (caught.value.exit_status, caught.value.temporary) == (7, False)
+    store.close()
+    store.close()

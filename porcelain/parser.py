@@ -25,6 +25,7 @@ _WANTS_VALUE = "expected one argument"
 _IGNORED = re.compile(r"ignored explicit argument '(.+)'")
 _INVALID_CHOICE = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)", re.DOTALL)
 _LISTING = ("list", "ls")
+_NUMBER = re.compile(r"-\d+", re.ASCII)
 _QUOTED = re.compile(r"'?([\w-]+)'?")
 """A choice, which newer versions of argparse do not quote."""
 
@@ -117,6 +118,7 @@ class CommandParser(argparse.ArgumentParser):
         parsed, unknown = self.parse_known_args(given, namespace)
         if unknown:
             self._refuse_unknown(unknown)
+        self._refuse_numbers(parsed)
         for name, value in vars(parsed).items():
             if isinstance(value, str):
                 setattr(parsed, name, value.removeprefix(_NOT_AN_OPTION))
@@ -221,6 +223,16 @@ class CommandParser(argparse.ArgumentParser):
             name = word.partition("=")[0] if word.startswith("--") else word[:2]
             if word.startswith("-") and len(name) > 1 and name not in self._option_string_actions:
                 self._refuse_unknown([word])
+
+    def _refuse_numbers(self, parsed: argparse.Namespace) -> None:
+        """Refuse `-3` where there is `-n`, which it means elsewhere: argparse takes it for text."""
+        if "-n" not in self._option_string_actions:
+            return
+        for action in self._get_positional_actions():
+            value = getattr(parsed, action.dest, None)
+            for word in value if isinstance(value, list) else [value]:
+                if isinstance(word, str) and _NUMBER.fullmatch(word):
+                    self._refuse_unknown([word])
 
     def _value_hint(self, message: str) -> str:
         """Tell how to write a value that begins with a hyphen, if that is what went wrong."""

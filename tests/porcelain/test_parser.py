@@ -101,6 +101,17 @@ def test_what_is_a_log_or_a_number_elsewhere_is_told_how_it_is_written() -> None
         parse(made, "file", "other")
 
 
+def test_a_number_with_a_hyphen_is_no_argument_where_it_is_an_option_elsewhere() -> None:
+    made = CommandParser(prog="msglog try")
+    made.add_argument("-n")
+    made.add_argument("remote", nargs="?")
+    made.add_argument("logs", nargs="*")
+    for words in (["-3"], ["origin", "-3"], ["origin", "main", "-3"]):
+        with pytest.raises(CommandLineError, match=r"unknown option '-3'. Write `-n 3`."):
+            parse(made, *words)
+    assert parse(made, "-n", "-3", "--", "origin", "-3").logs == ["-3"]
+
+
 @pytest.mark.parametrize(
     ("word", "said"),
     [

@@ -7,15 +7,13 @@ import time
 from contextlib import ExitStack, closing
 
 from msglog.annotation import TYPE_CHECKING
-from msglog.errors import MsglogError, NotAuthorisedError
+from msglog.errors import MsglogError
 from msglog.key import FIRST_KEY
 from plumbing.news import Arrived
 from plumbing.own_watch import own_watch
-from plumbing.session import NotMsglogError
 from plumbing.watching import RemoteWatch
 from porcelain.exchange import exchange_with
-from porcelain.schedule import delay_after
-from porcelain.vigil import FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS
+from porcelain.reconnection import Reconnection
 from porcelain.watch import pulled_watch, watched_logs
 
 if TYPE_CHECKING:
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
     Message: TypeAlias = "tuple[str, Key, bytes]"
     """A message of a log: the log, its key and its bytes."""
 
-_CHANCE_BYTES = 4
 _BEGUN: Message = ("", FIRST_KEY, b"")
 """Is yielded first, to nobody: what a generator holds is freed only once it has begun."""
 
@@ -146,8 +143,7 @@ class _Following:
         self._watch = watch
         self.patience = patience
         self._session: Session | None = None
-        self._answers = self._failures = 0
-        self._reached = False
+        self._reconnection = Reconnection(one.context.random)
 
     def answer(self) -> Iterator[News]:
         """Yield what one answer of the server has; after what may pass by itself, nothing."""
@@ -155,30 +151,20 @@ class _Following:
             if self._session is None:
                 session = self._one.open()
                 self._watch.begin(session)
-                self._session, self._answers = session, 0
+                self._session = session
             yield from self._watch.news(self._session)
         except MsglogError as error:
             self._recover(error)
             return
-        self._answers += 1
-        self._reached = True
-        if self._answers > 1:
-            self._failures = 0
+        self._reconnection.answered()
 
     def _recover(self, error: MsglogError) -> None:
-        """Wait until it may work again, as `porcelain.vigil` does; raises if there is no hope."""
-        over_old_session = self._session is not None and self._answers > 0
+        """Wait until it may work again; raises if there is no hope."""
         self._session = None
         self._one.close()
-        if isinstance(error, NotAuthorisedError) and over_old_session:
+        seconds = self._reconnection.seconds_after(error)
+        if not seconds:
             return
-        if not self._reached or not (error.temporary or isinstance(error, NotMsglogError)):
-            raise error
-        self._failures += 1
-        chance = int.from_bytes(self._one.context.random(_CHANCE_BYTES)) / (1 << 8 * _CHANCE_BYTES)
-        seconds = delay_after(
-            self._failures, chance, first=FIRST_DELAY_SECONDS, longest=LONGEST_DELAY_SECONDS
-        )
         left = self.patience.left()
         self._one.context.sleep(seconds if left is None else min(seconds, max(left, 0)))
 

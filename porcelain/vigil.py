@@ -5,14 +5,12 @@ from __future__ import annotations
 import select
 
 from msglog.annotation import TYPE_CHECKING, Protocol
-from msglog.errors import MsglogError, NotAuthorisedError
-from plumbing.session import NotMsglogError
-from plumbing.transport.channel import NotLetInError
+from msglog.errors import MsglogError
 from porcelain.display import one_line
 from porcelain.ending import Ended, Ending
 from porcelain.printing import note
 from porcelain.reader_guard import ReaderGuard
-from porcelain.schedule import delay_after
+from porcelain.reconnection import Reconnection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,12 +22,6 @@ if TYPE_CHECKING:
     from plumbing.session import Session
     from porcelain.exchange import Exchange
     from porcelain.news_display import NewsDisplay
-
-FIRST_DELAY_SECONDS = 1.0
-LONGEST_DELAY_SECONDS = 60.0
-"""Between two tries to reach a remote again: from the first on, twice as long each time."""
-
-_CHANCE_BYTES = 4
 
 
 class Watch(Protocol):
@@ -43,10 +35,7 @@ class Watch(Protocol):
 
 
 class RemoteVigil:
-    """Shows what is new at a remote until something ends it.
-
-    What may pass by itself is waited for once the remote was reached; any other error is raised.
-    """
+    """Shows what is new at a remote until something ends it; see `porcelain.reconnection`."""
 
     def __init__(self, one: Exchange, watch: Watch, display: NewsDisplay) -> None:
         self._one = one
@@ -55,10 +44,7 @@ class RemoteVigil:
         self._display = display
         self._ending = Ending()
         self._session: Session | None = None
-        self._answers = 0
-        self._reached = False
-        self._removed: NotAuthorisedError | None = None
-        self._failures = 0
+        self._reconnection = Reconnection(one.context.random)
         self._complaint = ""
 
     def run(self) -> int:
@@ -87,41 +73,25 @@ class RemoteVigil:
         except MsglogError as error:
             self._recover(error)
             return
-        self._answers += 1
-        self._reached = True
-        self._removed = None
+        self._reconnection.answered()
         if self._complaint:
             self._complaint = ""
             note(self._context, f"msglog: {one_line(self._one.target.shown)} answers again")
-        if self._answers > 1:  # a server that falls over each time is tried ever more rarely
-            self._failures = 0
 
     def _open(self) -> Session:
         if self._session is None:
             session = self._one.open()
             self._watch.begin(session)
-            self._session, self._answers = session, 0
+            self._session = session
         return self._session
 
     def _recover(self, error: MsglogError) -> None:
         """Wait until it may work again; raises the error if there is no hope."""
-        over_old_session = self._session is not None and self._answers > 0
         self._session = None
         self._one.close()
-        if isinstance(error, NotAuthorisedError) and over_old_session:
-            self._removed = error
-            return  # rights may have changed for the better: a new session has the last word
-        if isinstance(error, NotLetInError) and self._removed is not None:
-            raise self._removed
-        # A host that restarts may let us in and have nothing to say yet, or know no keys yet.
-        passing = error.temporary or isinstance(error, NotMsglogError | NotLetInError)
-        if not passing or not self._reached:
-            raise error
-        self._failures += 1
-        chance = int.from_bytes(self._context.random(_CHANCE_BYTES)) / (1 << 8 * _CHANCE_BYTES)
-        seconds = delay_after(
-            self._failures, chance, first=FIRST_DELAY_SECONDS, longest=LONGEST_DELAY_SECONDS
-        )
+        seconds = self._reconnection.seconds_after(error)
+        if not seconds:
+            return
         self._complain(error, seconds)
         with self._ending.waiting():
             self._context.sleep(seconds)

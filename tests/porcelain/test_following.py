@@ -100,6 +100,33 @@ def test_what_does_not_pass_is_raised(
         book.watch("origin")
 
 
+def test_a_host_that_takes_no_key_for_a_while_is_waited_for(
+    world: World, book: msglog.Logbook
+) -> None:
+    coming = book.watch("origin")
+    world.add_there(1)
+    assert numbers([next(coming)]) == [1]
+    world.shut = world.lines[-1].broken = True
+    world.add_there(2)
+
+    def open_again() -> None:
+        world.shut = False
+
+    world.then[2] = open_again
+    assert numbers([next(coming)]) == [2]
+    assert len(world.waits) == 2
+    coming.close()
+
+
+def test_who_is_removed_and_let_in_no_more_is_told_so(world: World, book: msglog.Logbook) -> None:
+    coming = book.watch("origin")
+    world.rights.revoked = world.shut = True
+    world.add_there(1)
+    with pytest.raises(NotAuthorisedError):
+        next(coming)
+    assert world.waits == []
+
+
 def test_one_that_is_never_gone_through_holds_nothing(world: World, book: msglog.Logbook) -> None:
     coming = book.watch("origin")
     assert world.open_lines == 1

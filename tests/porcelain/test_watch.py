@@ -28,7 +28,7 @@ from plumbing.service import Service
 from plumbing.transport.channel import ChannelError, NotLetInError
 from porcelain import watch
 from porcelain.message_json import json_text
-from porcelain.vigil import LONGEST_DELAY_SECONDS
+from porcelain.reconnection import LONGEST_DELAY_SECONDS
 from porcelain.watch import NotARemoteError, NothingToPullError
 from tests.plumbing.peers import Rights, add, backup, message
 from tests.porcelain.conftest import CommandLine

@@ -375,6 +375,10 @@ def _explain(
     if isinstance(error, BrokenPipeError):
         return CLOSED_PIPE
     status, text = _verdict(error)
+    if status == INTERRUPTED:
+        from porcelain.stalled_output import let_go  # noqa: PLC0415 - only for Ctrl-C
+
+        let_go(stdout)
     try:
         stdout.flush()
     except (OSError, ValueError):

@@ -9,6 +9,7 @@ from porcelain.display import one_line
 from porcelain.ending import Ended, Ending
 from porcelain.giving import give
 from porcelain.printing import note
+from porcelain.stalled_output import let_go
 from porcelain.taking import take
 from porcelain.turnover import Turnover
 
@@ -50,6 +51,7 @@ class Rounds:
                     with self._ending.waiting():
                         self._context.sleep(seconds)
             except Ended:
+                let_go(self._context.stdout)
                 return 0
 
     def _round(self) -> float:
@@ -70,7 +72,8 @@ class Rounds:
         if self._failures:
             self._failures, self._complaint = 0, ""
             note(self._context, f"msglog: {one_line(self._one.target.shown)} answers again")
-        turnover.report(self._one)
+        with self._ending.waiting():  # for whoever reads it
+            turnover.report(self._one)
         if turnover.moved or not self._one.reused:
             self._moved = started
         now = self._context.monotonic()

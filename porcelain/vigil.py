@@ -11,6 +11,7 @@ from porcelain.ending import Ended, Ending
 from porcelain.printing import note
 from porcelain.reader_guard import ReaderGuard
 from porcelain.reconnection import Reconnection
+from porcelain.stalled_output import let_go
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +57,7 @@ class RemoteVigil:
             except Ended:
                 if guard.has_gone:
                     raise BrokenPipeError from None
+                let_go(self._context.stdout)
                 return 0
 
     def _try(self) -> None:
@@ -65,11 +67,11 @@ class RemoteVigil:
                 session = self._open()
             news = self._watch.news(session)
             while True:
-                with self._ending.waiting():
+                with self._ending.waiting():  # also for whoever reads what is shown
                     one = next(news, None)
-                if one is None:
-                    break
-                self._display.show(one)
+                    if one is None:
+                        break
+                    self._display.show(one)
         except MsglogError as error:
             self._recover(error)
             return
@@ -122,14 +124,15 @@ class OwnVigil:
             try:
                 while True:
                     for one in self._watch.news():
-                        self._display.show(one)
-                        self._ending.step()
+                        with self._ending.waiting():
+                            self._display.show(one)
                     with self._ending.waiting():
                         while not self._notice.changed():
                             wait(self._notice)
             except Ended:
                 if guard.has_gone:
                     raise BrokenPipeError from None
+                let_go(self._context.stdout)
                 return 0
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -440,7 +441,7 @@ def test_our_own_repository_is_watched(scene: Scene, monkeypatch: pytest.MonkeyP
     assert scene.world.lines == []
 
 
-def start(cli: CommandLine, *words: str) -> subprocess.Popen[bytes]:
+def start(cli: CommandLine, *words: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
     """A real process, which has begun to watch once it has written its first line."""
     script = "import sys; from porcelain.cli import run; sys.exit(run())"
     root = Path(__file__).parents[2]
@@ -448,7 +449,7 @@ def start(cli: CommandLine, *words: str) -> subprocess.Popen[bytes]:
         [sys.executable, "-c", script, "watch", *words],
         cwd=cli.folder,
         env={**cli.environment, "PYTHONPATH": str(root)},
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
     )
 
@@ -474,3 +475,22 @@ def test_a_process_ends_when_its_reader_goes(cli: CommandLine) -> None:
     assert process.wait() == 141
     assert cast("BinaryIO", process.stderr).read() == b""
     cast("BinaryIO", process.stderr).close()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_process_ends_although_its_reader_reads_nothing(
+    cli: CommandLine, number: signal.Signals, status: int
+) -> None:
+    lines = b"".join(b"%d %s\n" % (line, b"x" * 1000) for line in range(200))
+    cli.ok("add", "-q", "--batch", stdin=lines)
+    reading, writing = os.pipe()
+    process = start(cli, "-n", "200", "--json", stdout=writing)
+    room = select.poll()
+    room.register(writing, select.POLLOUT)
+    while room.poll(0):
+        assert process.poll() is None
+    process.send_signal(number)
+    assert process.communicate()[1] == b""
+    assert process.returncode == status
+    os.close(reading)
+    os.close(writing)

@@ -14,7 +14,7 @@ from plumbing.news import Arrived, NothingLeftError, Vanished, ask, check_can_wa
 from plumbing.session import UnknownRemoteLogError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from msglog.key import Key
     from msglog.objectid import ObjectId
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from plumbing.news import News
     from plumbing.session import Session
     from plumbing.watched_logs import WatchedLogs
-
-_NOTHING = Ref(EMPTY_ROOT, 0)
 
 
 class OwnWatch:
@@ -44,12 +42,30 @@ class OwnWatch:
         self._wanted = wanted
         self._may_grow = may_grow
         self._newest = newest
-        self._shown: dict[str, Ref] | None = None
+        self._shown: dict[str, ObjectId] | None = None
+        self._left: dict[str, ObjectId] = {}
 
     def forget(self, log: str) -> None:
-        """Watch a log no more, without a word."""
+        """Watch a log no more, without a word; should it be watched again, that goes on."""
+        if self._shown is not None and log in self._shown:
+            self._left[log] = self._shown.pop(log)
+
+    def known(self, log: str) -> ObjectId:
+        """Return what is not new in a log, should it be watched from now on.
+
+        That is what was shown of it before it was forgotten, or else what there is of it now; until
+        it is watched that stays the same, whatever comes into it.
+        """
+        if log not in self._left:
+            ref = self._repository.store.ref(log_ref(log))
+            self._left[log] = EMPTY_ROOT if ref is None else ref.root
+        return self._left[log]
+
+    def resume(self, log: str, root: ObjectId) -> None:
+        """Watch a log of which all that a root has is not new."""
+        self._left.pop(log, None)
         if self._shown is not None:
-            self._shown.pop(log, None)
+            self._shown.setdefault(log, root)
 
     def news(self) -> Iterator[News]:
         """Yield what is new since the last time; at first, only the newest that were asked for."""
@@ -59,27 +75,27 @@ class OwnWatch:
             if self._wanted(log.name)
         }
         if self._shown is None:
-            self._shown = now
+            self._shown = {log: ref.root for log, ref in now.items()}
             for log, ref in now.items():
                 yield from self._latest(log, ref)
             return
-        left = {log: ref for log, ref in self._shown.items() if log not in now}
+        left = {log: root for log, root in self._shown.items() if log not in now}
         for log in left:
             del self._shown[log]
             yield Vanished(log)
         for log, ref in now.items():
             shown = self._shown.get(log) or self._former(log, left)
-            keys = self._repository.difference(shown.root, ref.root)
+            keys = self._repository.difference(shown, ref.root)
             yield from self._read(log, keys)
-            self._shown[log] = ref
+            self._shown[log] = ref.root
         if not now and not self._may_grow:
             raise NothingLeftError("nothing is left to watch")
 
-    def _former(self, log: str, left: dict[str, Ref]) -> Ref:
+    def _former(self, log: str, left: dict[str, ObjectId]) -> ObjectId:
         """Return what was shown of a log under another name, or nothing for one that is new."""
         store = self._repository.store
-        known = (ref for ref in left.values() if store.in_reflog(log_ref(log), ref.root))
-        return next((ref for ref in known if ref.root != EMPTY_ROOT), _NOTHING)
+        known = (root for root in left.values() if store.in_reflog(log_ref(log), root))
+        return next((root for root in known if root != EMPTY_ROOT), EMPTY_ROOT)
 
     def _latest(self, log: str, ref: Ref) -> Iterator[News]:
         if self._newest:
@@ -115,6 +131,7 @@ class PulledWatch:
         newest: int = 0,
     ) -> None:
         self._logs = logs
+        self._repository = repository
         self._fetch = fetch
         self._there: dict[str, ObjectId] = {}
         self._is_new = True
@@ -138,8 +155,12 @@ class PulledWatch:
         if not self._has_begun:
             wanted += sorted(self._logs.names - listed)  # the remote says why it does not tell
         counts = {ref.log: ref.count for ref in refs}
+        left = [self._there[log] for log in gone if log in self._there]
         for log in wanted:
-            self._take(session, log, counts.get(log))
+            if self._has_begun and log not in self._there:
+                self._take_another(session, log, counts.get(log), left)
+            else:
+                self._take(session, log, counts.get(log))
         self._is_new, self._has_begun = False, True
         yield from self._own.news()
         for log in gone:
@@ -148,6 +169,22 @@ class PulledWatch:
                 yield Vanished(log)
         if not self._there and not self._logs.may_grow:
             raise NothingLeftError("nothing is left to watch")
+
+    def _take_another(
+        self, session: Session, log: str, count: int | None, left: Sequence[ObjectId]
+    ) -> None:
+        """Take a log that is there now; left: what those had that are gone, maybe by a new name."""
+        known = self._own.known(log)
+        self._take(session, log, count)
+        root = self._there.get(log)
+        if root is None:
+            return
+        if known == EMPTY_ROOT:
+            known = next((old for old in left if self._has_all(root, old)), EMPTY_ROOT)
+        self._own.resume(log, known)
+
+    def _has_all(self, root: ObjectId, old: ObjectId) -> bool:
+        return next(self._repository.difference(root, old), None) is None
 
     def _take(self, session: Session, log: str, count: int | None) -> None:
         try:

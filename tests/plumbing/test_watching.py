@@ -117,10 +117,11 @@ def test_a_log_that_was_deleted_while_nobody_was_connected_is_named(server: Serv
     assert viewer.vanished == ["lab"]
 
 
-def test_a_renamed_log_goes_on_under_its_new_name(server: Server) -> None:
+@KINDS
+def test_a_renamed_log_goes_on_under_its_new_name(server: Server, pull: bool) -> None:  # noqa: FBT001
     server.repository.create_log("lab", time=0)
     add(server.repository, message(1), message(2), log="lab")
-    viewer = Viewer(server)
+    viewer = Viewer(server, pull=pull)
     viewer.look()
     server.repository.rename_log("lab", "workshop", time=0)
     add(server.repository, message(3), log="workshop")
@@ -130,6 +131,42 @@ def test_a_renamed_log_goes_on_under_its_new_name(server: Server) -> None:
     server.repository.rename_log("workshop", "shed", time=0)
     viewer.look_until_quiet()
     assert "shed" not in viewer.shown
+    viewer.close()
+
+
+def test_a_new_log_that_came_in_part_before_a_cut_is_shown_whole(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outgoing, "BATCH_MESSAGES_LIMIT", 3)
+    scissors = Scissors(server)
+    viewer = Viewer(server, pull=True)
+    viewer.look()
+    server.repository.create_log("lab", time=0)
+    add(server.repository, *map(message, range(40)), log="lab")
+    viewer.close()
+    scissors.after = list(range(300, 6000, 100))
+    viewer.look_until_quiet()
+    assert numbers(viewer, "lab") == list(range(40))
+    viewer.close()
+
+
+def test_what_is_here_already_is_not_new_in_a_log_that_comes_up(server: Server) -> None:
+    viewer = Viewer(server, pull=True)
+    viewer.look()
+    viewer.client.repository.create_log("lab", time=0)
+    add(viewer.client.repository, message(1), log="lab")
+    server.repository.create_log("lab", time=0)
+    add(server.repository, message(2), log="lab")
+    viewer.look_until_quiet()
+    assert numbers(viewer, "lab") == [2]
+    server.repository.delete_log("lab", time=0)
+    viewer.look_until_quiet()
+    add(viewer.client.repository, message(3), log="lab")
+    server.repository.create_log("lab", time=0)
+    add(server.repository, message(2), message(4), log="lab")
+    viewer.look_until_quiet()
+    assert numbers(viewer, "lab") == [2, 3, 4]
+    viewer.close()
 
 
 @KINDS

@@ -68,9 +68,10 @@ else:
         contents["__repr__"] = contents.get("__repr__", _repr)
         if "__eq__" not in contents:
             contents["__eq__"] = _eq
-            contents["__hash__"] = _hash if frozen else None
+            contents.setdefault("__hash__", _hash if frozen else None)
         if frozen:
             contents["__setattr__"] = contents["__delattr__"] = _refuse
+            contents["__setstate__"] = _set_state
         made = type(cls)(cls.__name__, cls.__bases__, contents)
         made.__init__ = _initialiser(made, fields)
         return made
@@ -133,6 +134,11 @@ else:
 
     def _hash(self):
         return hash(_values(self))
+
+    def _set_state(self, state):
+        """Take what `object.__getstate__` gives, for a copy or what was pickled."""
+        for name, value in state[1].items():
+            type(self).__dict__[name].__set__(self, value)
 
     def _refuse(self, name, _value=None):
         raise FrozenInstanceError(f"{name!r} of a {type(self).__qualname__} cannot be changed")

@@ -56,6 +56,10 @@ class Entry:
         """Return its text."""
         return self.body
 
+    def __hash__(self) -> int:
+        """Return the same for what is equal: the id is computed from all the rest."""
+        return hash((self.id, self.log))
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:

@@ -38,6 +38,10 @@ class MsglogError(Exception):
         self.why = why
         self.hint = hint
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Return how to make it again: a subclass says what its own arguments mean."""
+        return _again, (type(self), self.args), self.__dict__
+
     @property
     def clause(self) -> str:
         """The error without its hint and without a full stop: WHAT (WHY)."""
@@ -46,6 +50,11 @@ class MsglogError(Exception):
     def __str__(self) -> str:
         """Return the error on one line: WHAT (WHY). HINT."""
         return f"{self.clause}. {self.hint}" if self.hint else f"{self.clause}."
+
+
+def _again(kind: type[MsglogError], arguments: tuple[object, ...]) -> MsglogError:
+    """Return an error with these arguments, which need not be those of its own class."""
+    return kind.__new__(kind, *arguments)
 
 
 class NegativeAnswer(MsglogError):  # noqa: N818 - an answer, not a fault

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -102,6 +104,40 @@ def test_frozen_ones_are_hashed_by_their_fields() -> None:
     match Pair(1, "a"):
         case Pair(first, second):
             assert (first, second) == (1, "a")
+
+
+@ours.dataclass(frozen=True, slots=True)
+class Frozen:
+    first: int
+    second: list[int]
+    derived: int = ours.field(init=False)
+
+
+@ours.dataclass(slots=True)
+class Thawed:
+    first: int
+    second: list[int]
+
+
+@pytest.mark.parametrize("kind", [Frozen, Thawed])
+def test_they_are_copied_and_pickled(kind: Any) -> None:
+    one = kind(1, [2])
+    for again in (pickle.loads(pickle.dumps(one)), copy.deepcopy(one)):
+        assert (again.first, again.second) == (1, [2])
+        assert again.second is not one.second
+    assert copy.copy(one).second is one.second
+
+
+def test_a_hash_of_the_class_is_kept() -> None:
+    @ours.dataclass(frozen=True, slots=True)
+    class Named:
+        name: str
+        more: dict[str, int]
+
+        def __hash__(self) -> int:
+            return hash(self.name)
+
+    assert len({Named("a", {}), Named("a", {}), Named("a", {"b": 1})}) == 2
 
 
 def test_a_method_of_the_class_is_kept() -> None:

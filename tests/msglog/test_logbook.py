@@ -1,11 +1,13 @@
 """Logbooks as programs use them: adding, threads, forks, remotes."""
 
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -309,6 +311,19 @@ def test_a_forked_child_goes_on_with_a_connection_of_its_own(book: msglog.Logboo
     assert len([*begun]) == 599
     assert book.add("parent") == book.log().first()
     assert {entry.body for entry in book.log().limit(2)} == {"child", "parent"}
+
+
+def in_worker(path: str, number: int) -> msglog.Entry:
+    with msglog.open(path, author="worker") as book:
+        return book.add(f"number {number}") if number else book.get("0000")
+
+
+def test_what_workers_return_or_raise_comes_back(book: msglog.Logbook) -> None:
+    with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as workers:
+        done = [workers.submit(in_worker, book.path, number) for number in range(4)]
+        with pytest.raises(UnknownMessageError, match="0000"):
+            done[0].result()
+        assert {one.result() for one in done[1:]} == set(book.log())
 
 
 def test_a_fork_waits_until_no_thread_is_within_sqlite(book: msglog.Logbook) -> None:

@@ -173,7 +173,8 @@ class QueuedLogHandler(logging.Handler):
     def _begin(self) -> _Writer:
         """Begin with an empty queue and a new thread, and return it."""
         self._process = os.getpid()
-        self._queue: queue.Queue[Any] = queue.Queue(self._waiting)
+        # Others wait for themselves where a `__del__` or a handler of a signal logs meanwhile.
+        self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         writer = _Writer(self._queue, self._target)
         writer.start()
         self._writer: _Writer | None = writer
@@ -191,10 +192,11 @@ class QueuedLogHandler(logging.Handler):
         try:
             if self._process != os.getpid():
                 writer = self._begin()
-            try:
-                self._queue.put_nowait(_Snapshot(record, self.format(record)))
-            except queue.Full:
+            snapshot = _Snapshot(record, self.format(record))
+            if 0 < self._waiting <= self._queue.qsize():
                 writer.turned_away += 1  # `handle` holds our lock
+            else:
+                self._queue.put(snapshot)
         except Exception:  # noqa: BLE001 - as in LogHandler.emit
             self.handleError(record)
 
@@ -224,7 +226,7 @@ class _Flush:
 class _Writer(QueueListener):
     """The thread that writes: all that waits, up to BATCH records, in one transaction."""
 
-    def __init__(self, waiting: queue.Queue[Any], target: LogHandler) -> None:
+    def __init__(self, waiting: queue.SimpleQueue[Any], target: LogHandler) -> None:
         super().__init__(waiting)
         self._waiting = waiting
         self.turned_away = 0
@@ -258,14 +260,7 @@ class _Writer(QueueListener):
     def flush(self) -> None:
         """Wait until all that is in the queue is written."""
         marker, thread = _Flush(), self._thread
-        for _ in range(int(FLUSH_SECONDS / _LOOK_SECONDS)):
-            if thread is None or not thread.is_alive():
-                return
-            try:
-                self._waiting.put(marker, timeout=_LOOK_SECONDS)
-                break
-            except queue.Full:
-                continue
+        self._waiting.put(marker)
         for _ in range(int(FLUSH_SECONDS / _LOOK_SECONDS)):
             if marker.done.wait(_LOOK_SECONDS) or thread is None or not thread.is_alive():
                 return

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -323,3 +324,29 @@ def test_what_is_changed_after_it_was_logged_changes_nothing(
     assert entry is not None
     assert (entry.body, entry.meta["request"]) == ("['/served']", "['/served']")
     assert sizes == [1, 1]
+
+
+def test_what_is_logged_while_something_is_logged_waits_for_nothing(
+    book: msglog.Logbook, logger: logging.Logger
+) -> None:
+    """As a `__del__` or a handler of a signal does, at any point of what runs just now."""
+    handler = msglog.QueuedLogHandler(book)
+    logger.addHandler(handler)
+    inner = 0
+
+    def anywhere(frame: FrameType, event: str, _: object) -> None:
+        nonlocal inner
+        if event == "call" and frame.f_globals.get("__name__") == "queue":
+            inner += 1
+            sys.setprofile(None)
+            logger.warning("inner")
+            sys.setprofile(anywhere)
+
+    sys.setprofile(anywhere)
+    try:
+        logger.warning("outer")
+    finally:
+        sys.setprofile(None)
+    handler.close()
+    assert book.log().grep("outer").count() == 1
+    assert book.log().grep("inner").count() == inner

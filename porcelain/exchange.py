@@ -37,6 +37,9 @@ if TYPE_CHECKING:  # only rounds have one
     from plumbing.transport.settings import HostKeyQuestion
     from porcelain.turnover import Turnover
 
+WILDCARD = "*"
+"""Stands for any characters in what means several logs, see `msglog.account.access`."""
+
 _REFUSALS_SHOWN = 10
 _REMOTES_NAMED = 5
 
@@ -46,7 +49,9 @@ def configure_exchange(parser: ArgumentParser) -> None:
     parser.add_argument(
         "remote", nargs="?", metavar="REMOTE", default=DEFAULT_REMOTE, help="a name or a URL"
     )
-    parser.add_argument("logs", nargs="*", metavar="LOG", help="which logs (all)")
+    parser.add_argument(
+        "logs", nargs="*", metavar="LOG", help="which logs, or patterns such as 'lab/*' (all)"
+    )
     parser.add_argument(
         "--dry-run", action="store_true", help="say what would travel, and change nothing"
     )
@@ -135,6 +140,20 @@ class Exchange:
     def view(self) -> Key:
         """The first key of what is taken of the remote's logs."""
         return FIRST_KEY if self.scope is None else self.scope.view
+
+    def chosen(self, logs: Sequence[str]) -> tuple[list[str], Callable[[str], bool] | None]:
+        """Return those of some logs that are meant by their names, and what tells the others.
+
+        Without any, all that are shared are meant; with names alone, no others (None).
+        """
+        if not logs:
+            return [], self.shares
+        if not any(WILDCARD in log for log in logs):
+            return [*logs], None
+        from plumbing.watched_logs import WatchedLogs  # noqa: PLC0415 - seldom
+
+        meant = WatchedLogs(logs)
+        return [log for log in logs if log in meant.names], meant.has
 
     def shares(self, log: str) -> bool:
         """Tell whether a log that was not named is shared with the remote."""
@@ -254,9 +273,19 @@ def exchange(
     begin: makes what deals with it, where that is not to print.
     """
     for log in arguments.logs:
-        check_log_name(log)
+        _check_log(log)
     with exchange_with(arguments, context, begin) as one:
         yield one
+
+
+def _check_log(log: str) -> None:
+    """Raise InvalidNameError for what can be no log's name, and no pattern for some."""
+    if WILDCARD not in log:
+        check_log_name(log)
+        return
+    from msglog.account.access import check_pattern  # noqa: PLC0415 - seldom
+
+    check_pattern(log)
 
 
 @contextmanager

@@ -25,7 +25,9 @@ def forecast(one: Exchange, logs: Sequence[str], *, take: bool, give: bool) -> N
     listed = {ref.log: ref for ref in session.list_refs()}
     ours = [log.name for log in one.repository.logs()]
     known = {*(listed if take else ()), *(ours if give else ())}
-    for log in list(logs) or sorted(filter(one.shares, known)):
+    names, meant = one.chosen(logs)
+    others = [] if meant is None else sorted(filter(meant, known))
+    for log in dict.fromkeys([*names, *others]):
         _forecast_one(one, session, log, listed.get(log), take=take, give=give)
 
 

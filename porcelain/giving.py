@@ -8,7 +8,7 @@ from porcelain.display import one_line
 from porcelain.printing import note
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from msglog.repository import Log
     from msglog.store.store import Ref
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 
 def give(one: Exchange, logs: Sequence[str]) -> None:
-    """Push logs, or all that we have, over a session that is open or a new one."""
-    for log in logs:
+    """Push logs, or all that we have, over a session that is open or a new one.
+
+    logs: names, and patterns for those that we have.
+    """
+    names, meant = one.chosen(logs)
+    for log in names:
         one.repository.log(log)
     asked: dict[str, tuple[Push, Push | None]] = {}
     known: dict[str, Ref] = {}
@@ -30,14 +34,16 @@ def give(one: Exchange, logs: Sequence[str]) -> None:
         one.repository.check_writable()
         from plumbing.pushing import push_requests  # noqa: PLC0415 - while the server gets ready
 
-        for log in list(logs) or _own_logs(one):
+        others = [] if meant is None else _own_logs(one, meant)
+        for log in dict.fromkeys([*names, *others]):
             known[log] = one.tracking(log).known()
             asked[log] = push_requests(one.tracking(log))
         return [push for both in asked.values() for push in both if push is not None]
 
     session = one.open(ask)
     if not asked and one.repository.logs():
-        note(one.context, f"msglog: no log is shared with {one_line(one.target.shown)}")
+        text = "no log is meant" if logs else f"no log is shared with {one.target.shown}"
+        note(one.context, f"msglog: {one_line(text)}")
     if one.target.repository != met:
         from plumbing.tracking import NOTHING_KNOWN  # noqa: PLC0415 - seldom
 
@@ -68,8 +74,8 @@ def give(one: Exchange, logs: Sequence[str]) -> None:
     one.each(list(ready), finish)
 
 
-def _own_logs(one: Exchange) -> list[str]:
-    """Return all our logs that are shared, those first of which the remote probably lacks least.
+def _own_logs(one: Exchange, meant: Callable[[str], bool]) -> list[str]:
+    """Return our logs that are meant, those first of which the remote probably lacks least.
 
     A log that comes after a larger one of the same time changes a page for nearly each message.
     """
@@ -77,7 +83,7 @@ def _own_logs(one: Exchange) -> list[str]:
     def lacking(log: Log) -> int:
         return log.count - one.tracking(log.name).known().count
 
-    return [log.name for log in sorted(one.repository.logs(), key=lacking) if one.shares(log.name)]
+    return [log.name for log in sorted(one.repository.logs(), key=lacking) if meant(log.name)]
 
 
 def _report(one: Exchange, pushed: Pushed) -> None:

@@ -34,20 +34,24 @@ class NothingSharedError(UsageError):
 def take(one: Exchange, logs: Sequence[str], *, pull: bool, must_share: bool = False) -> Session:
     """Fetch logs, or all that the remote lists, into tracking refs and, to pull, into our logs.
 
-    What we expect to want is asked for along with the connection, so that it costs no waiting.
-    must_share: raise NothingSharedError where the remote lists logs, and none is shared.
+    logs: names, and patterns for those that the remote lists. What we expect to want is asked for
+    along with the connection, so that it costs no waiting. must_share: raise NothingSharedError
+    where the remote lists logs, and none is shared.
     """
     asked: dict[str, Fetch] = {}
     known: dict[str, Ref] = {}
     met = one.target.repository
-    lists = not logs or one.view != FIRST_KEY  # of a view, to say how many messages are older
+    names, meant = one.chosen(logs)
+    # Of a view, to say how many messages are older.
+    lists = meant is not None or one.view != FIRST_KEY
 
     def ask() -> Sequence[EarlyRequest]:
         one.repository.check_writable()
         from msglog.wire.events import ListRefs  # noqa: PLC0415 - while the server gets ready
         from plumbing.fetching import fetch_request as request_of  # noqa: PLC0415 - as above
 
-        for log in list(logs) or _known_logs(one):
+        guessed = [] if meant is None else [log for log in _known_logs(one) if meant(log)]
+        for log in dict.fromkeys([*names, *guessed]):
             known[log] = one.tracking(log).known()
             asked[log] = request_of(one.tracking(log))
         return [ListRefs(), *asked.values()] if lists else [*asked.values()]
@@ -69,7 +73,7 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool, must_share: bool = F
     unknown = [
         ref.log
         for ref in sorted(listed, key=_size)
-        if ref.log not in asked and not logs and one.shares(ref.log)
+        if ref.log not in asked and meant is not None and meant(ref.log)
     ]
     answered: dict[str, Fetcher] = {}
     shown: dict[str, Progress] = {}
@@ -90,7 +94,7 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool, must_share: bool = F
             try:
                 fetcher.take_answer()
             except UnknownRemoteLogError:
-                if logs:
+                if log in names:
                     raise
                 return  # it was a guess
             answered[log] = fetcher
@@ -112,11 +116,11 @@ def take(one: Exchange, logs: Sequence[str], *, pull: bool, must_share: bool = F
             one.each([log for log in some if log in answered], finish)
     finally:
         remember(one, seen)
-    if listed and not logs and not any(one.shares(ref.log) for ref in listed):
-        what = f"{one.target.shown} has no log that is shared"
+    if listed and not names and meant is not None and not any(meant(ref.log) for ref in listed):
+        what = f"{one.target.shown} has no log that is {'meant' if logs else 'shared'}"
         if must_share:
-            names = ", ".join(sorted(ref.log for ref in listed)[:_NAMED])
-            raise NothingSharedError(what, hint=f"It lists {names}.")
+            few = ", ".join(sorted(ref.log for ref in listed)[:_NAMED])
+            raise NothingSharedError(what, hint=f"It lists {few}.")
         note(one.context, f"msglog: {one_line(what)}")
     return session
 
@@ -133,9 +137,7 @@ def _known_logs(one: Exchange) -> list[str]:
     prefix = f"{REMOTE_PREFIX}{one.target.name}/"
     known = one.repository.store.refs(prefix) if one.target.name else {}
     if known:
-        return [log for name in known if one.shares(log := name.removeprefix(prefix))]
-    if not one.shares(DEFAULT_LOG):
-        return []
+        return [name.removeprefix(prefix) for name in known]
     return [DEFAULT_LOG] if one.tracking(DEFAULT_LOG).local().count else []
 
 

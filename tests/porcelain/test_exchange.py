@@ -2,10 +2,12 @@
 
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from types import ModuleType
 
 import pytest
 
-from msglog.errors import NotAuthorisedError
+from msglog.account.access import InvalidPatternError
+from msglog.errors import MsglogError, NotAuthorisedError
 from msglog.repository import Repository
 from msglog.wire.batch import Item
 from msglog.wire.request_line import EarlyRequest
@@ -99,3 +101,61 @@ def test_while_the_remote_still_works_on_a_log_the_next_is_prepared(
     push.run(Namespace(remote="origin", logs=[], dry_run=False), world.context)
     assert [one._tracking.log for one in prepared] == ["main"]
     assert world.server.repository.log("main").count == 2
+
+
+@pytest.fixture
+def labs(world: World) -> World:
+    """Two logs of a lab on each side, and one of each that the other has not."""
+    ours = Repository.open(world.folder / ".msglog")
+    for repository, own in ((ours, "here"), (world.server.repository, "there")):
+        for number, log in enumerate((f"lab/{own}", "lab/both", f"office/{own}")):
+            repository.create_log(log, time=START)
+            add(repository, message(number + (3 if own == "here" else 0)), log=log)
+    ours.close()
+    return world
+
+
+@pytest.mark.parametrize(
+    ("logs", "pulled", "pushed"),
+    [
+        (["lab/*"], ["lab/both", "lab/there"], ["lab/both", "lab/here"]),
+        (["*/*ere"], ["lab/there", "office/there"], ["lab/here", "office/here"]),
+        (["main", "lab/b*"], ["main", "lab/both"], ["main", "lab/both"]),
+        (["lab/both", "lab/b*", "lab/b*"], ["lab/both"], ["lab/both"]),
+    ],
+)
+def test_logs_are_meant_by_patterns(
+    labs: World, logs: list[str], pulled: list[str], pushed: list[str]
+) -> None:
+    def logs_said(command: ModuleType, **more: object) -> list[str]:
+        labs.forget_output()
+        words = {"since": None, "whole": False, **more}
+        command.run(Namespace(remote="origin", logs=logs, **words), labs.context)
+        return sorted(line.split()[1].rstrip(":") for line in labs.out)
+
+    assert logs_said(push, dry_run=True) == sorted(pushed)
+    assert logs_said(push, dry_run=False) == sorted(pushed)
+    both = sorted({*pushed, *pulled} | ({"lab/here"} & set(pushed)))
+    assert logs_said(pull, dry_run=True) == both
+    assert logs_said(fetch, dry_run=False) == both
+    assert logs_said(pull, dry_run=False) == both
+    assert labs.said == []
+
+
+def test_a_name_beside_a_pattern_has_to_be_there_and_a_pattern_that_means_nothing_is_told(
+    labs: World,
+) -> None:
+    def run(command: ModuleType, *logs: str) -> None:
+        words = {"dry_run": False, "since": None, "whole": False}
+        command.run(Namespace(remote="origin", logs=list(logs), **words), labs.context)
+
+    for command in (pull, push):
+        with pytest.raises(MsglogError, match="nowhere"):
+            run(command, "nowhere", "lab/*")
+    with pytest.raises(InvalidPatternError):
+        run(pull, "a b*")
+    assert labs.out == []
+    run(pull, "x*")
+    run(push, "x*")
+    assert labs.out == []
+    assert labs.said == ["msglog: origin has no log that is meant", "msglog: no log is meant"]

@@ -135,7 +135,7 @@ def run_command(words: Sequence[str], context: Context, *, lines: int) -> Outcom
                 )
             except OSError as failure:
                 raise CommandStartError(words, failure) from failure
-            heed.process = process
+            heed.begin(process)
             tail = _Tail(lines)
             for stream in streams:
                 stream.started()
@@ -249,13 +249,22 @@ def _readable(line: bytes) -> str:
 
 
 class _Heed:
-    """Where signals go: to the command, once there is one."""
+    """Where signals go: to the command, those from before there was one as well."""
 
-    process: subprocess.Popen[bytes] | None = None
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._early: list[int] = []
+
+    def begin(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        for number in self._early:
+            process.send_signal(number)
 
     def pass_on(self, number: int, _frame: FrameType | None) -> None:
-        if self.process is not None:
-            self.process.send_signal(number)
+        if self._process is None:
+            self._early.append(number)
+        else:
+            self._process.send_signal(number)
 
 
 @contextmanager

@@ -219,6 +219,21 @@ def test_a_signal_ends_the_command_and_is_added(cli: CommandLine, number: int) -
     assert last(cli)["meta"]["run.signal"] == signal.Signals(number).name
 
 
+def test_a_signal_while_the_command_is_started_reaches_it(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = subprocess.Popen
+
+    def interrupted(*words: Any, **options: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return start(*words, **options)
+
+    monkeypatch.setattr("porcelain.recorded_run.subprocess.Popen", interrupted)
+    result = cli.run("add", "--run", sys.executable, "-c", "input()")
+    assert result.status == 128 + signal.SIGTERM
+    assert last(cli)["meta"]["run.signal"] == "SIGTERM"
+
+
 def test_a_command_that_is_not_utf8_can_be_told(cli: CommandLine) -> None:
     assert cli.run("add", "-q", "--run", "true", "\udcff").status == 0
     assert last(cli)["meta"]["run.command"] == "true '\ufffd'"

@@ -263,8 +263,9 @@ class Pusher:
         if target.root == base:
             if not tracking.has_agreed(base):
                 tracking.agree(base, reason=self._reason, nodes=self._made)
+            done = self._push_empty_log() if base == EMPTY_ROOT else None
             tracking.learn(base, reason=self._reason)
-            return None
+            return done
         total = target.count - count(read, base)
         head = Transfer(
             tracking.log,
@@ -281,6 +282,23 @@ class Pusher:
         tracking.learn(self._accepted_root, reason=self._reason)
         return done
 
+    def _push_empty_log(self) -> Done | None:
+        """Have the remote make a log of ours that is empty, if it was never seen there."""
+        tracking, answer = self._tracking, self._answer
+        if tracking.before is not None or not tracking.is_new_and_empty() or answer is None:
+            return None
+        if answer.root not in (None, EMPTY_ROOT):
+            return None
+        self._session.send(Transfer(tracking.log, EMPTY_ROOT, EMPTY_ROOT, view=tracking.view))
+        self._session.send(End())
+        return self._take_done()
+
+    def _take_done(self) -> Done:
+        done = self._session.expect(Done)
+        if done.log != self._tracking.log:
+            raise FalseAcknowledgementError("the remote answers for another log")
+        return done
+
     def _send_batches(self, draft: _Draft, total: int) -> Done:
         for part in chain([draft.first] if draft.first else [], draft.rest):
             number = self._session.next_batch()
@@ -293,10 +311,7 @@ class Pusher:
         self._meanwhile()
         while self._pending:
             self._await_acknowledgement(total)
-        done = self._session.expect(Done)
-        if done.log != self._tracking.log:
-            raise FalseAcknowledgementError("the remote answers for another log")
-        return done
+        return self._take_done()
 
     def _remember_pending(self) -> None:
         """Remember what the remote may have made durable before the connection broke.

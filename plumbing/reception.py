@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from msglog.account.role import Capability
 from msglog.annotation import TYPE_CHECKING
 from msglog.dataclass import dataclass
 from msglog.index.change import insert
+from msglog.index.node import EMPTY_ROOT
 from msglog.index.walk import count
 from msglog.refname import log_ref
-from msglog.repository import Insertion, overlay
+from msglog.repository import Insertion, LogExistsError, overlay
 from msglog.store.store import Agreement, OverQuotaError, Receipt, Refusal
 from msglog.wire import batch
 from plumbing.complaint import ForgedTransferError
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
     from msglog.wire.events import Batch, Transfer
     from plumbing.permissions import Permissions
     from plumbing.policy import Policy, Rules
+
+
+EMPTY_LOGS_LIMIT = 100
+"""From so many empty logs on, further ones that are pushed are made with their first message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,20 @@ class Reception:
     def is_complete(self) -> bool:
         """Tell whether all that the client declared has come."""
         return self._declared == self._target
+
+    def make_empty_log(self) -> None:
+        """Make the log if it was pushed without a message and is not there, unless there are many.
+
+        Messages count against a quota, and empty logs do not.
+        """
+        if self._target != EMPTY_ROOT or self._repository.store.ref(log_ref(self.log)) is not None:
+            return
+        self._permissions.check()
+        demand(self._permissions, Capability.APPEND, self.log)
+        if sum(not log.count for log in self._repository.logs()) >= EMPTY_LOGS_LIMIT:
+            return
+        with suppress(LogExistsError):
+            self._repository.create_log(self.log, time=self._clock())
 
     def take(self, event: Batch, nodes: Mapping[ObjectId, bytes]) -> Received:
         """Store what may be stored of a batch, durably; nodes: further ones to keep.

@@ -514,6 +514,7 @@ class Service:
         reception, self._reception = self._reception, None
         if reception is None or not reception.is_complete():
             raise ForgedTransferError("the transfer does not come to the root that was said")
+        reception.make_empty_log()
         self._recorder.transferred()
         done = Done(reception.log)
         if self._permissions.may(Capability.FETCH, reception.log):

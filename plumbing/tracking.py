@@ -85,6 +85,13 @@ class Tracking:
         """Return the log of our own; empty if there is none of that name."""
         return self.repository.store.ref(log_ref(self.log)) or Ref(EMPTY_ROOT, 0)
 
+    def is_new_and_empty(self) -> bool:
+        """Tell whether we have such a log without any message, which the remote never had."""
+        store = self.repository.store
+        ref = store.ref(log_ref(self.log))
+        seen = self.ref and store.ref(self.ref) is not None
+        return ref is not None and not ref.count and not seen
+
     def part(self) -> Index:
         """Return that part of our own log which is meant, and the nodes made for it."""
         read, local = self.repository.store.read_nodes, self.local()

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from msglog.account.role import Role
 from msglog.errors import NotAuthorisedError
+from msglog.index.node import EMPTY_ROOT
 from msglog.wire.batch import Item
+from plumbing import reception
 from plumbing.fetching import Fetcher, fetch_request
 from plumbing.pushing import Pusher, push_request
 from tests.plumbing.peers import Client, Server, add, forget_log, keys, message
@@ -123,6 +125,43 @@ def test_a_push_of_which_all_is_refused_makes_no_log() -> None:
     server.policy = lambda _: None
     assert ann.push().messages == 2
     assert server.repository.log("main").root == ann.repository.log("main").root
+
+
+def test_an_empty_log_is_made_at_the_remote_once() -> None:
+    server = Server()
+    ann = Client(1, server)
+    ann.repository.create_log("lab/p01", time=1)
+    for _ in range(2):
+        pushed = ann.push(log="lab/p01")
+        assert (pushed.messages, pushed.root, pushed.count) == (0, EMPTY_ROOT, 0)
+        assert [log.name for log in server.repository.logs()] == ["lab/p01", "main"]
+    assert ann.traffic.round_trips == 1
+    server.repository.delete_log("lab/p01", time=2)
+    ann.push(log="lab/p01")
+    assert [log.name for log in server.repository.logs()] == ["main"]
+    ann.add(message(1), log="lab/p01")
+    assert ann.push(log="lab/p01").count == 1
+
+
+def test_who_may_only_append_makes_an_empty_log() -> None:
+    server = Server()
+    ann = Client(1, server, Role.APPEND)
+    ann.repository.create_log("lab", time=1)
+    assert ann.push(log="lab").root is None
+    assert server.repository.log("lab").count == 0
+
+
+def test_empty_logs_are_not_made_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reception, "EMPTY_LOGS_LIMIT", 3)
+    server = Server()
+    ann = Client(1, server)
+    for number in range(5):
+        ann.repository.create_log(f"lab{number}", time=1)
+        ann.push(log=f"lab{number}")
+    assert [log.name for log in server.repository.logs()] == ["lab0", "lab1", "main"]
+    ann.add(message(1), log="lab4")
+    ann.push(log="lab4")
+    assert server.repository.log("lab4").count == 1
 
 
 def test_refused_messages_are_held_back_and_the_rest_is_taken() -> None:

@@ -272,11 +272,11 @@ class Logbook:
         """Yield what is damaged, having checked every message, index and ref: `msglog verify`."""
         from msglog.inspection import inspect  # noqa: PLC0415 - seldom wanted
 
-        process = self._shared.process
-        with self._shared.using(process) as repository:
+        opening = self._shared.opening
+        with self._shared.using(opening) as repository:
             found = inspect(repository)
         while True:
-            with self._shared.using(process):
+            with self._shared.using(opening):
                 damage = next(found, None)
             if damage is None:
                 return

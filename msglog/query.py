@@ -106,12 +106,12 @@ class Query:
         a process that was forked after the first of them was read.
         """
         shared = self._shared
-        process = shared.process
-        with shared.using(process) as repository:
+        opening = shared.opening
+        with shared.using(opening) as repository:
             revision = find_revision(repository, self.name)
             parts = self._choice(repository, revision).parts()
         while True:
-            with shared.using(process):
+            with shared.using(opening):
                 keys, objects = next(parts, ([], []))
             if not keys:
                 return

@@ -14,9 +14,14 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.errors import UsageError, local_error
 from msglog.layout import STORE_NAME
 from msglog.repository import Repository
+from msglog.store.store import StoreGoneError
 
 if TYPE_CHECKING:
     from os import PathLike
+    from typing import TypeAlias
+
+    Opening: TypeAlias = tuple[int, int]
+    """A process, and which opening of the repository in it, counted from 1."""
 
 FORK_SECONDS = 15.0
 """How long a fork waits at most for what other threads have begun."""
@@ -48,6 +53,7 @@ class SharedRepository:
         self._process = os.getpid()
         self._closed = False
         self._place: tuple[int, int] | None = None
+        self._openings = 0
         self._repository: Repository | None = self._open()
         _OPEN.add(self)
 
@@ -71,22 +77,22 @@ class SharedRepository:
             raise ClosedError(f"the logbook in {self.folder} is closed")
 
     @property
-    def process(self) -> int:
-        """The process that we are in, for `using`."""
-        self._note_fork()
-        return self._process
+    def opening(self) -> Opening:
+        """The process that we are in and what it has open, for `using`."""
+        with self.using():
+            return self._process, self._openings
 
-    def using(self, process: int | None = None) -> Use:
+    def using(self, opening: Opening | None = None) -> Use:
         """Give a block the repository, and keep other threads from it.
 
-        process: it must still be this one, or else ForkedError is raised.
+        opening: it must still be this one, or else ForkedError or StoreGoneError is raised.
         """
-        return Use(self, process)
+        return Use(self, opening)
 
-    def enter(self, process: int | None) -> tuple[threading.RLock, Repository]:
+    def enter(self, opening: Opening | None) -> tuple[threading.RLock, Repository]:
         """Return the repository, and the lock that is held for it: for Use."""
         self._note_fork()
-        if process is not None and process != self._process:
+        if opening is not None and opening[0] != self._process:
             raise ForkedError(
                 "an iteration cannot go on in a forked process", hint="Begin it anew there."
             )
@@ -99,13 +105,22 @@ class SharedRepository:
                 self._repository = None
             if self._repository is None:
                 self._repository = self._open()
+            self._check_opening(opening)
         except BaseException:
             lock.release()
             raise
         return lock, self._repository
 
+    def _check_opening(self, opening: Opening | None) -> None:
+        if opening is not None and opening[1] != self._openings:
+            raise StoreGoneError(
+                f"{self.folder} is another repository than before",
+                hint="Begin the iteration anew.",
+            )
+
     def _open(self) -> Repository:
         self._place = _place(self.folder)
+        self._openings += 1
         try:
             return Repository.open(self.folder)
         except OSError as error:
@@ -140,15 +155,15 @@ class Use:
     What the system refuses in it leaves it as LocalError.
     """
 
-    __slots__ = ("_lock", "_process", "_shared")
+    __slots__ = ("_lock", "_opening", "_shared")
 
-    def __init__(self, shared: SharedRepository, process: int | None) -> None:
+    def __init__(self, shared: SharedRepository, opening: Opening | None) -> None:
         self._shared = shared
-        self._process = process
+        self._opening = opening
 
     def __enter__(self) -> Repository:
         """Wait for the other threads."""
-        self._lock, repository = self._shared.enter(self._process)
+        self._lock, repository = self._shared.enter(self._opening)
         return repository
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:

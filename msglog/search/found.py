@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from msglog.repository import Repository
     from msglog.search.answer import Answer
     from msglog.search.catalogue import Hit
-    from msglog.shared_repository import SharedRepository
+    from msglog.shared_repository import Opening, SharedRepository
 
 READ_AT_ONCE = 32
 _READ_BYTES = 1 << 20
@@ -91,8 +91,8 @@ def find(
 
     Raises QueryError and other UsageErrors, CatalogueError, IntegrityError.
     """
-    process = shared.process
-    with shared.using(process) as repository:
+    opening = shared.opening
+    with shared.using(opening) as repository:
         query = question(repository, text, logs=logs, read_time=time_reader(now(), local_offset))
         answer = search(
             repository,
@@ -101,16 +101,16 @@ def find(
             limit=limit,
             tell=lambda _done, _total: None,
         )
-    return _go_through(shared, process, answer, shown_words(query))
+    return _go_through(shared, opening, answer, shown_words(query))
 
 
 def _go_through(
-    shared: SharedRepository, process: int, answer: Answer, wanted: str
+    shared: SharedRepository, opening: Opening, answer: Answer, wanted: str
 ) -> Iterator[Found]:
     hits = iter(answer)
     with closing(Snippets(wanted)) as snippets:
         while batch := list(islice(hits, READ_AT_ONCE)):
-            with shared.using(process) as repository:
+            with shared.using(opening) as repository:
                 read = list(read_hits(repository, batch))
             for hit, data in read:
                 entry = read_entry(hit.key, data, hit.logs[0])

@@ -461,6 +461,21 @@ def test_it_goes_on_in_the_repository_that_took_the_place_of_its_own(
         assert book.id == new.id
 
 
+def test_what_was_begun_in_another_repository_ends(
+    tmp_path: Path, book: msglog.Logbook, around: ProcessSurroundings
+) -> None:
+    book.add_many([f"{number} words" for number in range(1000)])
+    begun = (iter(book.log()), book.search("words"))
+    for one in begun:
+        next(one)
+    shutil.rmtree(tmp_path / "notes" / ".msglog")
+    msglog.init(tmp_path / "notes", surroundings=around).close()
+    for one in begun:
+        with pytest.raises(StoreGoneError, match="another repository"):
+            list(one)
+    assert list(book.log()) == []
+
+
 def test_what_is_removed_while_it_is_written_to_is_not_acknowledged(
     tmp_path: Path,
     book: msglog.Logbook,

@@ -71,7 +71,7 @@ else:
             contents.setdefault("__hash__", _hash if frozen else None)
         if frozen:
             contents["__setattr__"] = contents["__delattr__"] = _refuse
-            contents["__setstate__"] = _set_state
+            contents.setdefault("__setstate__", _set_state)
         made = type(cls)(cls.__name__, cls.__bases__, contents)
         made.__init__ = _initialiser(made, fields)
         return made

@@ -96,6 +96,9 @@ class LogHandler(logging.Handler):
         self._owned = not isinstance(where, Logbook)
         self._logbook = where if isinstance(where, Logbook) else open_logbook(where)
         self._last = 0
+        self._meanwhile: list[Draft] = []
+        self._writing = 0
+        self._process = os.getpid()
         try:
             self._logbook.add_many((), log=log)  # a wrong name is told to whoever sets up logging
         except BaseException:
@@ -103,11 +106,29 @@ class LogHandler(logging.Handler):
             raise
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record."""
+        """Write one record, and then those that came in the midst of it."""
+        if self._process != os.getpid():  # what our parent is in the midst of is for our parent
+            self._process, self._writing, self._meanwhile = os.getpid(), 0, []
         try:
-            self.write([self.draft(_Snapshot(record, self.format(record)))])
+            draft = self.draft(_Snapshot(record, self.format(record)))
+            self._meanwhile.append(draft)
+            if self._writing != threading.get_ident():  # or a handler of a signal has called us
+                self._write_all()
         except Exception:  # noqa: BLE001 - whatever it is, the program has nothing to do with it
             self.handleError(record)
+
+    def _write_all(self) -> None:
+        """Write what there is, and what comes in the midst of that, even if that is left."""
+        while self._meanwhile:
+            drafts, self._meanwhile = self._meanwhile, []
+            self._writing = threading.get_ident()
+            try:
+                self.write(drafts)
+            except BaseException:
+                self._writing = 0
+                self._write_all()
+                raise
+            self._writing = 0
 
     def draft(self, said: _Snapshot) -> Draft:
         """Return the message that a record becomes."""

@@ -1,5 +1,6 @@
 """Handlers of `logging`: what becomes of records, and that programs never notice trouble."""
 
+import contextlib
 import logging
 import logging.config
 import logging.handlers
@@ -19,7 +20,9 @@ import pytest
 import msglog
 from msglog.handler import BATCH
 from msglog.repository import UnknownLogError
-from msglog.store.store import StoreBusyError, StoreError
+from msglog.store import sqlite_commit
+from msglog.store.sqlite_link import Link
+from msglog.store.store import Commit, Lost, StoreBusyError, StoreError
 
 
 @pytest.fixture
@@ -350,3 +353,52 @@ def test_what_is_logged_while_something_is_logged_waits_for_nothing(
     handler.close()
     assert book.log().grep("outer").count() == 1
     assert book.log().grep("inner").count() == inner
+
+
+@pytest.mark.parametrize("leaving", [False, True])
+def test_what_a_handler_of_a_signal_logs_in_the_midst_of_a_record_is_written_too(
+    book: msglog.Logbook,
+    logger: logging.Logger,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    leaving: bool,
+) -> None:
+    logger.addHandler(msglog.LogHandler(book))
+    whole = sqlite_commit.write
+    inner = ["inner", "and more"]
+
+    def write(link: Link, commit: Commit) -> Lost | None:
+        if inner:
+            logger.warning(inner.pop(0))
+            logger.warning(inner.pop(0))
+            if leaving:
+                sys.exit(5)
+        return whole(link, commit)
+
+    monkeypatch.setattr(sqlite_commit, "write", write)
+    with pytest.raises(SystemExit) if leaving else contextlib.nullcontext():
+        logger.info("outer")
+    logger.info("later")
+    said = [entry.body for entry in book.log().reverse()]
+    assert said == [*([] if leaving else ["outer"]), "inner", "and more", "later"]
+
+
+def test_a_child_that_is_forked_in_the_midst_of_a_record_writes_its_own(
+    book: msglog.Logbook, logger: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logger.addHandler(msglog.LogHandler(book))
+    whole = msglog.LogHandler.write
+    children: list[int] = []
+
+    def write(handler: msglog.LogHandler, drafts: list[msglog.Draft]) -> None:
+        if not children:
+            children.append(os.fork())
+            if not children[0]:
+                logger.warning("child")
+                os._exit(0)
+            assert os.waitpid(children[0], 0)[1] == 0
+        whole(handler, drafts)
+
+    monkeypatch.setattr(msglog.LogHandler, "write", write)
+    logger.info("parent")
+    assert [entry.body for entry in book.log().reverse()] == ["parent", "child"]

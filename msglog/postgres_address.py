@@ -124,13 +124,13 @@ def check_keepable(address: str) -> None:
 
 def left_to_environment(address: str, environment: Mapping[str, str]) -> list[str]:
     """Return which variables of an environment libpq takes for what an address leaves open."""
-    said = with_defaults(parameters_of(address))
-    variables = {
-        one.envvar.decode(): one.keyword.decode() for one in Conninfo.get_defaults() if one.envvar
-    }
-    return sorted(
-        name for name, keyword in variables.items() if environment.get(name) and keyword not in said
-    )
+    parameters = parameters_of(address)
+    said = with_defaults(parameters)
+    known = [(one.envvar, one.keyword) for one in Conninfo.get_defaults() if one.envvar]
+    names = [name.decode() for name, keyword in known if keyword.decode() not in said]
+    if "service" in parameters:
+        names += ["PGSERVICEFILE", "PGSYSCONFDIR"]
+    return sorted(name for name in names if environment.get(name))
 
 
 def with_defaults(parameters: dict[str, object]) -> dict[str, str]:

@@ -61,8 +61,11 @@ class PostgresTarget:
                 hint="Copy to a database, or a schema, that has nothing of msglog's.",
             )
         link.execute(_SET_FORMAT, self._run)
-        for table in (*TABLES, "repositories"):
-            link.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
+        # By a column that is ours: in another schema of the search path, another program's tables
+        # may have such names.
+        for table in TABLES:
+            link.execute(f"DELETE FROM {table} WHERE repository IS NOT NULL")  # noqa: S608 - ours
+        link.execute("DELETE FROM repositories WHERE identity IS NOT NULL")
 
     def put_tables(self, file: str) -> None:
         """Load the tables."""

@@ -65,6 +65,12 @@ def test_what_only_this_environment_says_is_named() -> None:
     assert left_to_environment("host=h user=u", {"PGUSER": "ann"}) == []
 
 
+def test_where_a_service_is_looked_for_is_named_too() -> None:
+    environment = {"PGSERVICEFILE": "/tmp/services"}
+    assert left_to_environment("service=lab", environment) == ["PGSERVICEFILE"]
+    assert left_to_environment("host=h", environment) == []
+
+
 def test_a_place_without_a_database_is_named_all_the_same() -> None:
     assert place_of(parameters_of("host=h")) == "PostgreSQL at h"
     assert place_of(parameters_of("postgresql://")) == "PostgreSQL at its local socket"

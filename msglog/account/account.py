@@ -260,6 +260,8 @@ class Account:
 
     def keys_of(self, user: str | None = None) -> list[UserKey]:
         """Return the keys of one user, or of all, by user and then by when they were added."""
+        if user is not None and not is_user_name(user):
+            return []
         rows = self._database.rows(
             "SELECT u.name, k.type, k.blob, k.comment, k.added, k.fingerprint FROM keys k"
             ' JOIN users u ON u.id = k."user" WHERE CAST(?1 AS TEXT) IS NULL OR u.name = ?1'

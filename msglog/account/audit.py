@@ -237,14 +237,17 @@ class Trail:
 def records(
     database: Tables, *, since: int | None = None, user: str | None = None, limit: int
 ) -> list[AuditRecord]:
-    """Return the last records, oldest first. since: microseconds since 1970 UTC."""
+    """Return the last records, oldest first.
+
+    since: microseconds since 1970 UTC. user: a name, or what is kept of it.
+    """
     rows = database.rows(
         'SELECT time, "user", key, address, repository, session, operation, log, messages, size,'
         " refused, result, detail FROM audit WHERE (CAST(?1 AS BIGINT) IS NULL OR time >= ?1)"
         ' AND (CAST(?2 AS TEXT) IS NULL OR "user" = ?2) ORDER BY id DESC LIMIT ?3',
         (int, *[str] * 7, *[int] * 3, *[str] * 2),
         since,
-        user,
+        user if user is None or is_plain(user) else plain(user),
         limit,
     )
     return [AuditRecord(row[0], Visit(*row[1:6]), Act(*row[6:])) for row in reversed(rows)]

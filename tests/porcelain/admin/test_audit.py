@@ -127,6 +127,17 @@ def test_nothing_in_a_record_breaks_a_line(home: Home) -> None:
         json.loads(line)
 
 
+def test_a_name_that_is_no_text_is_nobodys(home: Home) -> None:
+    """A byte that is not UTF-8 comes from the shell as half of a character."""
+    enter(home, Act("list"), user="a\udcff")
+    (found,) = home.do("audit", "--user", "a\udcff", "--json").records
+    assert found["user"] == r"a\udcff"
+    assert home.do("audit", "--user", r"a\udcff", "--json").records == [found]
+    assert home.admin("audit", "--user", "b\udcff").output == ""
+    result = home.admin("user", "remove", "a\udcff")
+    assert (result.status, "there is no user" in result.errors) == (2, True)
+
+
 def test_where_there_is_no_account_nothing_is_made(tmp_path: Path) -> None:
     home = Home(tmp_path)
     assert home.admin("user", "add", "ann").status == 7

@@ -12,6 +12,7 @@ from msglog.key import key_object_id
 from msglog.objectid import ObjectId, parse_abbreviation
 from msglog.refname import LOG_PREFIX, REMOTE_PREFIX
 from msglog.revision import root_of, short_name, split_age
+from msglog.unsafe_text import is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -81,6 +82,8 @@ def resolve(repository: Repository, name: str) -> ObjectId:
 
 def _resolve_ref(repository: Repository, name: str) -> ObjectId | None:
     plain, age = split_age(name)
+    if not is_plain(plain):
+        return None  # as no ref is, and not every text is one that a store can be asked for
     for ref in (plain, LOG_PREFIX + plain, REMOTE_PREFIX + plain):
         root = root_of(repository, ref, age, name=name)
         if root is not None:

@@ -34,6 +34,13 @@ def test_a_full_id_stands_for_itself_held_or_not(repository: Repository) -> None
     assert resolve(repository, "ab" * 32) == bytes.fromhex("ab" * 32)
 
 
+@pytest.mark.parametrize("name", ["a\udcff", "a\0", "\udcff@{1}", "ma\u0131n"])
+def test_what_is_no_text_or_no_name_is_unknown(repository: Repository, name: str) -> None:
+    """A byte that is not UTF-8 comes from the shell as half of a character."""
+    with pytest.raises(UnknownNameError):
+        resolve(repository, name)
+
+
 def test_logs_refs_and_tracking_refs(repository: Repository) -> None:
     root = repository.log("main").root
     other = object_id(b"other")

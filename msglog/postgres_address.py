@@ -58,6 +58,9 @@ _DEFAULTS = {
 _OPTIONS = (
     f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={_LOCK_SECONDS}s"
     f" -c idle_in_transaction_session_timeout={_IDLE_SECONDS}s"
+    # By these the server notices that a host is gone that did not say so, within two minutes. It
+    # keeps its connections for two hours otherwise, and their number is limited.
+    " -c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=6"
 )
 
 

@@ -460,6 +460,18 @@ def test_a_server_whose_name_and_authority_are_checked(tls_server: Postgres) -> 
     link.close()
 
 
+def test_the_server_finds_out_that_a_host_is_gone(tls_server: Postgres) -> None:
+    """One that lost its power says nothing, and its connections were kept for two hours."""
+    link = Link(Session(over_tls(tls_server)), ERRORS)
+    rows = link.select("SELECT name, setting FROM pg_settings WHERE name LIKE 'tcp_keep%'")
+    link.close()
+    assert {name: int(setting) for name, setting in rows} == {
+        "tcp_keepalives_idle": 60,
+        "tcp_keepalives_interval": 10,
+        "tcp_keepalives_count": 6,
+    }
+
+
 OVER_TLS = """
 from msglog.store.postgres import ERRORS
 link = Link(Session(sys.argv[1]), ERRORS)

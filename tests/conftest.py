@@ -1,5 +1,6 @@
 """What all tests share: options, how Hypothesis runs, Ctrl-C, and one PostgreSQL."""
 
+import os
 import signal
 from collections.abc import Iterator
 
@@ -12,6 +13,10 @@ from tests.postgres.server import running_postgres
 # Who runs the tests in the background may have them ignore Ctrl-C, and so would all they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Who has a PostgreSQL of their own may say so in their shell, and libpq would listen to that.
+for name in [name for name in os.environ if name.startswith("PG")]:
+    del os.environ[name]
 
 # A machine that is busy is no failure: no test may depend on how long an example takes.
 settings.register_profile(

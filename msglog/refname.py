@@ -65,6 +65,15 @@ def log_ref(log: str) -> str:
     return LOG_PREFIX + log
 
 
+def log_of(ref: str) -> str:
+    """Return which log a ref is of, one here or one that a remote has; "" for any other ref."""
+    if ref.startswith(LOG_PREFIX):
+        return ref.removeprefix(LOG_PREFIX)
+    if ref.startswith(REMOTE_PREFIX):
+        return ref.removeprefix(REMOTE_PREFIX).partition("/")[2]
+    return ""
+
+
 def tracking_ref(remote: str, log: str) -> str:
     """Return the ref that says what we know a remote's log to hold."""
     return f"{REMOTE_PREFIX}{remote}/{log}"

@@ -36,7 +36,7 @@ class Retention:
     now: since 1970 UTC. grace: how long roots that were given up, and objects that were staged,
     are kept for sessions that may still use them. remembered, reflog_limit: past values of a ref
     are given up when they are older, or more. Agreed roots are given up when they are older,
-    but for the last one of a whole log.
+    but for the last one of a whole log that is here or at a remote.
     """
 
     now: int

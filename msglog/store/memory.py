@@ -6,7 +6,7 @@ from msglog.annotation import TYPE_CHECKING
 from msglog.index.node import EMPTY_ROOT, Inner, load_node
 from msglog.key import FIRST_KEY, SECOND, key_object_id
 from msglog.objectid import object_id
-from msglog.refname import LOG_PREFIX
+from msglog.refname import LOG_PREFIX, log_of
 from msglog.store.checking import checked_beginning, checked_messages, checked_nodes
 from msglog.store.collection import Collected, Condensed
 from msglog.store.store import (
@@ -255,11 +255,12 @@ class MemoryStore:
 
     def _expired_agreements(self, retention: Retention) -> list[tuple[_Place, ObjectId]]:
         old = retention.now - retention.remembered
+        there = set(map(log_of, self._refs))
         return [
             (place, root)
             for place, roots in self._agreed.items()
             for age, (root, time) in enumerate(reversed(roots.items()), 1)
-            if time < old and not (place[2] == FIRST_KEY and age == 1)
+            if time < old and not (place[2] == FIRST_KEY and age == 1 and place[1] in there)
         ]
 
     def _give_up(

@@ -79,7 +79,11 @@ SELECT peer, log, view, root, number FROM (
     SELECT peer, log, view, root, number, time,
     row_number() OVER (PARTITION BY peer, log, view ORDER BY number DESC, root) AS age
     FROM agreed WHERE repository = {0}
-) AS entry WHERE time < {1} AND NOT (view = '\\x{2}'::bytea AND age = 1)"""
+) AS entry WHERE time < {1} AND NOT (view = '\\x{2}'::bytea AND age = 1 AND log IN (
+    SELECT substr(name, 11) FROM refs WHERE repository = {0} AND name LIKE 'refs/logs/%'
+    UNION SELECT substr(name, 14 + strpos(substr(name, 14), '/')) FROM refs
+    WHERE repository = {0} AND name LIKE 'refs/remotes/%'))"""
+"""But for the last of each log that is here or at a remote: see `msglog.refname.log_of`."""
 _OLD_ENTRY = "FROM reflog WHERE repository = $1 AND name = $2 AND version = $3"
 _OLD_AGREEMENT = (
     "FROM agreed WHERE repository = $1 AND peer = $2 AND log = $3 AND view = $4 AND root = $5"

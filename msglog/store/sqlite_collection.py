@@ -54,8 +54,12 @@ SELECT 'reflog', id, time FROM (
 _EXPIRED_AGREED = """
 SELECT 'agreed', id, time FROM (
     SELECT id, time, row_number() OVER (PARTITION BY peer, log, view ORDER BY id DESC) AS age,
-    view FROM agreed
-) WHERE time < ? AND NOT (view = ? AND age = 1)"""
+    view, log FROM agreed
+) WHERE time < ? AND NOT (view = ? AND age = 1 AND log IN (
+    SELECT substr(name, 11) FROM refs WHERE name GLOB 'refs/logs/*'
+    UNION SELECT substr(name, 14 + instr(substr(name, 14), '/')) FROM refs
+    WHERE name GLOB 'refs/remotes/*'))"""
+"""But for the last of each log that is here or at a remote: see `msglog.refname.log_of`."""
 
 _FORGOTTEN = """
 SELECT log FROM looked_up WHERE NOT EXISTS (

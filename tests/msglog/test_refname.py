@@ -9,6 +9,7 @@ from msglog.refname import (
     check_log_name,
     check_remote_name,
     is_log_name,
+    log_of,
     log_ref,
     tracking_ref,
 )
@@ -84,3 +85,9 @@ def test_an_accepted_name_is_safe_as_a_path_and_on_a_command_line(name: str) -> 
         assert name.isprintable()
         assert not set(name) & set(" \\'\"$`;&|<>*?()[]{}!#~=%:@,^+")
         assert all(part and part[0] not in ".-_" and ".." not in part for part in name.split("/"))
+
+
+def test_the_log_of_a_ref() -> None:
+    assert log_of(log_ref("lab/p01")) == "lab/p01"
+    assert log_of(tracking_ref("My.Lab", "lab/p01")) == "lab/p01"
+    assert log_of("refs/notes/main") == ""

@@ -183,12 +183,40 @@ def test_agreed_roots_hold_what_they_reach(store: Store, count: int) -> None:
         Agreement("q", "lab", view, ref.root),
     ]
     store.commit(Commit(START, "", agreed=agreed))
-    Repository(store, Path("/")).delete_log("lab", time=START)
+    repository = Repository(store, Path("/"))
+    repository.delete_log("lab", time=START)
+    repository.create_log("lab", time=START)
     assert collect(store, START + 2 * REMEMBERED).roots == 1
     assert store.agreed("q", "lab", view) == []
     assert collect(store, START + 3 * REMEMBERED).messages == 0
     assert store.agreed("p", "lab", FIRST_KEY) == [ref.root]
     assert store.receipts(keys(store, ref.root)) == dict.fromkeys(messages(*range(count)), receipt)
+
+
+def test_what_was_agreed_about_a_log_that_is_gone_is_given_up(store: Store) -> None:
+    """Else what somebody had deleted would stay for ever, because somebody else once pushed it."""
+    repository = Repository(store, Path("/"))
+    agreed = []
+    for number, log in enumerate(("lab", "a/lab", "there", "other")):
+        root = put(store, log, range(100 * number, 100 * number + 50), START).root
+        agreed.append(Agreement("p", log, FIRST_KEY, root))
+    store.commit(Commit(START, "", agreed=agreed))
+    _, _, there, other = [Ref(one.root, 50) for one in agreed]
+    repository.delete_log("lab", time=START)
+    repository.delete_log("there", time=START)
+    repository.delete_log("other", time=START)
+    # All that is known of one of them is what a remote has, and of another what one had.
+    refs = [RefUpdate("refs/remotes/p.q/there", None, Ref(EMPTY_ROOT, 0))]
+    store.commit(Commit(START, "", refs=refs))
+    assert collect(store, START + REMEMBERED - DAY) == Collected()
+    assert collect(store, START + REMEMBERED + DAY).roots == 2
+    assert [store.agreed("p", log, FIRST_KEY) for log in ("lab", "other")] == [[], []]
+    assert store.agreed("p", "there", FIRST_KEY) == [there.root]
+    assert store.agreed("p", "a/lab", FIRST_KEY) == [agreed[1].root]
+    assert collect(store, START + REMEMBERED + DAY + GRACE + 1).messages == 100
+    assert len(keys(store, there.root)) == 50
+    assert len(list(iterate(store.read_nodes, agreed[1].root))) == 50
+    assert other.root not in store.find_nodes([other.root])
 
 
 def test_an_agreed_root_that_newer_ones_push_out_is_kept_for_a_grace(store: Store) -> None:

@@ -115,6 +115,6 @@ def _find(repository: Repository, name: str) -> Revision:
             return Revision(name, called, root)
     if not candidates:
         check_log_name(plain)
-    known = [short_name(ref) for ref in repository.store.refs()]
-    fetched = any(one.startswith(f"{remote}/") for one in known)
-    raise UnknownLogError(plain, known, make=not fetched)
+    refs = repository.store.refs()
+    is_remote = any(ref.startswith(tracking_ref(remote, "")) for ref in refs)
+    raise UnknownLogError(plain, [short_name(ref) for ref in refs], make=not is_remote)

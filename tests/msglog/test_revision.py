@@ -71,6 +71,10 @@ def test_what_there_is_not(repository: Repository) -> None:
     with pytest.raises(UnknownLogError) as unknown:
         find_revision(repository, "..origin/lab")
     assert "make it" not in unknown.value.hint  # that would not have the remote have it
+    repository.create_log("beamline/shifts", time=1)
+    with pytest.raises(UnknownLogError) as unknown:
+        find_revision(repository, "beamline/shift")
+    assert unknown.value.hint.startswith("Did you mean beamline/shifts? Else make it with")
     for name in ("", "main@{x}", "a b", "main..a b", "Origin/", "/main", "Origin/../x"):
         with pytest.raises((InvalidNameError, UnknownLogError)):
             find_revision(repository, name)

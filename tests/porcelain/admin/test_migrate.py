@@ -275,18 +275,23 @@ def test_an_account_that_never_rests_is_not_copied(home: Home, tmp_path: Path) -
     assert not (tmp_path / "copy").exists()
 
 
-def test_what_a_cut_off_copy_left_is_taken_and_nobody_can_use_it(
-    home: Home, tmp_path: Path, databases: Databases, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fill(home)
-    address = databases.fresh()
+def cut_off(home: Home, over: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copy an account that has something, but for the end."""
 
     def fail(*_: object) -> str:
         raise KeyboardInterrupt
 
+    fill(home)
     with monkeypatch.context() as patch:
         patch.setattr(migration, "_difference", fail)
-        assert home.admin("migrate", str(tmp_path / "over"), "--store", address).status != 0
+        assert home.admin("migrate", str(over), "--store", address).status != 0
+
+
+def test_what_a_cut_off_copy_left_is_taken_and_nobody_can_use_it(
+    home: Home, tmp_path: Path, databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = databases.fresh()
+    cut_off(home, tmp_path / "over", address, monkeypatch)
     result = home.admin("init", str(tmp_path / "other"), "--store", address)
     assert result.status == 7
     assert "has no account of msglog's (what was copied there is not whole)" in result.errors
@@ -299,15 +304,8 @@ def test_what_a_cut_off_copy_of_another_account_left_is_gone(
     home: Home, tmp_path: Path, databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever had a role in all repositories could read those of the other account."""
-    fill(home)
     address = databases.fresh()
-
-    def fail(*_: object) -> str:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(migration, "_difference", fail)
-        assert home.admin("migrate", str(tmp_path / "over"), "--store", address).status != 0
+    cut_off(home, tmp_path / "over", address, monkeypatch)
     other = str(tmp_path / "other")
     home.do("init", other)
     home.do("migrate", str(tmp_path / "over"), "--store", address, "--account", other)

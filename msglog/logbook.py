@@ -116,7 +116,7 @@ class Logbook:
         from msglog.revision import find_revision  # noqa: PLC0415 - as above
 
         with self._shared.using() as repository:
-            find_revision(repository, argument.text(name, "a log"))
+            find_revision(repository, argument.text(name, "a log"), remotes=self.remotes)
         return Query(self._shared, name)
 
     def create_log(self, name: str) -> None:

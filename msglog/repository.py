@@ -55,14 +55,16 @@ _EMPTY = Ref(EMPTY_ROOT, 0)
 class UnknownLogError(UsageError):
     """A log was named that the repository does not have; known: those that it has.
 
-    make: whether it would help to make it.
+    make: whether it would help to make it. see: what to do where no known name is likely either.
     """
 
-    def __init__(self, log: str, known: Sequence[str] = (), *, make: bool = True) -> None:
+    def __init__(
+        self, log: str, known: Sequence[str] = (), *, make: bool = True, see: str = ""
+    ) -> None:
         from msglog.guess import SEE_LOGS, advice  # noqa: PLC0415 - only where it was mistyped
 
         new = f"make it with `msglog logs new {log}`" if make else ""
-        hint = advice(log, known, make=new, see=SEE_LOGS)
+        hint = advice(log, known, make=new, see=see or SEE_LOGS)
         super().__init__(f"there is no log {log!r}", hint=hint)
         self.log = log
 

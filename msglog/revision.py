@@ -25,6 +25,8 @@ from msglog.refname import (
 from msglog.repository import UnknownLogError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     from msglog.objectid import ObjectId
     from msglog.repository import Repository
 
@@ -61,16 +63,19 @@ class Revision:
         return sum(1 for _ in repository.difference(self.base, self.root))
 
 
-def find_revision(repository: Repository, name: str) -> Revision:
+def find_revision(
+    repository: Repository, name: str, *, remotes: Callable[[], Collection[str]] = tuple
+) -> Revision:
     """Return what a name stands for.
 
+    remotes: returns the names of remotes, for who asks for what was never fetched.
     Raises UnknownLogError, InvalidNameError, ForgottenValueError, and StoreError and its kin.
     """
     if _BETWEEN not in name:
-        return _find(repository, name)
+        return _find(repository, name, remotes)
     start, _, end = name.partition(_BETWEEN)
-    base = _find(repository, start or DEFAULT_LOG).root
-    target = _find(repository, end or DEFAULT_LOG)
+    base = _find(repository, start or DEFAULT_LOG, remotes).root
+    target = _find(repository, end or DEFAULT_LOG, remotes)
     return Revision(name, target.log, target.root, base)
 
 
@@ -103,7 +108,7 @@ def short_name(ref: str) -> str:
     return ref.removeprefix(LOG_PREFIX).removeprefix(REMOTE_PREFIX)
 
 
-def _find(repository: Repository, name: str) -> Revision:
+def _find(repository: Repository, name: str, remotes: Callable[[], Collection[str]]) -> Revision:
     plain, age = split_age(name)
     remote, slash, log = plain.partition("/")
     candidates = [(log_ref(plain), plain)] if is_log_name(plain) else []
@@ -116,5 +121,10 @@ def _find(repository: Repository, name: str) -> Revision:
     if not candidates:
         check_log_name(plain)
     refs = repository.store.refs()
-    is_remote = any(ref.startswith(tracking_ref(remote, "")) for ref in refs)
-    raise UnknownLogError(plain, [short_name(ref) for ref in refs], make=not is_remote)
+    known = [short_name(ref) for ref in refs]
+    is_fetched = any(ref.startswith(tracking_ref(remote, "")) for ref in refs)
+    if slash and (is_fetched or remote in remotes()):
+        see = f"`msglog fetch {remote}` finds out what is there."
+        there = [one for one in known if one.startswith(f"{remote}/")]
+        raise UnknownLogError(plain, there, make=False, see=see)
+    raise UnknownLogError(plain, known)

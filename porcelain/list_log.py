@@ -18,7 +18,7 @@ from porcelain.printing import make_printer, paged
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Generator, Iterator
+    from collections.abc import Collection, Generator, Iterator
 
     from msglog.choice import Part
     from msglog.config import Config
@@ -240,7 +240,9 @@ class Selection:
 
     def __init__(self, arguments: Namespace, context: Context, repository: Repository) -> None:
         self.repository = repository
-        revision = find_revision(repository, chosen_log(arguments))
+        revision = find_revision(
+            repository, chosen_log(arguments), remotes=lambda: _remotes(context, repository)
+        )
         self.revision = revision
         self.log = revision.log
         since = _time(arguments.since, context)
@@ -298,6 +300,12 @@ class Selection:
     def _choice(self) -> Choice:
         revision = self.revision
         return Choice(self.repository, revision.root, self._criteria, base=revision.base)
+
+
+def _remotes(context: Context, repository: Repository) -> Collection[str]:
+    from porcelain.settings import load_settings  # noqa: PLC0415 - where nothing is found
+
+    return load_settings(context, repository.folder).remotes()
 
 
 def _time(text: str | None, context: Context, *, last: bool = False) -> int | None:

@@ -71,6 +71,9 @@ def test_what_there_is_not(repository: Repository) -> None:
     with pytest.raises(UnknownLogError) as unknown:
         find_revision(repository, "..origin/lab")
     assert "make it" not in unknown.value.hint  # that would not have the remote have it
+    with pytest.raises(UnknownLogError) as unknown:
+        find_revision(repository, "usb/main..", remotes=lambda: ["usb"])
+    assert unknown.value.hint == "`msglog fetch usb` finds out what is there."
     repository.create_log("beamline/shifts", time=1)
     with pytest.raises(UnknownLogError) as unknown:
         find_revision(repository, "beamline/shift")

@@ -107,6 +107,9 @@ def test_what_is_shown(filled: CommandLine, arguments: list[str], expected: str)
 def test_what_was_fetched_and_what_was_not_sent(filled: CommandLine) -> None:
     filled.ok("init", "-q", "../server")
     filled.ok("remote", "add", "origin", "../server")
+    assert filled.fails(2, "list", "--log", "main..origin/main") == (
+        "there is no log 'origin/main'. `msglog fetch origin` finds out what is there."
+    )
     filled.ok("push", "-q")
     for body in ("epsilon", "zeta", "eta"):
         filled.ok("add", "-q", body, "-C", "../server")
